@@ -1,0 +1,201 @@
+package auditing
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
+)
+
+// maxDetailJSON bounds all of spec.detail, as bytes of JSON. With the bounds of
+// the other fields the whole event then stays under 256 KiB, which is what Loki
+// takes as a line.
+const maxDetailJSON = 128 << 10
+
+// detailOmitted is the key under which fit says what it left out of detail.
+const detailOmitted = "audit.omitted"
+
+// fit returns ae within the bounds of the schema: ae itself when it is, and
+// otherwise a copy in which every text that is too long, or is not UTF-8, ends
+// visibly. The same event always comes out the same.
+func fit(ae *v1alpha1.AuditEvent) *v1alpha1.AuditEvent {
+	if fits(&ae.Spec) {
+		return ae
+	}
+	ae = ae.DeepCopy()
+	s := &ae.Spec
+	notes := map[string]string{}
+	for _, text := range names(s) {
+		*text = Shorten(*text, v1alpha1.MaxNameLength)
+	}
+	s.Reason = Shorten(s.Reason, v1alpha1.MaxReasonLength)
+	if s.Destination != nil {
+		fitPort(s.Destination, "port", notes)
+	}
+	if extra := len(s.SampleDestinations) - v1alpha1.MaxSampleDestinations; extra > 0 {
+		notes["sampleDestinationsOmitted"] = strconv.Itoa(extra)
+		s.SampleDestinations = s.SampleDestinations[:v1alpha1.MaxSampleDestinations]
+	}
+	for i := range s.SampleDestinations {
+		fitPort(&s.SampleDestinations[i], fmt.Sprintf("sampleDestinations[%d].port", i), notes)
+	}
+	s.Detail = fitDetail(s.Detail, notes)
+	return ae
+}
+
+// names returns the texts of spec that MaxNameLength bounds.
+func names(s *v1alpha1.AuditEventSpec) []*string {
+	var texts []*string
+	if s.RunRef != nil {
+		texts = append(texts, &s.RunRef.Name)
+	}
+	if s.MatchedPolicy != nil {
+		texts = append(texts, &s.MatchedPolicy.Name)
+	}
+	if s.Credential != nil {
+		texts = append(texts, &s.Credential.Name, &s.Credential.Provider, &s.Credential.Purpose)
+	}
+	if s.Destination != nil {
+		texts = append(texts, &s.Destination.Host)
+	}
+	for i := range s.SampleDestinations {
+		texts = append(texts, &s.SampleDestinations[i].Host)
+	}
+	return texts
+}
+
+func fits(s *v1alpha1.AuditEventSpec) bool {
+	if len(s.SampleDestinations) > v1alpha1.MaxSampleDestinations || !textFits(s.Reason, v1alpha1.MaxReasonLength) {
+		return false
+	}
+	if s.RunRef != nil && !textFits(s.RunRef.Name, v1alpha1.MaxNameLength) ||
+		s.MatchedPolicy != nil && !textFits(s.MatchedPolicy.Name, v1alpha1.MaxNameLength) ||
+		s.Destination != nil && !destinationFits(s.Destination) {
+		return false
+	}
+	if c := s.Credential; c != nil && !(textFits(c.Name, v1alpha1.MaxNameLength) &&
+		textFits(c.Provider, v1alpha1.MaxNameLength) && textFits(c.Purpose, v1alpha1.MaxNameLength)) {
+		return false
+	}
+	for i := range s.SampleDestinations {
+		if !destinationFits(&s.SampleDestinations[i]) {
+			return false
+		}
+	}
+	return detailFits(s.Detail)
+}
+
+func destinationFits(d *v1alpha1.AuditDestination) bool {
+	return d.Port >= 0 && d.Port <= maxPort && textFits(d.Host, v1alpha1.MaxNameLength)
+}
+
+func detailFits(detail map[string]string) bool {
+	if len(detail) > v1alpha1.MaxDetailEntries {
+		return false
+	}
+	size := 0
+	for k, v := range detail {
+		if !textFits(k, v1alpha1.MaxDetailKeyLength) || !textFits(v, v1alpha1.MaxDetailValueLength) {
+			return false
+		}
+		size += entryJSON(k, v)
+	}
+	return size <= maxDetailJSON
+}
+
+// textFits bounds bytes, which are at least as many as the code points that the
+// schema counts.
+func textFits(s string, limit int) bool { return len(s) <= limit && utf8.ValidString(s) }
+
+const maxPort = 65535
+
+// fitPort moves a port that is none into notes, as it was given.
+func fitPort(d *v1alpha1.AuditDestination, key string, notes map[string]string) {
+	if d.Port < 0 || d.Port > maxPort {
+		notes[key] = strconv.Itoa(int(d.Port))
+		d.Port = 0
+	}
+}
+
+// fitDetail keeps the entries that the schema has room for, in the order of
+// their keys, with notes among them, and says under audit.omitted how many it
+// left out.
+func fitDetail(detail, notes map[string]string) map[string]string {
+	fitted := make(map[string]string, min(len(detail)+len(notes), v1alpha1.MaxDetailEntries))
+	size := 0
+	for k, v := range notes {
+		fitted[k] = v
+		size += entryJSON(k, v)
+	}
+	room := v1alpha1.MaxDetailEntries - 1 // one for detailOmitted
+	if len(detail)+len(notes) <= v1alpha1.MaxDetailEntries && detail[detailOmitted] == "" {
+		room++
+	}
+	const reserve = 256 // bytes for the entry that says what is left out
+	omitted := 0
+	for _, k := range slices.Sorted(maps.Keys(detail)) {
+		key := Shorten(k, v1alpha1.MaxDetailKeyLength)
+		value := Shorten(detail[k], v1alpha1.MaxDetailValueLength)
+		for i := 2; has(fitted, key); i++ {
+			key = Shorten(k, v1alpha1.MaxDetailKeyLength-4) + "#" + strconv.Itoa(i)
+		}
+		if len(fitted) >= room || size+entryJSON(key, value)+reserve > maxDetailJSON {
+			omitted++
+			continue
+		}
+		fitted[key] = value
+		size += entryJSON(key, value)
+	}
+	if omitted > 0 {
+		fitted[detailOmitted] = fmt.Sprintf("%d of %d entries left out: detail holds %d of them, %d bytes in all",
+			omitted, len(detail), v1alpha1.MaxDetailEntries, maxDetailJSON)
+	}
+	return fitted
+}
+
+func has(m map[string]string, key string) bool {
+	_, ok := m[key]
+	return ok
+}
+
+// entryJSON returns at least the number of bytes that an entry takes in JSON.
+func entryJSON(k, v string) int { return jsonLen(k) + jsonLen(v) + len(`"":"",`) }
+
+func jsonLen(s string) int {
+	n := len(s)
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '"' || c == '\\':
+			n++
+		case c < ' ' || c == '<' || c == '>' || c == '&' || c == 0x7f:
+			n += len(`\u0000`) - 1
+		case c == 0xe2: // U+2028 and U+2029 start so, and are escaped
+			n += len(`\u2028`) - 3
+		}
+	}
+	return n
+}
+
+// Shorten returns text as valid UTF-8 of at most limit bytes (at least 64). What
+// it cuts it replaces by a mark with the length of the whole in bytes and the
+// start of its SHA-256, so that the cut is seen, and whoever has the whole can
+// tell that it is the one. What is not UTF-8 becomes U+FFFD.
+func Shorten(text string, limit int) string {
+	clean := strings.ToValidUTF8(text, "\uFFFD")
+	if len(clean) <= limit {
+		return clean
+	}
+	sum := sha256.Sum256([]byte(text))
+	mark := fmt.Sprintf("…[%d bytes, sha256 %s]", len(text), hex.EncodeToString(sum[:6]))
+	keep := max(limit-len(mark), 0)
+	for keep > 0 && !utf8.RuneStart(clean[keep]) {
+		keep--
+	}
+	return clean[:keep] + mark
+}

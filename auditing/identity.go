@@ -1,0 +1,171 @@
+package auditing
+
+import (
+	crand "crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+	"github.com/paddock-dev/audit/api/v1alpha1"
+	"k8s.io/apimachinery/pkg/util/validation"
+)
+
+const (
+	defaultGenerateName = "ae-"
+	// A name is a DNS subdomain of at most 253 characters, its ULID included.
+	maxGenerateName = validation.DNS1123SubdomainMaxLength - ulid.EncodedSize
+)
+
+// identify fixes what makes two writes of one event the same: its name and its
+// exact time. It also sets the labels that repeat spec. It changes nothing when
+// called again.
+func identify(ae *v1alpha1.AuditEvent, component string) error {
+	exact := EventTime(ae)
+	if ae.Name == "" {
+		id, err := newULID(exact)
+		if err != nil {
+			return fmt.Errorf("naming the event: %w", err)
+		}
+		if ae.GenerateName == "" {
+			ae.GenerateName = defaultGenerateName
+		}
+		ae.Name = ae.GenerateName + id
+	}
+	if ae.Labels == nil {
+		ae.Labels = make(map[string]string, 4)
+	}
+	setLabels(ae.Labels, &ae.Spec)
+	if component != "" {
+		ae.Labels[v1alpha1.LabelComponent] = component
+	}
+	if ae.Annotations == nil {
+		ae.Annotations = make(map[string]string, 1)
+	}
+	ae.Annotations[v1alpha1.AnnotationTimestamp] = exact.UTC().Format(time.RFC3339Nano)
+	return nil
+}
+
+func setLabels(labels map[string]string, spec *v1alpha1.AuditEventSpec) {
+	labels[v1alpha1.LabelDecision] = string(spec.Decision)
+	labels[v1alpha1.LabelKind] = string(spec.Kind)
+	if spec.RunRef != nil {
+		labels[v1alpha1.LabelRun] = RunLabel(spec.RunRef.Name)
+	} else {
+		delete(labels, v1alpha1.LabelRun)
+	}
+}
+
+// EventTime returns when the decision was made, to the nanosecond where that is
+// known: JSON keeps whole seconds in spec, and the annotation keeps the rest.
+func EventTime(ae *v1alpha1.AuditEvent) time.Time {
+	t := ae.Spec.Timestamp.Time
+	if t.Nanosecond() != 0 {
+		return t
+	}
+	exact, err := time.Parse(time.RFC3339Nano, ae.Annotations[v1alpha1.AnnotationTimestamp])
+	if err != nil || exact.Unix() != t.Unix() {
+		return t
+	}
+	return exact
+}
+
+// RunLabel returns the value of the label paddock.dev/run for a run: its name
+// where that is a label value, and otherwise a readable prefix of it with a hash
+// of the whole. Use it to select the events of a run.
+func RunLabel(run string) string {
+	if len(validation.IsValidLabelValue(run)) == 0 {
+		return run
+	}
+	sum := sha256.Sum256([]byte(run))
+	hash := hex.EncodeToString(sum[:5])
+	prefix := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '_', r == '.':
+			return r
+		}
+		return '-'
+	}, run[:min(len(run), validation.LabelValueMaxLength)])
+	prefix = prefix[:min(len(prefix), validation.LabelValueMaxLength-1-len(hash))]
+	prefix = strings.Trim(prefix, "-_.")
+	if prefix == "" {
+		return hash
+	}
+	return prefix + "-" + hash
+}
+
+// newULID returns a lower-case ULID of t. A time before 1970 counts as 1970,
+// the earliest that a ULID can express.
+func newULID(t time.Time) (string, error) {
+	id, err := ulid.New(uint64(max(t.UnixMilli(), 0)), &ulidSequence)
+	if err != nil {
+		return "", err
+	}
+	var text [ulid.EncodedSize]byte
+	if err := id.MarshalTextTo(text[:]); err != nil {
+		return "", err
+	}
+	for i, c := range text {
+		if c >= 'A' && c <= 'Z' {
+			text[i] = c + 'a' - 'A'
+		}
+	}
+	return string(text[:]), nil
+}
+
+// sequence is the random part of the ULIDs: it starts anywhere in the lower half
+// of 80 bits and grows by a random step, so that of two events with the same
+// time the one named later sorts later, even when others came between.
+type sequence struct {
+	mu      sync.Mutex
+	started bool
+	hi      uint16
+	lo      uint64
+}
+
+var ulidSequence sequence
+
+// MonotonicRead fills p with the next value, for ulid.New.
+func (s *sequence) MonotonicRead(_ uint64, p []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.started {
+		var seed [10]byte
+		_, _ = crand.Read(seed[:]) // never fails: crypto/rand ends the program first
+		s.hi = binary.BigEndian.Uint16(seed[:2]) >> 1
+		s.lo = binary.BigEndian.Uint64(seed[2:])
+		s.started = true
+	}
+	before := s.lo
+	s.lo += 1 + rand.Uint64N(1<<32)
+	if s.lo < before {
+		s.hi++
+	}
+	binary.BigEndian.PutUint16(p, s.hi)
+	binary.BigEndian.PutUint64(p[2:], s.lo)
+	return nil
+}
+
+// Read makes a sequence an io.Reader, which ulid.New asks for and does not use.
+func (s *sequence) Read(p []byte) (int, error) { return crand.Read(p) }
+
+var lastNow atomic.Int64
+
+// now returns the present time. No two calls in this process return the same
+// nanosecond, so that events recorded in a row keep their order.
+func now() time.Time {
+	for {
+		t := time.Now().UnixNano()
+		last := lastNow.Load()
+		t = max(t, last+1)
+		if lastNow.CompareAndSwap(last, t) {
+			return time.Unix(0, t).UTC()
+		}
+	}
+}

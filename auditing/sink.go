@@ -1,0 +1,147 @@
+package auditing
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
+)
+
+// Sink is a destination for audit events, or a stage in front of one.
+//
+// What a Sink promises:
+//
+//   - nil from Write means that the event is safe at the sink's level (see Level).
+//   - Every error satisfies errors.Is(err, ErrAuditWrite), unwraps to its cause,
+//     and holds a *WriteError that names the sink, the event and the class.
+//   - Write is safe for concurrent use, and keeps nothing of the event once it
+//     has returned.
+//   - Write may fill in metadata: the name, the labels, the annotation with the
+//     exact time. It never changes what was decided. Text too long for the
+//     destination is shortened visibly there; it is never the reason that an
+//     event is lost.
+//   - The same event written twice is one event at the destination.
+//   - Write returns soon after ctx ends. The event may be stored all the same,
+//     and writing it again finds out.
+//
+// What a caller promises: it leaves the event alone while Write runs, does not
+// write one event from two goroutines at once, and changes nothing in spec
+// between two writes of the same event.
+type Sink interface {
+	Write(ctx context.Context, ae *v1alpha1.AuditEvent) error
+}
+
+// Closer is what a Sink with something to release has as well. After Close,
+// Write fails at once with ClassClosed. Close waits for writes under way until
+// ctx ends and its error says what stayed unconfirmed. Closing twice is harmless.
+type Closer interface {
+	Close(ctx context.Context) error
+}
+
+// Close closes s if it is a Closer, and does nothing otherwise.
+func Close(ctx context.Context, s Sink) error {
+	if c, ok := s.(Closer); ok {
+		return c.Close(ctx)
+	}
+	return nil
+}
+
+// Level says what nil from a sink's Write means. Higher is safer.
+type Level int
+
+const (
+	// LevelNone promises nothing: the event may be gone, as with NoopSink and
+	// FailOpen. It is also the level of a sink that states none.
+	LevelNone Level = iota
+	// LevelAccepted: the event is in memory, or with the operating system, and
+	// is lost with the process or the machine.
+	LevelAccepted
+	// LevelDurable: the event is on the local disk, fsynced.
+	LevelDurable
+	// LevelAcknowledged: the destination has confirmed that it stored the event.
+	LevelAcknowledged
+)
+
+// String returns the level's name in lower case.
+func (l Level) String() string {
+	switch l {
+	case LevelNone:
+		return "none"
+	case LevelAccepted:
+		return "accepted"
+	case LevelDurable:
+		return "durable"
+	case LevelAcknowledged:
+		return "acknowledged"
+	}
+	return fmt.Sprintf("level(%d)", int(l))
+}
+
+// LevelOf returns the level that s states with a method Level() Level. For a
+// stage it is the level of the whole chain behind it.
+func LevelOf(s Sink) Level {
+	if l, ok := s.(interface{ Level() Level }); ok {
+		return l.Level()
+	}
+	return LevelNone
+}
+
+// Chain prints s and what stands behind it, for the line that a component logs
+// at its start: "multi(all)[kube, retry(loki)]". A sink says its part with
+// String() string; one that has none is printed as its type.
+func Chain(s Sink) string {
+	if str, ok := s.(fmt.Stringer); ok {
+		return str.String()
+	}
+	return fmt.Sprintf("%T", s)
+}
+
+// NoopSink drops every event and says that it was written. It is for tests that
+// do not look at the trail and for programs run without any destination. Its
+// zero value is ready; its level is LevelNone.
+type NoopSink struct{}
+
+// Write returns nil and leaves the event as it is.
+func (NoopSink) Write(context.Context, *v1alpha1.AuditEvent) error { return nil }
+
+// Level returns LevelNone.
+func (NoopSink) Level() Level { return LevelNone }
+
+// String returns "noop".
+func (NoopSink) String() string { return "noop" }
+
+type failOpen struct {
+	next    Sink
+	onError func(context.Context, *v1alpha1.AuditEvent, error)
+}
+
+// FailOpen returns a Sink for a component that goes on when its trail fails: it
+// writes to next and always returns nil. Each failure is counted, as any failed
+// write is, and handed to onError, which is called on the writer's goroutine
+// with the caller's context, and which logs it or raises an alarm. onError may
+// be nil where the counter alone is watched. The level is LevelNone, for nil now
+// says nothing.
+func FailOpen(next Sink, onError func(ctx context.Context, ae *v1alpha1.AuditEvent, err error)) Sink {
+	return failOpen{next: next, onError: onError}
+}
+
+func (f failOpen) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
+	err := f.write(ctx, ae)
+	if err != nil && f.onError != nil {
+		f.onError(ctx, ae, err)
+	}
+	return nil
+}
+
+func (f failOpen) write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
+	if f.next == nil {
+		return Deliver(ctx, Target{Sink: f.String()}, ae, func(context.Context, *v1alpha1.AuditEvent) error {
+			return Permanent(errNilSink)
+		})
+	}
+	return f.next.Write(ctx, ae)
+}
+
+func (f failOpen) Close(ctx context.Context) error { return Close(ctx, f.next) }
+func (f failOpen) Level() Level                    { return LevelNone }
+func (f failOpen) String() string                  { return "failopen(" + Chain(f.next) + ")" }
