@@ -103,7 +103,7 @@ func RunLabel(run string) string {
 // newULID returns a lower-case ULID of t. A time before 1970 counts as 1970,
 // the earliest that a ULID can express.
 func newULID(t time.Time) (string, error) {
-	id, err := ulid.New(uint64(max(t.UnixMilli(), 0)), &ulidSequence)
+	id, err := ulid.New(ulidTime(t), &ulidSequence)
 	if err != nil {
 		return "", err
 	}
@@ -169,3 +169,16 @@ func now() time.Time {
 		}
 	}
 }
+
+// NamedByLibrary reports whether the event's name is one that this package made
+// for it: generateName and a ULID of the event's own time.
+func NamedByLibrary(ae *v1alpha1.AuditEvent) bool {
+	id, ok := strings.CutPrefix(ae.Name, ae.GenerateName)
+	if !ok || len(id) != ulid.EncodedSize {
+		return false
+	}
+	parsed, err := ulid.ParseStrict(id)
+	return err == nil && parsed.Time() == ulidTime(EventTime(ae))
+}
+
+func ulidTime(t time.Time) uint64 { return uint64(max(t.UnixMilli(), 0)) }

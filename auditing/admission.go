@@ -1,0 +1,44 @@
+package auditing
+
+import (
+	"time"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// AdmissionInput is what NewPolicyApplied and NewPolicyRejected take.
+type AdmissionInput struct {
+	RunName   string
+	Namespace string
+	// TemplateRef names the template that the run asked for.
+	TemplateRef string
+	Reason      string
+	// When the request was reviewed; zero for now.
+	When time.Time
+	// OwnerRef, when not nil, becomes the event's only owner reference. The owner
+	// must have a UID, which an object under review has on update and not yet on
+	// creation: leave it nil there.
+	OwnerRef *metav1.OwnerReference
+}
+
+// NewPolicyApplied builds a policy-applied event, granted: the run was admitted.
+func NewPolicyApplied(in AdmissionInput) *v1alpha1.AuditEvent {
+	return newAdmission(in, v1alpha1.AuditKindPolicyApplied, v1alpha1.AuditDecisionGranted)
+}
+
+// NewPolicyRejected builds a policy-rejected event, denied: the run was refused.
+func NewPolicyRejected(in AdmissionInput) *v1alpha1.AuditEvent {
+	return newAdmission(in, v1alpha1.AuditKindPolicyRejected, v1alpha1.AuditDecisionDenied)
+}
+
+func newAdmission(in AdmissionInput, kind v1alpha1.AuditKind, decision v1alpha1.AuditDecision) *v1alpha1.AuditEvent {
+	e := newEvent(header{
+		prefix: "ae-policy-", kind: kind, decision: decision,
+		namespace: in.Namespace, run: in.RunName, when: in.When,
+	})
+	e.Spec.Reason = in.Reason
+	e.put("templateRef", in.TemplateRef)
+	e.setOwner(in.OwnerRef)
+	return &e.AuditEvent
+}

@@ -1,0 +1,66 @@
+package auditing
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
+)
+
+// RunDecisionInput is what NewRunFailed and NewRunCompleted take.
+type RunDecisionInput struct {
+	RunName   string
+	Namespace string
+	Reason    string
+	// Decision is the one that the builder implies when it is "".
+	Decision v1alpha1.AuditDecision
+	// When the run ended; zero for now.
+	When time.Time
+}
+
+// NewRunFailed builds a run-failed event, denied unless in says otherwise.
+func NewRunFailed(in RunDecisionInput) *v1alpha1.AuditEvent {
+	return newRunDecision(in, v1alpha1.AuditKindRunFailed, v1alpha1.AuditDecisionDenied)
+}
+
+// NewRunCompleted builds a run-completed event, granted unless in says otherwise.
+func NewRunCompleted(in RunDecisionInput) *v1alpha1.AuditEvent {
+	return newRunDecision(in, v1alpha1.AuditKindRunCompleted, v1alpha1.AuditDecisionGranted)
+}
+
+func newRunDecision(in RunDecisionInput, kind v1alpha1.AuditKind, decision v1alpha1.AuditDecision) *v1alpha1.AuditEvent {
+	e := newEvent(header{
+		prefix: "ae-run-", kind: kind, decision: cmp.Or(in.Decision, decision),
+		namespace: in.Namespace, run: in.RunName, when: in.When,
+	})
+	e.Spec.Reason = in.Reason
+	return &e.AuditEvent
+}
+
+// InteractiveRunTerminatedInput is what NewInteractiveRunTerminated takes.
+type InteractiveRunTerminatedInput struct {
+	RunName   string
+	Namespace string
+	// Reason is one word: idle, detach, max-lifetime, explicit or error.
+	Reason string
+	// Decision, when "", is warned for the reason error, and granted otherwise.
+	Decision v1alpha1.AuditDecision
+	// When the run was ended; zero for now.
+	When time.Time
+}
+
+// NewInteractiveRunTerminated builds an interactive-run-terminated event. The
+// reason is in detail, for it is a word to select by and not a sentence.
+func NewInteractiveRunTerminated(in InteractiveRunTerminatedInput) *v1alpha1.AuditEvent {
+	implied := v1alpha1.AuditDecisionGranted
+	if in.Reason == "error" {
+		implied = v1alpha1.AuditDecisionWarned
+	}
+	e := newEvent(header{
+		prefix: "interactive-terminated-", kind: v1alpha1.AuditKindInteractiveRunTerminated,
+		decision:  cmp.Or(in.Decision, implied),
+		namespace: in.Namespace, run: in.RunName, when: in.When,
+	})
+	e.put("reason", in.Reason)
+	return &e.AuditEvent
+}
