@@ -1,0 +1,114 @@
+package testenv
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+)
+
+// Environment variables that name servers to use instead of building them.
+const (
+	envKubeAssets = "KUBEBUILDER_ASSETS" // a folder that holds kube-apiserver and etcd
+	envLoki       = "LOKI_BIN"           // the loki binary
+)
+
+// moduleLine tells this module's go.mod from those of the modules nested in its tree.
+var moduleLine = []byte("module github.com/paddock-dev/audit\n")
+
+// moduleRoot finds the source tree upwards from the working directory, which for a test is its package's.
+func moduleRoot() (string, error) {
+	wd, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("testenv: find the source tree: %w", err)
+	}
+	for dir := wd; ; dir = filepath.Dir(dir) {
+		gomod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+		if err == nil && bytes.Contains(append(gomod, '\n'), moduleLine) {
+			return dir, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", fmt.Errorf("testenv: no go.mod of github.com/paddock-dev/audit in %s or above: run this inside its source tree", wd)
+		}
+	}
+}
+
+// kubeBinaries returns the paths of etcd and kube-apiserver, building them when they are missing.
+func kubeBinaries() (etcd, apiserver string, err error) {
+	dir := os.Getenv(envKubeAssets)
+	if dir == "" {
+		if dir, err = built("etcd", "kube-apiserver"); err != nil {
+			return "", "", err
+		}
+	}
+	etcd, apiserver = filepath.Join(dir, "etcd"), filepath.Join(dir, "kube-apiserver")
+	for _, path := range []string{etcd, apiserver} {
+		if _, err := os.Stat(path); err != nil {
+			return "", "", fmt.Errorf("testenv: %s must name a folder with etcd and kube-apiserver: %w", envKubeAssets, err)
+		}
+	}
+	return etcd, apiserver, nil
+}
+
+// lokiBinary returns the path of loki, building it when it is missing.
+func lokiBinary() (string, error) {
+	if path := os.Getenv(envLoki); path != "" {
+		if _, err := os.Stat(path); err != nil {
+			return "", fmt.Errorf("testenv: %s must name the loki binary: %w", envLoki, err)
+		}
+		return path, nil
+	}
+	dir, err := built("loki")
+	return filepath.Join(dir, "loki"), err
+}
+
+// built returns the folder of the binaries that make tools builds and has make build those that are missing.
+// go test runs the tests of several packages at once, so a file lock keeps all but the first waiting.
+func built(names ...string) (dir string, err error) {
+	root, err := moduleRoot()
+	if err != nil {
+		return "", err
+	}
+	dir = filepath.Join(root, "bin")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("testenv: make the folder for the servers: %w", err)
+	}
+	unlock, err := lock(filepath.Join(dir, ".lock"))
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	args := []string{"-C", root, "--no-print-directory"}
+	missing := false
+	for _, name := range names {
+		if _, err := os.Stat(filepath.Join(dir, name)); errors.Is(err, os.ErrNotExist) {
+			missing = true
+		}
+		args = append(args, "bin/"+name)
+	}
+	if !missing {
+		return dir, nil
+	}
+	fmt.Fprintf(os.Stderr, "testenv: building %v, which takes minutes the first time\n", names)
+	make := exec.Command("make", args...)
+	make.Stdout, make.Stderr = os.Stderr, os.Stderr
+	if err := make.Run(); err != nil {
+		return "", fmt.Errorf("testenv: build %v with make in %s: %w", names, root, err)
+	}
+	return dir, nil
+}
+
+// lock waits for the exclusive lock on the file. The system drops it when the process ends in any way.
+func lock(path string) (unlock func(), err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("testenv: open the build lock: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		return nil, errors.Join(fmt.Errorf("testenv: take the build lock %s: %w", path, err), f.Close())
+	}
+	return func() { _ = f.Close() }, nil
+}

@@ -1,0 +1,62 @@
+package testenv
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// keyPair is a self-signed certificate for the loopback address. The server could make one itself; this one is
+// known before the server runs and made in a millisecond, for its key is an elliptic one.
+type keyPair struct {
+	certFile, keyFile string
+	certPEM           []byte
+}
+
+func newKeyPair(dir string) (*keyPair, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("testenv: make the API server's key: %w", err)
+	}
+	template := &x509.Certificate{
+		SerialNumber:          big.NewInt(1),
+		Subject:               pkix.Name{CommonName: "testenv"},
+		NotBefore:             time.Now().Add(-time.Hour),
+		NotAfter:              time.Now().Add(24 * time.Hour),
+		KeyUsage:              x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		BasicConstraintsValid: true,
+		IsCA:                  true,
+		IPAddresses:           []net.IP{net.ParseIP(loopback)},
+	}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		return nil, fmt.Errorf("testenv: make the API server's certificate: %w", err)
+	}
+	keyDER, err := x509.MarshalECPrivateKey(key)
+	if err != nil {
+		return nil, fmt.Errorf("testenv: encode the API server's key: %w", err)
+	}
+	p := &keyPair{
+		certFile: filepath.Join(dir, "apiserver.crt"),
+		keyFile:  filepath.Join(dir, "apiserver.key"),
+		certPEM:  pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}),
+	}
+	if err := os.WriteFile(p.certFile, p.certPEM, 0o600); err != nil {
+		return nil, fmt.Errorf("testenv: write the API server's certificate: %w", err)
+	}
+	keyPEM := pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER})
+	if err := os.WriteFile(p.keyFile, keyPEM, 0o600); err != nil {
+		return nil, fmt.Errorf("testenv: write the API server's key: %w", err)
+	}
+	return p, nil
+}

@@ -1,0 +1,96 @@
+package testenv
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"syscall"
+)
+
+// watchdogScript waits for the end of its standard input, which is the end of the process that started it, be
+// it a return, a panic, a timeout of go test or a SIGKILL. Then it kills the process group $1 and removes the
+// folder $2. Killed processes may still be writing for an instant, so the removal is tried again.
+const watchdogScript = `
+cat >/dev/null
+kill -s KILL -- "-$1" 2>/dev/null
+for try in 1 2 3 4 5; do rm -rf -- "$2" && exit 0; sleep 1; done
+exit 1
+`
+
+// group holds the processes of one test environment and their folder. None of them outlives this process.
+type group struct {
+	dir      string // absolute; the servers' data, configuration and logs
+	pgid     int
+	leader   *exec.Cmd // does nothing but keep pgid taken, so that the watchdog never kills a stranger
+	watchdog *exec.Cmd
+	lifeline io.Closer // the watchdog's standard input
+	running  []*process
+}
+
+func newGroup(name string) (_ *group, err error) {
+	dir, err := os.MkdirTemp("", "audit-"+name+"-")
+	if err != nil {
+		return nil, fmt.Errorf("testenv: make a folder for %s: %w", name, err)
+	}
+	g := &group{dir: dir}
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("testenv: start the watchdog of %s: %w", name, err)
+			if g.leader != nil && g.leader.Process != nil {
+				err = errors.Join(err, g.leader.Process.Kill(), ignoreExit(g.leader.Wait()))
+			}
+			err = errors.Join(err, os.RemoveAll(dir))
+		}
+	}()
+
+	hold, release, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer hold.Close()
+	defer release.Close()
+	g.leader = exec.Command("cat")
+	g.leader.Stdin = hold
+	g.leader.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := g.leader.Start(); err != nil {
+		return nil, err
+	}
+	g.pgid = g.leader.Process.Pid
+
+	// The watchdog has a group of its own, so that neither its kill nor a Ctrl-C at the terminal reaches it. It
+	// inherits the writing end of the leader's pipe: the leader goes when the watchdog has done its work.
+	g.watchdog = exec.Command("sh", "-c", watchdogScript, "watchdog", fmt.Sprint(g.pgid), dir)
+	g.watchdog.ExtraFiles = []*os.File{release}
+	g.watchdog.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if g.lifeline, err = g.watchdog.StdinPipe(); err != nil {
+		return nil, err
+	}
+	return g, g.watchdog.Start()
+}
+
+// close kills every process of the group and removes its folder. A second call does nothing.
+func (g *group) close() error {
+	if g.lifeline == nil {
+		return nil
+	}
+	for _, p := range g.running {
+		p.kill()
+	}
+	err := g.lifeline.Close()
+	g.lifeline = nil
+	if werr := g.watchdog.Wait(); werr != nil {
+		err = errors.Join(err, fmt.Errorf("testenv: remove %s: watchdog: %w", g.dir, werr))
+	}
+	return errors.Join(err, ignoreExit(g.leader.Wait()))
+}
+
+// ignoreExit drops the report that a process was killed or ended with a status: here that is its purpose.
+func ignoreExit(err error) error {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return nil
+	}
+	return err
+}

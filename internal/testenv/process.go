@@ -1,0 +1,115 @@
+package testenv
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+const (
+	startTimeout = time.Minute
+	pollInterval = 20 * time.Millisecond
+)
+
+// errPortTaken says that a server ended because another process listens on a port chosen for it.
+var errPortTaken = errors.New("address already in use")
+
+// process is one server of a group.
+type process struct {
+	name string
+	log  string // path of what it prints
+	cmd  *exec.Cmd
+	done chan struct{} // closed when the process has ended
+}
+
+// start runs the binary as part of the group. What it prints goes into a log in the group's folder, never to
+// this process's own output: go test would wait for it to be closed.
+func (g *group) start(path string, args ...string) (*process, error) {
+	p := &process{name: filepath.Base(path), done: make(chan struct{})}
+	p.log = filepath.Join(g.dir, p.name+".log")
+	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("testenv: open the log of %s: %w", p.name, err)
+	}
+	defer log.Close()
+	p.cmd = exec.Command(path, args...)
+	p.cmd.Dir = g.dir
+	p.cmd.Stdout, p.cmd.Stderr = log, log
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pgid: g.pgid}
+	if err := p.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("testenv: start %s: %w", path, err)
+	}
+	go func() {
+		defer close(p.done)
+		_ = p.cmd.Wait() // how it ended stands in ProcessState
+	}()
+	g.running = append(g.running, p)
+	return p, nil
+}
+
+// kill ends the process with SIGKILL and returns when it is gone.
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill() // it fails only when the process has ended by itself
+	<-p.done
+}
+
+// waitReady polls until get answers 200 and the process's own log contains marker. The marker tells this server
+// from another one that was faster to listen on the same port; "" skips it.
+func (p *process) waitReady(ctx context.Context, client *http.Client, get *http.Request, marker string) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	tick := time.NewTicker(pollInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-p.done:
+			return p.failed("ended with " + p.cmd.ProcessState.String() + " before it was ready")
+		case <-ctx.Done():
+			return p.failed("did not become ready: " + ctx.Err().Error())
+		case <-tick.C:
+		}
+		resp, err := client.Do(get.Clone(ctx))
+		if err != nil {
+			continue
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode == http.StatusOK && bytes.Contains(p.printed(), []byte(marker)) {
+			return nil
+		}
+	}
+}
+
+func (p *process) printed() []byte {
+	log, _ := os.ReadFile(p.log) // a log that cannot be read shows as empty in the error that quotes it
+	return log
+}
+
+// failed quotes the end of the log, which close removes with everything else.
+func (p *process) failed(what string) error {
+	log := p.printed()
+	var cause error
+	if bytes.Contains(log, []byte(errPortTaken.Error())) {
+		cause = errPortTaken
+	}
+	const tail = 2000
+	if len(log) > tail {
+		log = log[len(log)-tail:]
+	}
+	return &serverError{text: fmt.Sprintf("testenv: %s %s; it printed last:\n%s", p.name, what, log), cause: cause}
+}
+
+// serverError is a failed start, with the port collision as its cause where that was it.
+type serverError struct {
+	text  string
+	cause error
+}
+
+func (e *serverError) Error() string { return e.text }
+func (e *serverError) Unwrap() error { return e.cause }
