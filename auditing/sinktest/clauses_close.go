@@ -1,0 +1,208 @@
+package sinktest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/auditing"
+)
+
+var closeClauses = []Clause{{
+	Name: "refuses writes after Close",
+	Explanation: `After Close, Write fails at once, with class closed: not by blocking, as on a
+channel that nobody reads any more, and not by a panic, as on one that is closed.`,
+	check: refusesWritesAfterClose,
+}, {
+	Name: "answers every write when closed meanwhile",
+	Explanation: `Close while others write: each of these writes returns, and what was answered with
+nil is in the destination once Close has returned. A queue that is dropped on the
+way out breaks that.`,
+	check: answersEveryWriteWhenClosed,
+}, {
+	Name: "ends Close with its context",
+	Explanation: `While the destination does not answer, Close returns when its context ends. Its
+error says what stayed unconfirmed: nil would mean that no write is under way.`,
+	check: endsCloseWithItsContext,
+}, {
+	Name:        "can be closed twice",
+	Explanation: `Closing again, or from two goroutines at once, is harmless: nil, and no panic.`,
+	check:       canBeClosedTwice,
+}}
+
+var errNoClose = &notApplicable{reason: "the sink has no Close"}
+
+// openCloser opens a subject whose sink can be closed.
+func (p *probe) openCloser() (Subject, error) {
+	subject, err := p.open()
+	if err != nil {
+		return Subject{}, err
+	}
+	if _, ok := subject.Sink.(auditing.Closer); !ok {
+		return Subject{}, errNoClose
+	}
+	return subject, nil
+}
+
+// mustClose closes a working sink, which has to succeed.
+func (p *probe) mustClose(s auditing.Sink) error {
+	ctx, cancel := context.WithTimeout(p.ctx, p.h.Patience)
+	defer cancel()
+	err, broken := p.bounded("Close", p.h.Patience+p.h.Prompt, func() error { return auditing.Close(ctx, s) })
+	if broken != nil {
+		return broken
+	}
+	if err != nil {
+		return fmt.Errorf("Close failed: %w", err)
+	}
+	return nil
+}
+
+func refusesWritesAfterClose(p *probe) error {
+	subject, err := p.openCloser()
+	if err != nil {
+		return err
+	}
+	written := p.event()
+	if err := p.mustWrite(subject.Sink, written); err != nil {
+		return err
+	}
+	if err := p.mustClose(subject.Sink); err != nil {
+		return err
+	}
+	for range 3 { // a queue with some room blocks only in the end
+		for _, ae := range []*v1alpha1.AuditEvent{p.event(), written} {
+			err, broken := p.bounded("Write", p.h.Prompt, func() error { return subject.Sink.Write(p.ctx, ae) })
+			switch {
+			case broken != nil:
+				return fmt.Errorf("after Close: %w", broken)
+			case err == nil:
+				return errors.New("after Close: Write returned nil")
+			}
+			if class, _ := auditing.ClassOf(err); class != auditing.ClassClosed {
+				return fmt.Errorf("after Close: the error's class is %s, want %s: %w", class, auditing.ClassClosed, err)
+			}
+		}
+	}
+	_, err = p.readOne(subject, written.Name)
+	return err
+}
+
+func answersEveryWriteWhenClosed(p *probe) error {
+	subject, err := p.openCloser()
+	if err != nil {
+		return err
+	}
+	const (
+		closers   = 16  // goroutines that write while the sink is closed
+		most      = 100 // events of each
+		closeFrom = 16  // writes after which Close is called
+	)
+	var (
+		mu       sync.Mutex
+		names    []string
+		answered atomic.Int64
+		ready    = make(chan struct{}) // closed when it is time to close the sink
+		once     sync.Once
+		closed   = make(chan struct{}) // closed when Close has returned
+	)
+	start := func() { once.Do(func() { close(ready) }) }
+	go func() {
+		<-ready
+		defer close(closed)
+		err = p.mustClose(subject.Sink)
+	}()
+	writing := atOnce(closers, func(int) error {
+		defer start()
+		for range most {
+			ae := p.event()
+			refusal, broken := p.write(p.ctx, subject.Sink, ae)
+			if broken != nil || refusal != nil {
+				return broken
+			}
+			mu.Lock()
+			names = append(names, ae.Name)
+			mu.Unlock()
+			if answered.Add(1) >= closeFrom {
+				start()
+			}
+			select {
+			case <-closed:
+				return nil
+			default:
+			}
+		}
+		return nil
+	})
+	<-closed
+	if err := errors.Join(err, writing); err != nil {
+		return err
+	}
+	if len(names) == 0 {
+		return errors.New("no write succeeded before Close")
+	}
+	if _, err := p.read(subject, names); err != nil {
+		return fmt.Errorf("of the writes answered with nil: %w", err)
+	}
+	return nil
+}
+
+func endsCloseWithItsContext(p *probe) error {
+	fault, err := p.hanging()
+	if err != nil {
+		return err
+	}
+	if _, ok := fault.Sink.(auditing.Closer); !ok {
+		return errNoClose
+	}
+	writeCtx, stop := context.WithTimeout(p.ctx, p.h.Patience)
+	defer stop()
+	returned := make(chan struct{})
+	go func() {
+		defer close(returned)
+		_, _ = p.write(writeCtx, fault.Sink, p.event())
+	}()
+	// Time for the write to reach the destination. If it is later, Close finds
+	// nothing under way, and the write finds the sink closed.
+	reached := time.NewTimer(endsAfter)
+	defer reached.Stop()
+	select {
+	case <-reached.C:
+	case <-returned:
+	}
+	closeCtx, cancel := context.WithTimeout(p.ctx, endsAfter)
+	defer cancel()
+	err, broken := p.bounded("Close", endsAfter+p.h.Prompt, func() error { return auditing.Close(closeCtx, fault.Sink) })
+	if broken != nil || err != nil {
+		return broken
+	}
+	late := time.NewTimer(p.h.Prompt)
+	defer late.Stop()
+	select {
+	case <-returned:
+		return nil
+	case <-late.C:
+		return errors.New("Close returned nil, and a write is still under way")
+	}
+}
+
+func canBeClosedTwice(p *probe) error {
+	subject, err := p.openCloser()
+	if err != nil {
+		return err
+	}
+	if err := p.mustWrite(subject.Sink, p.event()); err != nil {
+		return err
+	}
+	if err := atOnce(2, func(int) error { return p.mustClose(subject.Sink) }); err != nil {
+		return fmt.Errorf("from two goroutines at once: %w", err)
+	}
+	if err := p.mustClose(subject.Sink); err != nil {
+		return fmt.Errorf("again: %w", err)
+	}
+	return nil
+}

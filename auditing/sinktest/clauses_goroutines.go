@@ -1,0 +1,153 @@
+package sinktest
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"runtime/pprof"
+	"strings"
+	"time"
+
+	"github.com/paddock-dev/audit/auditing"
+)
+
+var goroutineClauses = []Clause{{
+	Name: "leaves no goroutine behind",
+	Explanation: `Writing does not add goroutines that stay: each of them holds its event, and a
+component that runs for months runs out of memory. After Close, and after a
+destination that hung answers at last, none of the sink's are left.`,
+	check: leavesNoGoroutine,
+}}
+
+// labelKey is the profiler label by which the suite knows the goroutines of one
+// life of a sink: a goroutine inherits the labels of the one that starts it. So
+// tests that run at the same time do not disturb each other.
+const labelKey = "sinktest"
+
+func leavesNoGoroutine(p *probe) error {
+	for _, life := range []func(*probe, string) error{liveAndClose, hangAndRecover} {
+		// The first life starts what a program has once, like a shared pool.
+		_ = p.labelled(life)
+		if err := p.labelled(life); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// labelled runs one life of a sink under a label of its own.
+func (p *probe) labelled(life func(inner *probe, label string) error) (err error) {
+	label := rand.Text()
+	pprof.Do(p.ctx, pprof.Labels(labelKey, label), func(ctx context.Context) {
+		inner := &probe{h: p.h, ctx: ctx}
+		err = life(inner, label)
+		inner.end()
+	})
+	var closed *closedLife
+	if !errors.As(err, &closed) {
+		return err
+	}
+	return p.settles(label, 0, closed.after)
+}
+
+// closedLife is what a life returns when nothing may be left of it.
+type closedLife struct{ after string }
+
+func (c *closedLife) Error() string { return c.after }
+
+// liveAndClose writes in every way, and compares with one write done before:
+// that one may have dialled a connection that is kept.
+func liveAndClose(p *probe, label string) error {
+	subject, err := p.open()
+	if err != nil {
+		return err
+	}
+	if err := p.mustWrite(subject.Sink, p.event()); err != nil {
+		return err
+	}
+	before, _ := labelledGoroutines(label)
+	const rounds = 8
+	for range rounds {
+		ended, cancel := context.WithCancel(p.ctx)
+		cancel()
+		ae, invalid := p.event(), p.event()
+		invalid.Spec.Kind = ""
+		if err := errors.Join(p.mustWrite(subject.Sink, ae), p.mustWrite(subject.Sink, ae)); err != nil {
+			return err
+		}
+		_, _ = p.write(p.ctx, subject.Sink, invalid)
+		_, _ = p.write(ended, subject.Sink, p.event())
+	}
+	// Fewer than one a round is a pool that grew.
+	if err := p.settles(label, before+rounds-1, fmt.Sprintf("%d writes", 4*rounds)); err != nil {
+		return err
+	}
+	if _, ok := subject.Sink.(auditing.Closer); !ok {
+		return nil // what is left is not the sink's to end
+	}
+	return &closedLife{after: "Close and Release"}
+}
+
+func hangAndRecover(p *probe, _ string) error {
+	if p.h.Hanging == nil {
+		return nil
+	}
+	fault, err := p.hanging()
+	if err != nil {
+		return err
+	}
+	for range 3 {
+		ctx, cancel := context.WithTimeout(p.ctx, endsAfter)
+		_, broken := p.write(ctx, fault.Sink, p.event())
+		cancel()
+		if broken != nil {
+			return broken
+		}
+	}
+	return &closedLife{after: "writes to a destination that hung, its Release and Close"}
+}
+
+// settles waits until at most most goroutines carry label.
+func (p *probe) settles(label string, most int, after string) error {
+	deadline := time.NewTimer(p.h.Patience)
+	defer deadline.Stop()
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	for {
+		n, stacks := labelledGoroutines(label)
+		if n <= most {
+			return nil
+		}
+		select {
+		case <-deadline.C:
+			return fmt.Errorf("%d goroutines are left %v after %s, want at most %d:\n%s", n, p.h.Patience, after, most, stacks)
+		case <-tick.C:
+		}
+	}
+}
+
+// labelledGoroutines counts the goroutines that carry label, and prints them.
+func labelledGoroutines(label string) (n int, stacks string) {
+	var profile bytes.Buffer
+	if err := pprof.Lookup("goroutine").WriteTo(&profile, 1); err != nil {
+		return 0, ""
+	}
+	var mine strings.Builder
+	// The text form: one block for equal stacks, "3 @ 0x46..." and then the
+	// labels as "# labels: {...}".
+	for block := range strings.SplitSeq(profile.String(), "\n\n") {
+		if !strings.Contains(block, label) {
+			continue
+		}
+		var equal int
+		if i := strings.Index(block, " @ "); i >= 0 {
+			head := block[:i]
+			_, _ = fmt.Sscan(head[strings.LastIndexByte(head, '\n')+1:], &equal)
+		}
+		n += equal
+		mine.WriteString(block + "\n")
+	}
+	return n, mine.String()
+}
