@@ -1,0 +1,144 @@
+package log
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/DeRuina/timberjack"
+
+	"github.com/paddock-dev/audit/auditing"
+)
+
+const (
+	defaultMaxSizeMB = 100
+	defaultMode      = 0o600
+	megabyte         = 1 << 20
+)
+
+// FileOptions are the options of NewFile. The zero value is valid: rotation at
+// 100 MiB, all backups kept, no fsync.
+type FileOptions struct {
+	Options
+	// Fsync makes every event durable before Write returns, and the sink's level
+	// LevelDurable. It costs one fsync an event. It excludes Compress, which
+	// removes a backup before its compressed form is on the disk.
+	Fsync bool
+	// MaxSizeMB is the size in MiB at which the file is rotated; 100 when 0.
+	MaxSizeMB int
+	// MaxAgeDays is how many days after its rotation a backup is removed; 0 keeps
+	// backups of any age.
+	MaxAgeDays int
+	// MaxBackups is how many backups are kept; 0 keeps all.
+	MaxBackups int
+	// Compress compresses backups with gzip.
+	Compress bool
+	// Mode of a file that is created; 0600 when 0. A file that exists keeps its
+	// own, and after a rotation the new file has that of the old one.
+	Mode fs.FileMode
+}
+
+func (o *FileOptions) complete(path string) error {
+	switch {
+	case path == "":
+		return errors.New("log: the path of the file is empty")
+	case o.MaxSizeMB < 0 || o.MaxAgeDays < 0 || o.MaxBackups < 0:
+		return fmt.Errorf("log: %s: MaxSizeMB, MaxAgeDays and MaxBackups must be at least 0", path)
+	case o.Fsync && o.Compress:
+		return fmt.Errorf("log: %s: Fsync and Compress exclude each other, "+
+			"for a compressed backup is not synced: choose one", path)
+	}
+	if o.MaxSizeMB == 0 {
+		o.MaxSizeMB = defaultMaxSizeMB
+	}
+	if o.Mode == 0 {
+		o.Mode = defaultMode
+	}
+	return nil
+}
+
+// NewFile returns a Sink that appends to the file at path, in a directory that
+// exists. When a line would take the file over MaxSizeMB, the file is renamed to
+// a backup beside it (audit-2026-03-01T10-00-00.000-size.log) and a new one
+// begun. A last line that a crash left unfinished is ended first.
+//
+// Only one Sink may write to a path, and nothing else may rotate it. A device or
+// a named pipe is written to as it is, without rotation, and cannot have Fsync;
+// a pipe needs its reader first. Close closes the file.
+func NewFile(path string, opts FileOptions) (*Sink, error) {
+	if err := opts.complete(path); err != nil {
+		return nil, err
+	}
+	resolved, err := filepath.EvalSymlinks(path) // backups belong beside the file, not beside a link to it
+	if err != nil {
+		resolved = path
+	}
+	info, err := os.Stat(resolved)
+	switch {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("log: opening the file: %w", err)
+	case err == nil && info.IsDir():
+		return nil, fmt.Errorf("log: %s is a directory: name a file in it", path)
+	case err == nil && !info.Mode().IsRegular():
+		return newDevice(path, opts)
+	}
+	return newRotating(path, resolved, opts)
+}
+
+// newDevice opens what cannot be rotated: a rotation would rename the device.
+func newDevice(path string, opts FileOptions) (*Sink, error) {
+	if opts.Fsync {
+		return nil, fmt.Errorf("log: %s is not a regular file and cannot be synced: leave Fsync out", path)
+	}
+	// Without O_NONBLOCK, opening a pipe waits for its reader; with it, a write
+	// that hangs can be ended by closing.
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, fmt.Errorf("log: opening the file: %w", err)
+	}
+	s := newLineSink(path, &lineWriter{to: f, mayBlock: true}, opts.Options)
+	s.abort = func() { _ = f.Close() }
+	s.finish = func() error {
+		if err := f.Close(); !errors.Is(err, fs.ErrClosed) {
+			return err
+		}
+		return nil // abort was first
+	}
+	return s, nil
+}
+
+func newRotating(name, path string, opts FileOptions) (*Sink, error) {
+	file := &rotatingFile{path: path, max: opts.MaxSizeMB * megabyte}
+	torn, err := file.prepare(opts)
+	if err != nil {
+		return nil, fmt.Errorf("log: opening the file: %w", err)
+	}
+	file.logger = &timberjack.Logger{
+		Filename:    path,
+		MaxSize:     opts.MaxSizeMB,
+		MaxAge:      opts.MaxAgeDays,
+		MaxBackups:  opts.MaxBackups,
+		Compression: compression(opts.Compress),
+	}
+	w := &lineWriter{to: file, torn: torn}
+	if opts.Fsync {
+		w.sync = file.sync
+		w.mayBlock = true // a disk can hang
+	}
+	s := newLineSink(name, w, opts.Options)
+	s.finish = file.close
+	if opts.Fsync {
+		s.level = auditing.LevelDurable
+	}
+	return s, nil
+}
+
+func compression(on bool) string {
+	if on {
+		return "gzip"
+	}
+	return "none"
+}

@@ -1,0 +1,96 @@
+package multi
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/paddock-dev/audit/auditing"
+)
+
+// Error says how each child fared when the requirement was not met. It stands in
+// the *auditing.WriteError that Write returns and unwraps to the error of every
+// child that failed, and to that of the context when it ended.
+type Error struct {
+	// Required is the policy that was not met, as "all".
+	Required string
+	// Succeeded, Failed and Pending name the children, in their order. Whether a
+	// pending one stores the event is unknown.
+	Succeeded, Failed, Pending []string
+
+	causes []error // of Failed
+	ended  error   // of the context, or nil
+}
+
+// Error says who succeeded, who failed and why, and who was still at it.
+func (e *Error) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s was required", e.Required)
+	for i, name := range e.Failed {
+		fmt.Fprintf(&b, "; %s failed: %s", name, brief(e.causes[i]))
+	}
+	if len(e.Pending) > 0 {
+		fmt.Fprintf(&b, "; pending: %s", strings.Join(e.Pending, ", "))
+	}
+	if len(e.Succeeded) > 0 {
+		fmt.Fprintf(&b, "; succeeded: %s", strings.Join(e.Succeeded, ", "))
+	}
+	if e.ended != nil {
+		fmt.Fprintf(&b, ": %v", e.ended)
+	}
+	return b.String()
+}
+
+// brief leaves out what the error around it says as well.
+func brief(err error) string {
+	if inner, ok := err.(*auditing.WriteError); ok { //nolint:errorlint // only the outermost repeats the event
+		return fmt.Sprintf("%s: %s: %v", inner.Sink, inner.Class, inner.Err)
+	}
+	return err.Error()
+}
+
+// Unwrap returns the errors of the children that failed, and that of the context.
+func (e *Error) Unwrap() []error {
+	if e.ended == nil {
+		return e.causes
+	}
+	return append(e.causes[:len(e.causes):len(e.causes)], e.ended)
+}
+
+// failure makes the error of a Write whose requirement was not met.
+func (f *fan) failure(ctx context.Context, outcomes []outcome) error {
+	e := &Error{Required: f.sink.opts.Require.String(), ended: ctx.Err()}
+	var pause time.Duration
+	reachable := f.sink.require.of
+	for i, o := range outcomes {
+		name := f.sink.children[i].name
+		switch {
+		case !o.done:
+			e.Pending = append(e.Pending, name)
+		case o.err == nil:
+			e.Succeeded = append(e.Succeeded, name)
+		default:
+			e.Failed = append(e.Failed, name)
+			e.causes = append(e.causes, o.err)
+			class, after := auditing.ClassOf(o.err)
+			pause = max(pause, after)
+			if final(class) && f.sink.require.counts[i] {
+				reachable--
+			}
+		}
+	}
+	switch {
+	case reachable < f.sink.require.need:
+		return auditing.Permanent(e)
+	case e.ended != nil:
+		return auditing.WithClass(auditing.ClassTimeout, e)
+	default:
+		return auditing.RetryAfter(e, pause)
+	}
+}
+
+// final reports that the child will refuse the same event again.
+func final(c auditing.Class) bool {
+	return c == auditing.ClassPermanent || c == auditing.ClassClosed
+}
