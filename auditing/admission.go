@@ -3,8 +3,9 @@ package auditing
 import (
 	"time"
 
-	"github.com/paddock-dev/audit/api/v1alpha1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
 )
 
 // AdmissionInput is what NewPolicyApplied and NewPolicyRejected take.

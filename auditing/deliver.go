@@ -85,7 +85,11 @@ func prepareAndSend(ctx context.Context, t Target, ae *v1alpha1.AuditEvent, send
 // guarded calls send; a transport that panics must not take its component down.
 func guarded(ctx context.Context, ae *v1alpha1.AuditEvent, send Transport) (err error) {
 	defer func() {
-		if r := recover(); r != nil {
+		switch r := recover().(type) {
+		case nil:
+		case error:
+			err = Permanent(fmt.Errorf("panic: %w", r))
+		default:
 			err = Permanent(fmt.Errorf("panic: %v", r))
 		}
 	}()

@@ -7,8 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/paddock-dev/audit/api/v1alpha1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
 )
 
 // EventInput is what NewEvent takes: every field of an event's spec, flat.

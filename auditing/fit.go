@@ -109,9 +109,10 @@ func detailFits(detail map[string]string) bool {
 	return size <= maxDetailJSON
 }
 
-// textFits bounds bytes, which are at least as many as the code points that the
-// schema counts.
-func textFits(s string, limit int) bool { return len(s) <= limit && utf8.ValidString(s) }
+// textFits counts code points, as the schema does, and only where bytes leave it open.
+func textFits(s string, limit int) bool {
+	return utf8.ValidString(s) && (len(s) <= limit || len(s) <= utf8.UTFMax*limit && utf8.RuneCountInString(s) <= limit)
+}
 
 const maxPort = 65535
 
@@ -134,7 +135,7 @@ func fitDetail(detail, notes map[string]string) map[string]string {
 		size += entryJSON(k, v)
 	}
 	room := v1alpha1.MaxDetailEntries - 1 // one for detailOmitted
-	if len(detail)+len(notes) <= v1alpha1.MaxDetailEntries && detail[detailOmitted] == "" {
+	if len(detail)+len(notes) <= v1alpha1.MaxDetailEntries {
 		room++
 	}
 	const reserve = 256 // bytes for the entry that says what is left out
@@ -142,7 +143,7 @@ func fitDetail(detail, notes map[string]string) map[string]string {
 	for _, k := range slices.Sorted(maps.Keys(detail)) {
 		key := Shorten(k, v1alpha1.MaxDetailKeyLength)
 		value := Shorten(detail[k], v1alpha1.MaxDetailValueLength)
-		for i := 2; has(fitted, key); i++ {
+		for i := 2; key == detailOmitted || has(fitted, key); i++ {
 			key = Shorten(k, v1alpha1.MaxDetailKeyLength-4) + "#" + strconv.Itoa(i)
 		}
 		if len(fitted) >= room || size+entryJSON(key, value)+reserve > maxDetailJSON {
@@ -182,20 +183,24 @@ func jsonLen(s string) int {
 	return n
 }
 
-// Shorten returns text as valid UTF-8 of at most limit bytes (at least 64). What
-// it cuts it replaces by a mark with the length of the whole in bytes and the
-// start of its SHA-256, so that the cut is seen, and whoever has the whole can
-// tell that it is the one. What is not UTF-8 becomes U+FFFD.
+// Shorten returns text as valid UTF-8 of at most limit characters (code points,
+// as the schema counts; at least 64). What it cuts it replaces by a mark with the
+// length of the whole in bytes and the start of its SHA-256, so that the cut is
+// seen, and whoever has the whole can tell that it is the one. What is not UTF-8
+// becomes U+FFFD.
 func Shorten(text string, limit int) string {
 	clean := strings.ToValidUTF8(text, "\uFFFD")
-	if len(clean) <= limit {
+	if textFits(clean, limit) {
 		return clean
 	}
 	sum := sha256.Sum256([]byte(text))
 	mark := fmt.Sprintf("…[%d bytes, sha256 %s]", len(text), hex.EncodeToString(sum[:6]))
-	keep := max(limit-len(mark), 0)
-	for keep > 0 && !utf8.RuneStart(clean[keep]) {
+	keep := limit - utf8.RuneCountInString(mark)
+	for i := range clean {
+		if keep <= 0 {
+			return clean[:i] + mark
+		}
 		keep--
 	}
-	return clean[:keep] + mark
+	return clean + mark
 }

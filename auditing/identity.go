@@ -13,8 +13,9 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
-	"github.com/paddock-dev/audit/api/v1alpha1"
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
 )
 
 const (
@@ -29,14 +30,14 @@ const (
 func identify(ae *v1alpha1.AuditEvent, component string) error {
 	exact := EventTime(ae)
 	if ae.Name == "" {
-		id, err := newULID(exact)
-		if err != nil {
-			return fmt.Errorf("naming the event: %w", err)
-		}
 		if ae.GenerateName == "" {
 			ae.GenerateName = defaultGenerateName
 		}
-		ae.Name = ae.GenerateName + id
+		name, err := newName(ae.GenerateName, exact)
+		if err != nil {
+			return fmt.Errorf("naming the event: %w", err)
+		}
+		ae.Name = name
 	}
 	if ae.Labels == nil {
 		ae.Labels = make(map[string]string, 4)
@@ -48,7 +49,10 @@ func identify(ae *v1alpha1.AuditEvent, component string) error {
 	if ae.Annotations == nil {
 		ae.Annotations = make(map[string]string, 1)
 	}
-	ae.Annotations[v1alpha1.AnnotationTimestamp] = exact.UTC().Format(time.RFC3339Nano)
+	text := exact.UTC().AppendFormat(make([]byte, 0, len(time.RFC3339Nano)), time.RFC3339Nano)
+	if ae.Annotations[v1alpha1.AnnotationTimestamp] != string(text) {
+		ae.Annotations[v1alpha1.AnnotationTimestamp] = string(text)
+	}
 	return nil
 }
 
@@ -100,13 +104,14 @@ func RunLabel(run string) string {
 	return prefix + "-" + hash
 }
 
-// newULID returns a lower-case ULID of t. A time before 1970 counts as 1970,
-// the earliest that a ULID can express.
-func newULID(t time.Time) (string, error) {
-	id, err := ulid.New(ulidTime(t), &ulidSequence)
-	if err != nil {
+// newName returns prefix and a lower-case ULID of t. A time before 1970 counts as
+// 1970, the earliest that a ULID can express.
+func newName(prefix string, t time.Time) (string, error) {
+	var id ulid.ULID
+	if err := id.SetTime(ulidTime(t)); err != nil {
 		return "", err
 	}
+	ulidSequence.next((*[10]byte)(id[6:]))
 	var text [ulid.EncodedSize]byte
 	if err := id.MarshalTextTo(text[:]); err != nil {
 		return "", err
@@ -116,7 +121,7 @@ func newULID(t time.Time) (string, error) {
 			text[i] = c + 'a' - 'A'
 		}
 	}
-	return string(text[:]), nil
+	return string(append(append(make([]byte, 0, 128), prefix...), text[:]...)), nil
 }
 
 // sequence is the random part of the ULIDs: it starts anywhere in the lower half
@@ -131,8 +136,8 @@ type sequence struct {
 
 var ulidSequence sequence
 
-// MonotonicRead fills p with the next value, for ulid.New.
-func (s *sequence) MonotonicRead(_ uint64, p []byte) error {
+// next fills p with the next value.
+func (s *sequence) next(p *[10]byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.started {
@@ -147,13 +152,9 @@ func (s *sequence) MonotonicRead(_ uint64, p []byte) error {
 	if s.lo < before {
 		s.hi++
 	}
-	binary.BigEndian.PutUint16(p, s.hi)
+	binary.BigEndian.PutUint16(p[:2], s.hi)
 	binary.BigEndian.PutUint64(p[2:], s.lo)
-	return nil
 }
-
-// Read makes a sequence an io.Reader, which ulid.New asks for and does not use.
-func (s *sequence) Read(p []byte) (int, error) { return crand.Read(p) }
 
 var lastNow atomic.Int64
 

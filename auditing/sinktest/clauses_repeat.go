@@ -145,10 +145,10 @@ func (p *probe) again(subject Subject) (auditing.Sink, error) {
 	}
 	sink, err := subject.Again(p.ctx)
 	if err != nil {
-		return nil, fmt.Errorf("Subject.Again: %w", err)
+		return nil, fmt.Errorf("subject: Again: %w", err)
 	}
 	if sink == nil {
-		return nil, errors.New("Subject.Again gave no sink")
+		return nil, errors.New("subject: Again gave no sink")
 	}
 	p.atEnd(func() { p.close(sink) })
 	return sink, nil

@@ -6,11 +6,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/paddock-dev/audit/api/v1alpha1"
-	"github.com/paddock-dev/audit/auditing"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/auditing"
 )
 
 var storedClauses = []Clause{{

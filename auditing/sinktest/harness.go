@@ -105,14 +105,14 @@ func (n *notApplicable) Error() string { return "not applicable: " + n.reason }
 // absent decides what a missing Failing or Hanging means.
 func (p *probe) absent(field, reasonField, reason string) error {
 	if reason == "" {
-		return fmt.Errorf("Harness.%s is nil: give one, or say in %s why there is none", field, reasonField)
+		return fmt.Errorf("harness: %s is nil: give one, or say in %s why there is none", field, reasonField)
 	}
 	subject, err := p.open()
 	if err != nil {
 		return err
 	}
 	if level := auditing.LevelOf(subject.Sink); level > auditing.LevelAccepted {
-		return fmt.Errorf("Harness.%s is nil (%s), but the sink is %s: "+
+		return fmt.Errorf("harness: %s is nil (%s), but the sink is %s: "+
 			"it waits for something outside the process, and that can fail and hang", field, reason, level)
 	}
 	return &notApplicable{reason: reason}
@@ -124,7 +124,7 @@ func (p *probe) failing() (Fault, error) {
 	}
 	fault, err := p.fault("Failing", p.h.Failing)
 	if err == nil && fault.Caused == nil {
-		err = errors.New("Harness.Failing gave no Caused, which recognises the destination's error")
+		err = errors.New("harness: Failing gave no Caused, which recognises the destination's error")
 	}
 	return fault, err
 }
@@ -139,10 +139,10 @@ func (p *probe) hanging() (Fault, error) {
 func (p *probe) fault(field string, make func(context.Context) (Fault, error)) (Fault, error) {
 	fault, err := make(p.ctx)
 	if err != nil {
-		return Fault{}, fmt.Errorf("Harness.%s: %w", field, err)
+		return Fault{}, fmt.Errorf("harness: %s: %w", field, err)
 	}
 	if fault.Sink == nil {
-		return Fault{}, fmt.Errorf("Harness.%s gave no Sink", field)
+		return Fault{}, fmt.Errorf("harness: %s gave no Sink", field)
 	}
 	if fault.Release == nil {
 		fault.Release = func() {}
@@ -157,14 +157,14 @@ func (p *probe) fault(field string, make func(context.Context) (Fault, error)) (
 // open makes a fresh subject, which goes at the end of the clause.
 func (p *probe) open() (Subject, error) {
 	if p.h.New == nil {
-		return Subject{}, errors.New("Harness.New is nil")
+		return Subject{}, errors.New("harness: New is nil")
 	}
 	subject, err := p.h.New(p.ctx)
 	if err != nil {
-		return Subject{}, fmt.Errorf("Harness.New: %w", err)
+		return Subject{}, fmt.Errorf("harness: New: %w", err)
 	}
 	if subject.Sink == nil || subject.Stored == nil {
-		return Subject{}, errors.New("Harness.New gave no Sink or no Stored")
+		return Subject{}, errors.New("harness: New gave no Sink or no Stored")
 	}
 	p.atEnd(func() {
 		p.close(subject.Sink)

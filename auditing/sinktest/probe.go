@@ -3,18 +3,25 @@ package sinktest
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"strings"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// pollEvery is the pause between two looks at a destination.
-const pollEvery = 10 * time.Millisecond
+var errWroteNil = errors.New("Write returned nil")
+
+// The pauses between two looks at what is awaited.
+const (
+	firstPoll = 2 * time.Millisecond
+	lastPoll  = 250 * time.Millisecond
+)
 
 // probe is one clause at work.
 type probe struct {
@@ -116,7 +123,7 @@ func (p *probe) mustWrite(s auditing.Sink, ae *v1alpha1.AuditEvent) error {
 func (p *probe) refused(ctx context.Context, s auditing.Sink, ae *v1alpha1.AuditEvent) (result, broken error) {
 	err, broken := p.write(ctx, s, ae)
 	if broken == nil && err == nil {
-		broken = fmt.Errorf("Write returned nil")
+		broken = errWroteNil
 	}
 	return err, broken
 }
@@ -147,23 +154,31 @@ func (p *probe) readOne(subject Subject, name string) (*v1alpha1.AuditEvent, err
 func (p *probe) read(subject Subject, names []string) ([]v1alpha1.AuditEvent, error) {
 	ctx, cancel := context.WithTimeout(p.ctx, p.h.Patience)
 	defer cancel()
-	tick := time.NewTicker(pollEvery)
-	defer tick.Stop()
-	for {
+	for wait := firstPoll; ; wait = min(2*wait, lastPoll) {
 		all, err := subject.Stored(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("Subject.Stored: %w", err)
+			return nil, fmt.Errorf("subject: Stored: %w", err)
 		}
 		found, missing, err := pick(all, names)
 		if err != nil || len(missing) == 0 {
 			return found, err
 		}
-		select {
-		case <-ctx.Done():
+		if !pause(ctx, wait) {
 			return nil, fmt.Errorf("after %v the destination holds %d events, and not %d of the %d written, %q among them",
 				p.h.Patience, len(all), len(missing), len(names), missing[0])
-		case <-tick.C:
 		}
+	}
+}
+
+// pause waits, and reports whether it could before ctx ended.
+func pause(ctx context.Context, wait time.Duration) bool {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
 	}
 }
 

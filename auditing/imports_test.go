@@ -1,0 +1,121 @@
+package auditing_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const (
+	module = "github.com/paddock-dev/audit"
+	api    = module + "/api/v1alpha1"
+	core   = module + "/auditing"
+)
+
+// goPackage is what `go list -json` says of a package.
+type goPackage struct {
+	ImportPath string
+	Standard   bool
+	Imports    []string
+}
+
+const (
+	machinery  = "k8s.io/apimachinery"
+	client     = "k8s.io/client-go"
+	runtime    = "sigs.k8s.io/controller-runtime"
+	zap        = "go.uber.org/zap"
+	grafana    = "github.com/grafana"
+	sinks      = module + "/sinks"
+	prometheus = "github.com/prometheus/client_golang"
+)
+
+// arrows is what one package may import and link.
+type arrows struct {
+	pkg string
+	// imports are the only packages outside the standard library that pkg may
+	// import itself, with what is below them; nil for any.
+	imports []string
+	// ownImports are the same for the packages of this module.
+	ownImports []string
+	// never are packages that must not be linked by pkg at all.
+	never []string
+}
+
+var allArrows = []arrows{
+	{pkg: "api/v1alpha1", imports: []string{machinery}, never: []string{client, runtime, zap, grafana, prometheus}},
+	{
+		pkg: "auditing", imports: []string{api, machinery, prometheus, "github.com/oklog/ulid/v2"},
+		never: []string{client, runtime, zap, grafana, sinks, module + "/config"},
+	},
+	{pkg: "auditing/sinktest", ownImports: []string{api, core}, never: []string{client, runtime, zap, grafana}},
+	{pkg: "sinks/kube", ownImports: []string{api, core}, never: []string{zap, grafana}},
+	{pkg: "sinks/log", ownImports: []string{api, core}, never: []string{client, runtime, grafana}},
+	{pkg: "sinks/loki", ownImports: []string{api, core, sinks + "/loki"}, never: []string{client, runtime, zap, grafana + "/loki-client-go", grafana + "/loki/v3"}},
+	{pkg: "sinks/multi", imports: []string{api, core}, never: []string{client, runtime, zap, grafana}},
+	{pkg: "sinks/retry", ownImports: []string{api, core}, never: []string{client, runtime, zap, grafana}},
+	{pkg: "sinks/spool", ownImports: []string{api, core}, never: []string{client, runtime, zap, grafana}},
+	{pkg: "sinks/flood", ownImports: []string{api, core}, never: []string{client, runtime, zap, grafana}},
+	{pkg: "config", never: []string{sinks + "/kube", sinks + "/log", sinks + "/loki", client, runtime, zap, grafana}},
+}
+
+// The arrows between packages point one way: who wants only the log links no
+// Kubernetes client, and no destination knows another.
+func TestTheArrowsBetweenPackagesPointOneWay(t *testing.T) {
+	for _, rule := range allArrows {
+		t.Run(rule.pkg, func(t *testing.T) {
+			if goFiles, _ := filepath.Glob(filepath.Join("..", filepath.FromSlash(rule.pkg), "*.go")); len(goFiles) == 0 {
+				t.Skip("there is no such package yet")
+			}
+			all := dependencies(t, "./"+rule.pkg)
+			for path, p := range all {
+				if !p.Standard && below(path, rule.never) {
+					t.Errorf("links %s", path)
+				}
+			}
+			for _, path := range all[module+"/"+rule.pkg].Imports {
+				switch {
+				case all[path].Standard:
+				case rule.imports != nil && !below(path, rule.imports):
+					t.Errorf("imports %s, and may import only %v", path, rule.imports)
+				case rule.ownImports != nil && below(path, []string{module}) && !below(path, rule.ownImports):
+					t.Errorf("imports %s, and of this module may import only %v", path, rule.ownImports)
+				}
+			}
+		})
+	}
+}
+
+// dependencies returns every package that a program with pkg links, by path.
+func dependencies(t *testing.T, pkg string) map[string]goPackage {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-json=ImportPath,Standard,Imports", pkg)
+	cmd.Dir = ".."
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %v", cmd, err)
+	}
+	all := map[string]goPackage{}
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p goPackage
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all[p.ImportPath] = p
+	}
+}
+
+// below reports whether path is one of roots or stands below one.
+func below(path string, roots []string) bool {
+	return slices.ContainsFunc(roots, func(root string) bool {
+		return path == root || strings.HasPrefix(path, root+"/")
+	})
+}

@@ -1,0 +1,120 @@
+package auditing
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
+)
+
+// bareSink has nothing but Write.
+type bareSink struct{ err error }
+
+func (s bareSink) Write(context.Context, *v1alpha1.AuditEvent) error { return s.err }
+
+// fullSink has everything that a Sink may have.
+type fullSink struct {
+	bareSink
+	closed *bool
+}
+
+func (fullSink) Level() Level   { return LevelAcknowledged }
+func (fullSink) String() string { return "full" }
+func (s fullSink) Close(context.Context) error {
+	*s.closed = true
+	return errRefused
+}
+
+func TestASinkThatStatesNoLevelPromisesNone(t *testing.T) {
+	for _, c := range []struct {
+		sink  Sink
+		level Level
+		chain string
+	}{
+		{nil, LevelNone, "<nil>"},
+		{bareSink{}, LevelNone, "auditing.bareSink"},
+		{fullSink{}, LevelAcknowledged, "full"},
+		{NoopSink{}, LevelNone, "noop"},
+		{FailOpen(fullSink{}, nil), LevelNone, "failopen(full)"},
+		{FailOpen(FailOpen(NoopSink{}, nil), nil), LevelNone, "failopen(failopen(noop))"},
+		{FailOpen(nil, nil), LevelNone, "failopen(<nil>)"},
+	} {
+		if level, chain := LevelOf(c.sink), Chain(c.sink); level != c.level || chain != c.chain {
+			t.Errorf("%T: level %s, chain %s, want %s, %s", c.sink, level, chain, c.level, c.chain)
+		}
+	}
+}
+
+func TestLevelsAreOrderedAndPrintTheirNames(t *testing.T) {
+	want := []string{"none", "accepted", "durable", "acknowledged", "level(4)"}
+	for i, name := range want {
+		if got := Level(i).String(); got != name {
+			t.Errorf("level %d is %q, want %q", i, got, name)
+		}
+	}
+	if LevelNone >= LevelAccepted || LevelAccepted >= LevelDurable || LevelDurable >= LevelAcknowledged {
+		t.Error("a safer level is not the higher one")
+	}
+}
+
+func TestCloseReachesTheSinkBehindAFailOpenOne(t *testing.T) {
+	closed := false
+	if err := Close(t.Context(), FailOpen(fullSink{closed: &closed}, nil)); !errors.Is(err, errRefused) || !closed {
+		t.Errorf("closed %v, error %v", closed, err)
+	}
+	for _, s := range []Sink{nil, bareSink{}, NoopSink{}, FailOpen(nil, nil), FailOpen(bareSink{}, nil)} {
+		if err := Close(t.Context(), s); err != nil {
+			t.Errorf("%s: %v", Chain(s), err)
+		}
+	}
+}
+
+func TestANoopSinkLeavesTheEventAsItIs(t *testing.T) {
+	ae := NewEgressBlock(egressInput)
+	before := indented(t, ae)
+	if err := (NoopSink{}).Write(t.Context(), ae); err != nil || indented(t, ae) != before {
+		t.Errorf("error %v, event %s", err, indented(t, ae))
+	}
+	if err := (NoopSink{}).Write(t.Context(), nil); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAFailOpenSinkReportsTheFailureAndReturnsNil(t *testing.T) {
+	type key struct{}
+	ctx := context.WithValue(t.Context(), key{}, "the caller's")
+	ae := NewEgressBlock(egressInput)
+	calls := 0
+	onError := func(got context.Context, event *v1alpha1.AuditEvent, err error) {
+		calls++
+		if got.Value(key{}) == nil || event != ae || !errors.Is(err, errRefused) {
+			t.Errorf("onError is handed %v, %p, %v", got, event, err)
+		}
+	}
+	if err := FailOpen(bareSink{errRefused}, onError).Write(ctx, ae); err != nil || calls != 1 {
+		t.Errorf("error %v, onError called %d times", err, calls)
+	}
+	if err := FailOpen(bareSink{}, onError).Write(ctx, ae); err != nil || calls != 1 {
+		t.Errorf("after a success: error %v, onError called %d times", err, calls)
+	}
+	if err := FailOpen(bareSink{errRefused}, nil).Write(ctx, ae); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAFailOpenSinkOverNothingReportsThatAndCounts(t *testing.T) {
+	keepSeries(t)
+	var reported error
+	s := FailOpen(nil, func(_ context.Context, _ *v1alpha1.AuditEvent, err error) { reported = err })
+	ae := NewEgressBlock(egressInput)
+	if err := s.Write(t.Context(), ae); err != nil {
+		t.Error(err)
+	}
+	if failed := writeError(t, reported); failed.Sink != "failopen" || failed.Class != ClassPermanent || !errors.Is(reported, errNilSink) {
+		t.Errorf("reported %+v", failed)
+	}
+	if got := failureSeries(t, "")["denied egress-block"]; got != 1 {
+		t.Errorf("counted %v times", got)
+	}
+}

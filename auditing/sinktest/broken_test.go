@@ -1,0 +1,96 @@
+package sinktest_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/paddock-dev/audit/auditing/sinktest"
+)
+
+// brokenSinks are all the flaws that the suite has to find.
+func brokenSinks() []flaw {
+	return slices.Concat(storingFlaws, statingFlaws, failingFlaws, hangingFlaws, owningFlaws, repeatingFlaws, closingFlaws, leakingFlaws)
+}
+
+// check holds the sinks of f against every clause and returns those that reject
+// it. Time is synthetic: waits cost nothing, and a busy machine changes nothing.
+func check(t *testing.T, f flaw) (rejected []*sinktest.Violation) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		until := make(chan struct{})
+		defer func() {
+			close(until)
+			time.Sleep(time.Minute) // of synthetic time, for what still runs to end
+		}()
+		for _, clause := range sinktest.Clauses() {
+			result := clause.Check(t.Context(), f.harness(until))
+			if result.NotApplicable != "" {
+				t.Logf("%s: not applicable: %s", clause.Name, result.NotApplicable)
+			}
+			var violation *sinktest.Violation
+			if errors.As(result.Err, &violation) {
+				rejected = append(rejected, violation)
+			}
+		}
+	})
+	return rejected
+}
+
+func TestSuitePassesASoundSink(t *testing.T) {
+	for _, violation := range check(t, flaw{name: "none"}) {
+		t.Error(violation)
+	}
+}
+
+func TestSuiteRejectsEveryBrokenSinkByTheNameOfTheClause(t *testing.T) {
+	for _, f := range brokenSinks() {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			rejected := check(t, f)
+			for _, name := range f.breaks {
+				if !slices.ContainsFunc(rejected, func(v *sinktest.Violation) bool { return v.Clause.Name == name }) {
+					t.Errorf("passes for a sink that %q", name)
+				}
+			}
+			for _, violation := range rejected {
+				first, _, _ := strings.Cut(violation.Err.Error(), "\n")
+				if slices.Contains(f.breaks, violation.Clause.Name) {
+					t.Logf("rejected as not a sink that %q: %.200s", violation.Clause.Name, first)
+				} else {
+					t.Errorf("also rejected as not a sink that %q: %v", violation.Clause.Name, violation.Err)
+				}
+			}
+		})
+	}
+}
+
+func TestEveryClauseIsBrokenBySomeSink(t *testing.T) {
+	for _, clause := range sinktest.Clauses() {
+		if !slices.ContainsFunc(brokenSinks(), func(f flaw) bool { return f.breaks[0] == clause.Name }) {
+			t.Errorf("no broken sink shows that the clause %q can fail", clause.Name)
+		}
+	}
+}
+
+func TestEveryClauseHasANameOfItsOwnAndExplainsItself(t *testing.T) {
+	seen := map[string]bool{}
+	for _, clause := range sinktest.Clauses() {
+		if clause.Name == "" || seen[clause.Name] {
+			t.Errorf("the name %q is empty or there twice", clause.Name)
+		}
+		seen[clause.Name] = true
+		if len(clause.Explanation) < 60 {
+			t.Errorf("%s: the explanation is %q", clause.Name, clause.Explanation)
+		}
+		violation := &sinktest.Violation{Clause: clause, Err: errDisk}
+		for _, part := range []string{clause.Name, clause.Explanation, errDisk.Error()} {
+			if !strings.Contains(violation.Error(), part) {
+				t.Errorf("%s: the violation does not print %q", clause.Name, part)
+			}
+		}
+	}
+}
