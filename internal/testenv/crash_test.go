@@ -122,13 +122,13 @@ func nothingLeft(ctx context.Context, dir string, addresses []string) error {
 			return fmt.Errorf("%s is still listened on", address)
 		}
 	}
-	processes, err := exec.CommandContext(ctx, "ps", "-A", "-o", "args=").Output()
+	processes, err := filepath.Glob("/proc/[0-9]*/cmdline") // none where the system has no /proc
 	if err != nil {
-		return fmt.Errorf("list the processes: %w", err)
+		return err
 	}
-	for line := range strings.Lines(string(processes)) {
-		if strings.Contains(line, dir) {
-			return fmt.Errorf("a process is left: %s", line)
+	for _, process := range processes {
+		if args, err := os.ReadFile(process); err == nil && strings.Contains(string(args), dir) {
+			return fmt.Errorf("a process is left: %q", args)
 		}
 	}
 	return nil

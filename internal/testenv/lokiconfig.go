@@ -37,7 +37,7 @@ func (l *Loki) config() object {
 	grpcHost, grpcPort := splitAddress(l.grpc)
 	return object{
 		"auth_enabled": l.Options.Tenants,
-		"analytics":    object{"reporting_enabled": false}, // it would call out of this machine
+		"analytics":    object{"reporting_enabled": false}, // of usage, to its makers
 		"server": object{
 			"http_listen_address": httpHost, "http_listen_port": number(httpPort),
 			"grpc_listen_address": grpcHost, "grpc_listen_port": number(grpcPort),

@@ -1,0 +1,122 @@
+# Every target works in a fresh clone with Go, git, make and a C compiler (for the race detector).
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+FUZZTIME ?= 30s
+COUNT ?= 1
+TESTFLAGS ?=
+
+# Modules with tests of their own: all but the pinned tools and the comparison with other libraries.
+MODULES = $(shell find . -name go.mod -not -path './tools/*' -not -path './benchmarks/*' | sed 's|/go.mod$$||' | sort)
+ALL_MODULES = $(shell find . -name go.mod | sed 's|/go.mod$$||' | sort)
+
+# The servers that tests talk to. What these variables name is used instead of building:
+#   KUBEBUILDER_ASSETS  a folder with kube-apiserver and etcd
+#   LOKI_BIN            the loki binary
+SERVERS =
+ifeq ($(KUBEBUILDER_ASSETS),)
+SERVERS += bin/kube-apiserver bin/etcd
+endif
+ifeq ($(LOKI_BIN),)
+SERVERS += bin/loki
+endif
+
+##@ Use
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: demo
+demo: ## Send requests through the example proxy and show what it recorded
+	go run ./examples/egressproxy -demo
+
+##@ Test
+
+.PHONY: test
+test: $(SERVERS) bin/gotestsum ## Run every test of every module with -race, against real servers
+	bin/gotestsum --format pkgname --hide-summary skipped --raw-command -- tools/gotest -race -count 1 -timeout 30m $(TESTFLAGS)
+
+.PHONY: test-unit
+test-unit: ## Run the tests that start no server: those that do not link internal/testenv
+	go test -race $(TESTFLAGS) $$(go list -test -f '{{.ImportPath}} {{join .Deps " "}}' ./... \
+		| grep -v '/internal/testenv' | sed -n 's/^\([^ ]*\)\.test .*/\1/p')
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for FUZZTIME (30s)
+	@grep -rn --include='*_test.go' '^func Fuzz' . | sed 's|^\(.*\)/[^/]*:[0-9]*:func \(Fuzz[A-Za-z0-9_]*\).*|\1 \2|' \
+	| while read -r dir name; do \
+		echo "$$dir $$name"; \
+		go -C "$$dir" test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) . || exit 1; \
+	done
+
+.PHONY: bench
+bench: $(SERVERS) ## Run every benchmark of the library COUNT (1) times
+	go test -run '^$$' -bench . -benchmem -count $(COUNT) -timeout 30m \
+		$$(grep -rl --include='*_test.go' '^func Benchmark' auditing sinks config 2>/dev/null | sed 's|/[^/]*$$||; s|^|./|' | sort -u)
+
+.PHONY: cover
+cover: $(SERVERS) ## Measure what the tests of the root module cover, into bin/cover.out
+	go test -timeout 30m -coverprofile bin/cover.out -coverpkg ./api/...,./auditing/...,./sinks/... ./...
+	go tool cover -func bin/cover.out | tail -n 1
+
+##@ Check
+
+.PHONY: lint
+lint: bin/golangci-lint ## Lint every module
+	@for module in $(MODULES); do \
+		echo "lint $$module"; (cd "$$module" && "$(CURDIR)/bin/golangci-lint" run ./...) || exit 1; \
+	done
+
+.PHONY: verify
+verify: verify-generated verify-tidy lint ## Check that committed files are what generate, gofmt and go mod tidy make
+
+.PHONY: verify-generated
+verify-generated: generate
+	@changed=$$(git status --porcelain -- api deploy/crd); test -z "$$changed" || { \
+		git diff -- api deploy/crd; echo "$$changed"; \
+		echo "generated files differ from the committed ones: run make generate and commit them"; exit 1; }
+
+.PHONY: verify-tidy
+verify-tidy:
+	@unformatted=$$(find . -name '*.go' -not -path './bin/*' -exec gofmt -l {} +); test -z "$$unformatted" || { \
+		echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; }
+	@for module in $(ALL_MODULES); do \
+		go -C "$$module" mod tidy -diff || { echo "run go mod tidy in $$module"; exit 1; }; \
+	done
+
+##@ Build
+
+.PHONY: generate
+generate: bin/controller-gen ## Generate the deepcopy functions and the CRD from api/
+	bin/controller-gen object paths=./api/...
+	bin/controller-gen crd paths=./api/... output:crd:dir=deploy/crd
+
+.PHONY: tools
+tools: $(SERVERS) ## Build etcd, kube-apiserver and loki into bin/: minutes the first time
+
+# build PACKAGE of the module tools/MODULE into the target. It is moved into place when it is whole: a test that
+# starts meanwhile takes a file that exists for a finished one.
+build = CGO_ENABLED=0 go -C tools/$(1) build -trimpath -ldflags='-s -w' -o "$(CURDIR)/$@.part" $(2) && mv $@.part $@
+
+bin/kube-apiserver: tools/kube/go.mod tools/kube/go.sum
+	$(call build,kube,k8s.io/kubernetes/cmd/kube-apiserver)
+
+bin/etcd: tools/kube/go.mod tools/kube/go.sum
+	$(call build,kube,go.etcd.io/etcd/server/v3)
+
+bin/loki: tools/loki/go.mod tools/loki/go.sum
+	$(call build,loki,github.com/grafana/loki/v3/cmd/loki)
+
+bin/golangci-lint: tools/lint/go.mod tools/lint/go.sum
+	$(call build,lint,github.com/golangci/golangci-lint/v2/cmd/golangci-lint)
+
+bin/gotestsum: tools/lint/go.mod tools/lint/go.sum
+	$(call build,lint,gotest.tools/gotestsum)
+
+bin/controller-gen: tools/gen/go.mod tools/gen/go.sum
+	$(call build,gen,sigs.k8s.io/controller-tools/cmd/controller-gen)
