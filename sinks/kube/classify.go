@@ -4,10 +4,11 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/paddock-dev/audit/auditing"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/paddock-dev/audit/auditing"
 )
 
 // classify marks an error of the client with what it means for a retry. What is

@@ -1,9 +1,10 @@
 package kube
 
 import (
+	"k8s.io/apimachinery/pkg/api/equality"
+
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
-	"k8s.io/apimachinery/pkg/api/equality"
 )
 
 // sameEvent reports whether stored, as the API server gave it back, is ae: the

@@ -10,15 +10,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/paddock-dev/audit/api/v1alpha1"
-	"github.com/paddock-dev/audit/auditing"
-	"github.com/paddock-dev/audit/internal/testenv"
-	"github.com/paddock-dev/audit/sinks/kube"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/internal/testenv"
+	"github.com/paddock-dev/audit/sinks/kube"
 )
 
 func TestAnAPIServerKilledInMidWriteFailsInTimeAndARetryLeavesOneObject(t *testing.T) {

@@ -8,10 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/paddock-dev/audit/api/v1alpha1"
-	"github.com/paddock-dev/audit/auditing"
-	"github.com/paddock-dev/audit/internal/testenv"
-	"github.com/paddock-dev/audit/sinks/kube"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -21,6 +17,11 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/internal/testenv"
+	"github.com/paddock-dev/audit/sinks/kube"
 )
 
 func TestWithoutRightsTheErrorIsForbiddenAndCountsOnce(t *testing.T) {

@@ -17,13 +17,14 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/paddock-dev/audit/api/v1alpha1"
-	"github.com/paddock-dev/audit/auditing"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/auditing"
 )
 
 func init() {
@@ -97,7 +98,6 @@ func newObject(ae *v1alpha1.AuditEvent) *v1alpha1.AuditEvent {
 	obj.CreationTimestamp = metav1.Time{}
 	obj.DeletionTimestamp = nil
 	obj.DeletionGracePeriodSeconds = nil
-	obj.SelfLink = ""
 	obj.ManagedFields = nil
 	return obj
 }
