@@ -1,0 +1,85 @@
+package loki
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
+)
+
+// proofTime is the last second that Loki can express, in 2262. It refuses an
+// entry of that time whatever its limits are, without storing anything: a
+// creation_grace_period that reached so far would overflow.
+const proofTime = int64(9223372036) * int64(time.Second)
+
+const proofLine = "This entry is too far in the future to be stored: its refusal shows that Loki reads what it is sent."
+
+// Check says whether Loki is reachable and ready, and takes pushes with these
+// credentials. It stores nothing, and asks for the right to write only. Loki
+// counts what it sends as one discarded sample, too_far_in_future.
+//
+// The error says what to look at. Check asks once: to wait for a Loki that is
+// starting, call it again.
+func (s *Sink) Check(ctx context.Context) error {
+	const path = "/ready"
+	status, text, err := s.client.do(ctx, http.MethodGet, path, nil)
+	switch {
+	case err != nil:
+		return fmt.Errorf("loki: cannot be reached: check the URL, the network and TLS: %w", err)
+	case status == http.StatusServiceUnavailable:
+		return fmt.Errorf("loki: not ready: %w", s.client.statusError(http.MethodGet, path, status, text))
+	}
+	// Any other answer may be that of a gateway that only lets pushes through.
+	a := s.provePush(ctx, s.labels.of(&v1alpha1.AuditEvent{}, ""))
+	switch {
+	case a.kind == answerPartial && tooNew.MatchString(a.text):
+		return nil
+	case a.kind == answerStored:
+		return fmt.Errorf("loki: %w", errNothingStored)
+	default:
+		return fmt.Errorf("loki: does not take pushes: %w", a.err)
+	}
+}
+
+// provePush sends the entry that Loki must refuse.
+func (s *Sink) provePush(ctx context.Context, labels string) answer {
+	compressed, _ := body(labels, [][]byte{appendEntry(nil, proofTime, []byte(proofLine), nil)})
+	return s.client.push(ctx, compressed)
+}
+
+type nothingStored struct{}
+
+func (nothingStored) Error() string {
+	return "it answers 204 to an entry of the year 2262, which Loki refuses: it stores nothing " +
+		"(limits_config.block_ingestion_status_code: 200), or it is not Loki: see Options.ProveEvery"
+}
+
+var errNothingStored = nothingStored{}
+
+// prove sees that Loki is not told to drop what it is sent and to say yes. The
+// answer is one of kind answerStored when a push may follow.
+func (q *stream) prove(ctx context.Context) answer {
+	every := q.sink.opts.ProveEvery
+	q.mu.Lock()
+	due := every > 0 && time.Since(q.proved) >= every
+	q.mu.Unlock()
+	if !due {
+		return answer{kind: answerStored}
+	}
+	a := q.sink.provePush(ctx, q.labels)
+	switch {
+	case a.kind == answerStored:
+		return answer{kind: answerBlocked, status: a.status, err: errNothingStored}
+	case a.kind != answerPartial:
+		a.sent = false
+		return a
+	}
+	// Any 400 is proof: it comes from somebody who reads what it is sent. One for
+	// another reason comes back for the push as well.
+	q.mu.Lock()
+	q.proved = time.Now()
+	q.mu.Unlock()
+	return answer{kind: answerStored}
+}

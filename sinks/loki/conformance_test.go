@@ -1,0 +1,79 @@
+package loki_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/auditing/sinktest"
+	"github.com/paddock-dev/audit/internal/testenv"
+	"github.com/paddock-dev/audit/sinks/loki"
+)
+
+func TestConformance(t *testing.T) {
+	l := permissive.get(t)
+	dead := permissiveKilled(t)
+	sinktest.Run(t, sinktest.Harness{
+		Namespace: namespace(),
+		New: func(context.Context) (sinktest.Subject, error) {
+			sink, err := loki.New(l.URL, loki.Options{ServiceName: "conformance"})
+			return sinktest.Subject{
+				Sink:   sink,
+				Stored: func(ctx context.Context) ([]v1alpha1.AuditEvent, error) { return events(ctx, l) },
+				Again: func(context.Context) (auditing.Sink, error) {
+					return loki.New(l.URL, loki.Options{ServiceName: "conformance"})
+				},
+				Release: http.DefaultTransport.(*http.Transport).CloseIdleConnections, //nolint:forcetypeassert // of testenv's queries
+			}, err
+		},
+		Failing: func(context.Context) (sinktest.Fault, error) {
+			sink, err := loki.New(dead, loki.Options{RetryFor: 200 * time.Millisecond})
+			return sinktest.Fault{Sink: sink, Caused: func(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }}, err
+		},
+		Hanging: func(context.Context) (sinktest.Fault, error) {
+			release := make(chan struct{})
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body)
+				select {
+				case <-release:
+					w.WriteHeader(http.StatusNoContent)
+				case <-r.Context().Done():
+				}
+			}))
+			sink, err := loki.New(server.URL, loki.Options{ProveEvery: -1})
+			released := false
+			return sinktest.Fault{Sink: sink, Release: func() {
+				if !released {
+					released = true
+					close(release)
+					server.Close()
+				}
+			}}, err
+		},
+	})
+}
+
+// events reads back what the suite wrote; an entry that Loki holds twice counts
+// twice.
+func events(ctx context.Context, l *testenv.Loki) ([]v1alpha1.AuditEvent, error) {
+	entries, err := l.Query(ctx, "", `{service_name="conformance"}`, time.Now().Add(-24*time.Hour), time.Now().Add(24*time.Hour), 0)
+	if err != nil {
+		return nil, err
+	}
+	found := make([]v1alpha1.AuditEvent, len(entries))
+	for i, e := range entries {
+		if err := json.Unmarshal([]byte(e.Line), &found[i]); err != nil {
+			return nil, fmt.Errorf("a line that is no event: %w", err)
+		}
+	}
+	return found, nil
+}

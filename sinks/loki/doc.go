@@ -1,0 +1,52 @@
+// Package loki writes audit events to Grafana Loki and waits for its answer: nil
+// from Write means that Loki stored the event.
+//
+//	sink, err := loki.New("http://loki:3100", loki.Options{Component: "broker"})
+//	if err != nil {
+//		return err
+//	}
+//	defer sink.Close(ctx)
+//	if err := sink.Check(ctx); err != nil { // reachable, ready, takes these credentials
+//		return err
+//	}
+//
+// Writers share requests: one that is alone is sent at once, and whoever comes
+// while a push of the same stream is under way joins the next. A transient
+// answer is tried again until the writer's context ends, or Options.RetryFor.
+//
+// # What Loki holds
+//
+// The labels of a stream are service_name, component, namespace and those of
+// Options.Labels. Kind, decision, run and the event's name are structured
+// metadata (kind, decision, run, event), and the line is the event as JSON. The
+// line is the record; the rest is for selecting:
+//
+//	{service_name="audit", namespace="team-a"} | decision="denied" | kind="egress-block"
+//
+// All of it follows from the event and the Options, so that the same event
+// written twice, by whatever process, is one entry. Entries of one nanosecond
+// come back in any order: sort by time, then by event.
+//
+// Loki recognises a repeat at once while the entry is in the open block of its
+// stream, and again once the chunk is flushed; in between, a query may return
+// both. A reader that needs exact counts folds by event.
+//
+// # Events that Loki calls too late
+//
+// Loki refuses an entry an hour behind its stream's newest, one older than 7
+// days, and one more than 10 minutes in the future (its defaults). An audit
+// event is stored all the same, with one more label, late, and its true time in
+// the metadata event_time:
+//
+//   - Behind its stream: at its true time, in the stream late="2025-11-23T05Z" of
+//     the hour it belongs to. Entries of one hour are never an hour behind each
+//     other, so any number of replicas can fill in any hours in any order.
+//   - Too old or in the future: in the stream late="sent", under the time of
+//     sending, cut to 10 minutes, plus less than a second made from its name. So
+//     a retry from another process within the same 10 minutes is the same entry.
+//
+// {late!=""} selects them and {late=""} leaves them out. What a sink has placed
+// so it remembers for its next thousands of late events; another process that
+// writes a late event again after Loki has changed its mind, or after those 10
+// minutes, stores a second entry with the same event name and the same line.
+package loki

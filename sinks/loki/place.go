@@ -1,0 +1,98 @@
+package loki
+
+import (
+	"hash/fnv"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/auditing"
+)
+
+// lateSent is the value of the label late on the stream of what Loki takes under
+// no true time.
+const lateSent = "sent"
+
+// lateHour is the form of the label late otherwise: the event's own hour.
+const lateHour = "2006-01-02T15Z"
+
+// sentSlot cuts the time of sending, so that a retry finds the same one. Far
+// shorter than the hour within which Loki takes entries of a stream, for clocks
+// differ.
+const sentSlot = 10 * time.Minute
+
+// placement is where an entry goes: the stream's label late, "" for the regular
+// stream, and the timestamp in nanoseconds since 1970.
+type placement struct {
+	late string
+	ns   int64
+}
+
+// next returns the place for ae after Loki refused this one. There is none after
+// lateSent.
+func (p placement) next(ae *v1alpha1.AuditEvent, why refused) placement {
+	if p.late == "" && why == refusedBehind {
+		return placement{late: auditing.EventTime(ae).UTC().Format(lateHour), ns: p.ns}
+	}
+	return sent(ae, time.Now())
+}
+
+// sent places ae at its time of sending. The part of a second that comes from
+// the name keeps thousands of late events from having the same timestamp.
+func sent(ae *v1alpha1.AuditEvent, now time.Time) placement {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(nameOf(ae))) // never fails
+	spread := int64(h.Sum64() % uint64(time.Second))
+	return placement{late: lateSent, ns: now.Truncate(sentSlot).UnixNano() + spread}
+}
+
+// places remembers where late events went, so that writing one again in this
+// process goes there too. The zero value is ready.
+type places struct {
+	mu            sync.Mutex
+	recent, older map[string]placement
+}
+
+// rememberedPlaces bounds each of the two generations.
+const rememberedPlaces = 4096
+
+// of returns the place of an event: where it went before, or its own time.
+func (p *places) of(ae *v1alpha1.AuditEvent) placement {
+	p.mu.Lock()
+	known, ok := p.get(nameOf(ae))
+	p.mu.Unlock()
+	if ok {
+		return known
+	}
+	at := auditing.EventTime(ae)
+	if at.Unix() < 0 || at.Unix() > math.MaxInt64/int64(time.Second)-1 {
+		return p.put(ae, sent(ae, time.Now())) // beyond what Loki can express
+	}
+	return placement{ns: at.UnixNano()}
+}
+
+func (p *places) get(name string) (placement, bool) {
+	if len(p.recent)+len(p.older) == 0 {
+		return placement{}, false
+	}
+	at, ok := p.recent[name]
+	if !ok {
+		at, ok = p.older[name]
+	}
+	return at, ok
+}
+
+// put remembers the place of ae and returns it.
+func (p *places) put(ae *v1alpha1.AuditEvent, at placement) placement {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.recent) >= rememberedPlaces {
+		p.older, p.recent = p.recent, nil
+	}
+	if p.recent == nil {
+		p.recent = map[string]placement{}
+	}
+	p.recent[nameOf(ae)] = at
+	return at
+}

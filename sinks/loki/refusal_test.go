@@ -1,0 +1,138 @@
+package loki
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
+)
+
+func TestRefusalProvesOnlyWhatLokiChecksOnceARequest(t *testing.T) {
+	t.Parallel()
+	at := func(text string) int64 {
+		ns, ok := parseTime(text)
+		if !ok {
+			t.Fatal(text)
+		}
+		return ns
+	}
+	const (
+		old  = `2 errors like: entry for stream '{a="b"}' has timestamp too old: 2026-01-01T00:00:00Z, oldest acceptable timestamp is: 2026-01-08T00:00:00Z`
+		new_ = `entry for stream '{a="b"}' has timestamp too new: 2026-02-01T00:00:00Z`
+		late = "entry with timestamp 2026-01-20 00:00:00 +0000 UTC ignored, reason: 'entry too far behind, entry timestamp is: 2026-01-20T00:00:00Z, " +
+			"oldest acceptable timestamp is: 2026-01-20T01:00:00Z',\nuser 'fake', total ignored: 3 out of "
+	)
+	for name, c := range map[string]struct {
+		text  string
+		at    string
+		n     int
+		want  refused
+		proof bool
+	}{
+		"older than the limit":                     {old, "2026-01-07T23:59:59Z", 9, refusedTime, true},
+		"at the limit":                             {old, "2026-01-08T00:00:00Z", 9, refusedNot, false},
+		"as new as the refused":                    {new_, "2026-02-01T00:00:01Z", 9, refusedTime, true},
+		"within the refused second":                {new_, "2026-02-01T00:00:00Z", 9, refusedNot, false},
+		"both, old":                                {new_ + "; " + old, "2026-01-01T00:00:00Z", 9, refusedTime, true},
+		"both, in between":                         {old + "; " + new_, "2026-01-10T00:00:00Z", 9, refusedNot, false},
+		"behind, nothing stored":                   {late + "3 for stream: {}", "2026-01-20T00:59:59Z", 3, refusedBehind, true},
+		"behind, nothing stored, itself not":       {late + "3 for stream: {}", "2026-01-20T01:00:00Z", 3, refusedNot, false},
+		"behind, others stored":                    {late + "4 for stream: {}", "2026-01-20T00:59:59Z", 4, refusedNot, false},
+		"behind, of one shard only":                {late + "3 for stream: {}", "2026-01-20T00:59:59Z", 7, refusedNot, false},
+		"alone and behind":                         {late + "1 for stream: {}", "2026-01-20T01:00:01Z", 1, refusedBehind, true},
+		"alone, and writes have to be in order":    {"entry out of order", "2026-01-20T01:00:01Z", 1, refusedBehind, true},
+		"alone and too old":                        {old, "2026-01-08T00:00:00Z", 1, refusedTime, true},
+		"alone and refused for some other reason":  {"max entry size '8192' bytes exceeded", "2026-01-08T00:00:00Z", 1, refusedForGood, false},
+		"one of several refused for other reasons": {"max entry size '8192' bytes exceeded", "2026-01-08T00:00:00Z", 2, refusedNot, false},
+	} {
+		why, proved := readRefusal(c.text).covers(at(c.at), c.n)
+		if why != c.want || proved != c.proof {
+			t.Errorf("%s: %d, %v, want %d, %v", name, why, proved, c.want, c.proof)
+		}
+	}
+}
+
+func TestTheTimeOfSendingIsTheSameWithinItsSlot(t *testing.T) {
+	t.Parallel()
+	ae := &v1alpha1.AuditEvent{ObjectMeta: metav1.ObjectMeta{Name: "ae-1", Namespace: "team-a"}}
+	slot := time.Date(2026, 1, 1, 12, 10, 0, 0, time.UTC)
+	first := sent(ae, slot)
+	if again := sent(ae, slot.Add(sentSlot-1)); again != first {
+		t.Errorf("got %v at the slot's end, want %v", again, first)
+	}
+	if d := time.Duration(first.ns - slot.UnixNano()); d < 0 || d >= time.Second {
+		t.Errorf("%s after the slot's start, want less than a second", d)
+	}
+	if next := sent(ae, slot.Add(sentSlot)); next.ns != first.ns+int64(sentSlot) {
+		t.Errorf("the next slot is %s later", time.Duration(next.ns-first.ns))
+	}
+}
+
+func TestPlacesStayBounded(t *testing.T) {
+	t.Parallel()
+	var p places
+	ae := &v1alpha1.AuditEvent{}
+	for i := range 5 * rememberedPlaces {
+		ae.Name = strings.Repeat("x", i%200) + time.Duration(i).String()
+		p.put(ae, placement{late: lateSent, ns: int64(i)})
+	}
+	if n := len(p.recent) + len(p.older); n > 2*rememberedPlaces {
+		t.Errorf("%d places are remembered", n)
+	}
+	if got := p.of(ae); got.late != lateSent {
+		t.Errorf("the last place is forgotten: %v", got)
+	}
+}
+
+func TestTheLongestEventFitsTheShortestLine(t *testing.T) {
+	t.Parallel()
+	hostile := strings.Repeat("\x01", 1024)
+	ref := func() *v1alpha1.LocalReference { return &v1alpha1.LocalReference{Name: hostile} }
+	ae := &v1alpha1.AuditEvent{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: strings.Repeat("n", 253), Namespace: strings.Repeat("n", 63),
+			Annotations: map[string]string{v1alpha1.AnnotationTimestamp: "2026-01-01T00:00:00.123456789Z"},
+			Labels:      map[string]string{v1alpha1.LabelKind: "egress-block"},
+		},
+		Spec: v1alpha1.AuditEventSpec{
+			RunRef: ref(), MatchedPolicy: ref(), Reason: hostile,
+			Credential:  &v1alpha1.AuditCredential{Name: hostile, Provider: hostile, Purpose: hostile},
+			Destination: &v1alpha1.AuditDestination{Host: hostile},
+			SampleDestinations: []v1alpha1.AuditDestination{
+				{Host: hostile}, {Host: hostile}, {Host: hostile},
+			},
+			Detail: map[string]string{},
+		},
+	}
+	for i := range 64 {
+		key := time.Duration(i).String()
+		ae.Spec.Detail[key] = hostile
+		ae.Annotations["example.com/"+key] = hostile
+		ae.Labels["example.com/"+key] = "x"
+	}
+	var first string
+	for range 3 {
+		err := lines{limit: minMaxLine}.encode(ae, func(line []byte) {
+			if first == "" {
+				first = string(line)
+			}
+			if string(line) != first {
+				t.Error("the same event gives another line")
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, part := range []string{`"paddock.dev/timestamp":"2026-01-01T00:00:00.123456789Z"`, detailOmitted, annotationOmitted, "[1024 bytes, sha256 "} {
+		if !strings.Contains(first, part) {
+			t.Errorf("the line does not hold %s: %.2000s", part, first)
+		}
+	}
+	if len(ae.Annotations) != 65 || ae.Spec.Reason != hostile {
+		t.Error("the caller's event was changed")
+	}
+}

@@ -1,0 +1,202 @@
+package loki
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/auditing"
+)
+
+const sinkName = "loki"
+
+// Sink writes audit events to one Loki. Make one with New and share it: it is
+// safe for concurrent use, and only writers of the same Sink share pushes. An
+// idle Sink has no goroutine of its own.
+type Sink struct {
+	opts    Options
+	client  *client
+	metrics *metrics
+	lines   lines
+	labels  labelText
+	places  places
+
+	slots chan struct{}       // one for each push under way
+	leads bool                // lone writers push by themselves
+	room  *semaphore.Weighted // bytes of encoded events
+
+	// pushing is the parent of every push; it ends with Close.
+	pushing    context.Context
+	stopPushes context.CancelFunc
+	pushers    sync.WaitGroup
+
+	mu      sync.Mutex
+	streams map[streamKey]*stream
+	writing map[*writing]struct{} // the calls of Write under way
+	closed  bool
+	drained chan struct{} // closed when closed is set and writing is empty
+}
+
+// streamKey is what tells the streams of one Sink apart.
+type streamKey struct{ component, namespace, late string }
+
+// writing is one call of Write.
+type writing struct {
+	event string
+	stop  context.CancelCauseFunc
+}
+
+var (
+	errClosed  = errors.New("the sink is closed")
+	errClosing = errors.New("the sink was closed before Loki confirmed the event")
+	errGaveUp  = errors.New("Options.RetryFor is over")
+)
+
+// New returns a Sink that pushes to the Loki at address, such as
+// "http://loki:3100": its root, the path that a gateway puts before it, or the
+// whole address of the push API. It connects to nothing: ask Check. The error
+// names every option that is wrong.
+func New(address string, opts Options) (*Sink, error) {
+	opts = opts.withDefaults()
+	base, err := endpoint(address)
+	if err = errors.Join(err, opts.validate()); err != nil {
+		return nil, fmt.Errorf("loki: invalid options: %w", err)
+	}
+	c, err := newClient(base, opts)
+	if err != nil {
+		return nil, fmt.Errorf("loki: HTTP: %w", err)
+	}
+	m, err := newMetrics(opts.Registerer)
+	if err != nil {
+		return nil, fmt.Errorf("loki: registering metrics: %w", err)
+	}
+	s := &Sink{
+		opts:    opts,
+		client:  c,
+		metrics: m,
+		lines:   lines{limit: opts.MaxLineBytes},
+		labels:  newLabelText(opts),
+		slots:   make(chan struct{}, opts.MaxInFlight),
+		room:    semaphore.NewWeighted(opts.MaxPendingBytes),
+		streams: map[streamKey]*stream{},
+		writing: map[*writing]struct{}{},
+		drained: make(chan struct{}),
+		// A token may be fetched under the context of whoever needed it first.
+		leads: opts.HTTP.OAuth2 == nil,
+	}
+	s.pushing, s.stopPushes = context.WithCancel(context.Background())
+	return s, nil
+}
+
+// Write returns nil once Loki has confirmed that it stored ae. It tries again
+// what may succeed later, until ctx ends or Options.RetryFor is over.
+//
+// An error says whether the event was not sent or whether the outcome is
+// unknown; writing it again is harmless either way. What Loki refuses for good
+// is of class permanent, with Loki's own words. While Loki cannot keep up, Write
+// waits for room; the class is full when ctx ends first.
+func (s *Sink) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
+	return auditing.Deliver(ctx, auditing.Target{Sink: sinkName, Component: s.opts.Component}, ae, s.store)
+}
+
+// Level returns LevelAcknowledged.
+func (s *Sink) Level() auditing.Level { return auditing.LevelAcknowledged }
+
+// String returns "loki".
+func (s *Sink) String() string { return sinkName }
+
+// Close lets the writes under way end and refuses new ones. When ctx ends first
+// they fail, and the error names the events that Loki has not confirmed. No
+// goroutine is left when Close returns. Closing again is harmless.
+func (s *Sink) Close(ctx context.Context) error {
+	s.mu.Lock()
+	if !s.closed {
+		s.closed = true
+		if len(s.writing) == 0 {
+			close(s.drained)
+		}
+	}
+	s.mu.Unlock()
+	var err error
+	select {
+	case <-s.drained:
+	case <-ctx.Done():
+		err = s.abandon(ctx)
+		s.stopPushes()
+		<-s.drained // soon, for every writer's context has ended
+	}
+	s.stopPushes()
+	s.pushers.Wait()
+	s.client.closeIdle()
+	return err
+}
+
+// abandon ends the writes under way and names their events.
+func (s *Sink) abandon(ctx context.Context) error {
+	s.mu.Lock()
+	var events []string
+	for w := range s.writing {
+		events = append(events, w.event)
+		w.stop(errClosing)
+	}
+	s.mu.Unlock()
+	if len(events) == 0 {
+		return nil
+	}
+	slices.Sort(events)
+	const most = 100
+	rest := ""
+	if n := len(events) - most; n > 0 {
+		rest = fmt.Sprintf(" and %d more", n)
+		events = events[:most]
+	}
+	return fmt.Errorf("loki: closed with events unconfirmed: %s%s: %w", strings.Join(events, ", "), rest, ctx.Err())
+}
+
+// begin registers a call of Write, unless the Sink is closed.
+func (s *Sink) begin(w *writing) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return auditing.WithClass(auditing.ClassClosed, errClosed)
+	}
+	s.writing[w] = struct{}{}
+	return nil
+}
+
+func (s *Sink) end(w *writing) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.writing, w)
+	if s.closed && len(s.writing) == 0 {
+		close(s.drained)
+	}
+}
+
+// maxIdleStreams bounds what is remembered of streams without a writer.
+const maxIdleStreams = 1024
+
+func (s *Sink) stream(ae *v1alpha1.AuditEvent, late string) *stream {
+	key := streamKey{component: ae.Labels[v1alpha1.LabelComponent], namespace: ae.Namespace, late: late}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	q := s.streams[key]
+	if q == nil {
+		if len(s.streams) >= maxIdleStreams {
+			for k, old := range s.streams {
+				if old.idle() {
+					delete(s.streams, k)
+				}
+			}
+		}
+		q = newStream(s, s.labels.of(ae, late))
+		s.streams[key] = q
+	}
+	return q
+}
