@@ -46,6 +46,10 @@ test-unit: ## Run the tests that start no server: those that do not link interna
 	go test -race $(TESTFLAGS) $$(go list -test -f '{{.ImportPath}} {{join .Deps " "}}' ./... \
 		| grep -v '/internal/testenv' | sed -n 's/^\([^ ]*\)\.test .*/\1/p')
 
+.PHONY: compose-test
+compose-test: $(filter bin/loki,$(SERVERS)) ## Prove examples/compose with a Docker engine, started where it may be
+	examples/compose/test.sh
+
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (30s)
 	@grep -rn --include='*_test.go' '^func Fuzz' . | sed 's|^\(.*\)/[^/]*:[0-9]*:func \(Fuzz[A-Za-z0-9_]*\).*|\1 \2|' \

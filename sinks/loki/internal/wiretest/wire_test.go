@@ -1,6 +1,7 @@
 package wiretest
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net/http"
@@ -82,7 +83,7 @@ func decode(body io.Reader) (request push.PushRequest, err error) {
 		return request, err
 	}
 	again, err := request.Marshal()
-	if err == nil && string(again) != string(raw) {
+	if err == nil && !bytes.Equal(again, raw) {
 		err = fmt.Errorf("Grafana encodes the request otherwise:\n%x\n%x", again, raw)
 	}
 	return request, err

@@ -1,0 +1,148 @@
+package compose_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/paddock-dev/audit/internal/testenv"
+)
+
+type composeFile struct {
+	Services map[string]service
+	Volumes  map[string]any
+}
+
+type service struct {
+	Image       string
+	Build       struct{ Context, Dockerfile string }
+	Ports       []string
+	Volumes     []string
+	DependsOn   map[string]struct{ Condition string } `json:"depends_on"`
+	Healthcheck struct{ Test []string }
+	Environment map[string]string
+}
+
+func readYAML(t *testing.T, path string, into any) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(text, into); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+}
+
+func readCompose(t *testing.T) (c composeFile) {
+	t.Helper()
+	readYAML(t, "docker-compose.yml", &c)
+	for _, name := range []string{"loki", "proxy", "grafana"} {
+		if _, ok := c.Services[name]; !ok {
+			t.Fatalf("no service %s", name)
+		}
+	}
+	return c
+}
+
+func TestEveryFileThatAServiceUsesExists(t *testing.T) {
+	c := readCompose(t)
+	for name, s := range c.Services {
+		for _, volume := range s.Volumes {
+			from, _, _ := strings.Cut(volume, ":")
+			if !strings.HasPrefix(from, ".") {
+				if _, ok := c.Volumes[from]; !ok {
+					t.Errorf("service %s mounts the volume %s, which is not declared", name, from)
+				}
+				continue
+			}
+			if _, err := os.Stat(from); err != nil {
+				t.Errorf("service %s: %v", name, err)
+			}
+		}
+		if s.Build.Context != "" {
+			if _, err := os.Stat(filepath.Join(s.Build.Context, s.Build.Dockerfile)); err != nil {
+				t.Errorf("service %s: %v", name, err)
+			}
+		}
+	}
+}
+
+// pinned is a tag of three numbers. The proxy's image is built here.
+var pinned = regexp.MustCompile(`^[a-z/-]+:\d+\.\d+\.\d+$`)
+
+func TestEveryServiceIsPinnedAndHealthyBeforeWhatNeedsIt(t *testing.T) {
+	c := readCompose(t)
+	for name, s := range c.Services {
+		if s.Build.Context == "" && !pinned.MatchString(s.Image) {
+			t.Errorf("service %s: image %q is not pinned", name, s.Image)
+		}
+		if len(s.Healthcheck.Test) < 2 || s.Healthcheck.Test[0] != "CMD" {
+			t.Errorf("service %s: health check %v, want one that needs no shell", name, s.Healthcheck.Test)
+		}
+		if name != "loki" && s.DependsOn["loki"].Condition != "service_healthy" {
+			t.Errorf("service %s does not wait until Loki is healthy", name)
+		}
+		for _, port := range s.Ports {
+			if !strings.HasPrefix(port, "127.0.0.1:") {
+				t.Errorf("service %s publishes %s to everybody", name, port)
+			}
+		}
+	}
+}
+
+func TestTheDashboardAsksTheProvisionedDataSource(t *testing.T) {
+	var sources struct {
+		Datasources []struct{ UID, Type, URL string }
+	}
+	readYAML(t, "grafana/provisioning/datasources/loki.yaml", &sources)
+	if len(sources.Datasources) != 1 || sources.Datasources[0].URL != "http://loki:3100" {
+		t.Fatalf("provisioned %+v", sources.Datasources)
+	}
+	want := source{Type: sources.Datasources[0].Type, UID: sources.Datasources[0].UID}
+	d := readDashboard(t)
+	for _, panel := range d.Panels {
+		for _, q := range panel.Targets {
+			if q.Datasource != want {
+				t.Errorf("panel %q asks %+v, want %+v", panel.Title, q.Datasource, want)
+			}
+		}
+	}
+	for _, v := range d.Templating.List {
+		if v.Type == "query" && v.Datasource != want {
+			t.Errorf("variable %s asks %+v, want %+v", v.Name, v.Datasource, want)
+		}
+	}
+
+	var dashboards struct {
+		Providers []struct{ Options struct{ Path string } }
+	}
+	readYAML(t, "grafana/provisioning/dashboards/audit.yaml", &dashboards)
+	grafana := readCompose(t).Services["grafana"]
+	for _, p := range dashboards.Providers {
+		if !slices.Contains(grafana.Volumes, "./grafana/dashboards:"+p.Options.Path+":ro") {
+			t.Errorf("the dashboards are looked for in %s, which is no mount of theirs", p.Options.Path)
+		}
+		if home := grafana.Environment["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]; home != p.Options.Path+"/audit.json" {
+			t.Errorf("the home dashboard is %s", home)
+		}
+	}
+}
+
+func TestLokiTakesItsConfiguration(t *testing.T) {
+	testenv.NewLoki(t, testenv.LokiOptions{}) // builds the binary where it is missing
+	binary := os.Getenv("LOKI_BIN")
+	if binary == "" {
+		binary = filepath.Join("..", "..", "bin", "loki")
+	}
+	out, err := exec.CommandContext(t.Context(), binary, "-verify-config", "-config.file=loki.yaml").CombinedOutput()
+	if err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+}

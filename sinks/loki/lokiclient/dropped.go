@@ -1,0 +1,110 @@
+package lokiclient
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/go-kit/kit/log"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// The counters that the client registers with the default registry when it is
+// linked. They are all that it says about what became of an entry.
+const (
+	sentEntries    = "promtail_sent_entries_total"
+	droppedEntries = "promtail_dropped_entries_total"
+	hostLabel      = "host"
+)
+
+// counted is what the client counted for one host since the program began.
+type counted struct{ sent, dropped int64 }
+
+func readCounters(host string) (counted, error) {
+	families, err := prometheus.DefaultGatherer.Gather()
+	var c counted
+	found := 0
+	for _, family := range families {
+		var to *int64
+		switch family.GetName() {
+		case sentEntries:
+			to = &c.sent
+		case droppedEntries:
+			to = &c.dropped
+		default:
+			continue
+		}
+		for _, m := range family.GetMetric() {
+			for _, l := range m.GetLabel() {
+				if l.GetName() == hostLabel && l.GetValue() == host {
+					*to = int64(m.GetCounter().GetValue())
+					found++
+				}
+			}
+		}
+	}
+	if found == 2 {
+		return c, nil // another collector's error is not ours
+	}
+	if err == nil {
+		err = fmt.Errorf("prometheus.DefaultGatherer has no %s and %s for the host: something replaced it", sentEntries, droppedEntries)
+	}
+	return c, err
+}
+
+// dropped returns the error of Close, or nil when the client says of no entry
+// that it was dropped.
+func (s *Sink) dropped() error {
+	words := s.said.last()
+	if words == "" {
+		return nil // a counter that has grown is that of another sink for the same host
+	}
+	now, err := readCounters(s.host)
+	if err != nil {
+		return fmt.Errorf("lokiclient: the client dropped entries (%s), and how many is unknown: %w", words, err)
+	}
+	return fmt.Errorf("lokiclient: the client dropped %d entries: %s", now.dropped-s.before.dropped, words)
+}
+
+// unconfirmed says how many of the entries that the client took have no outcome.
+func (s *Sink) unconfirmed() string {
+	handed := s.handed.Load()
+	now, err := readCounters(s.host)
+	if err != nil {
+		return fmt.Sprintf("of %d entries it took, an unknown number is unconfirmed", handed)
+	}
+	settled := now.sent - s.before.sent + now.dropped - s.before.dropped
+	return fmt.Sprintf("%d of %d entries it took are unconfirmed", max(handed-settled, 0), handed)
+}
+
+// said is the client's logger. It keeps the last that the client said about
+// entries it gave up, for which there is no other way to learn why.
+type said struct {
+	next log.Logger
+
+	mu   sync.Mutex
+	text string
+}
+
+// Log is called by the client.
+func (s *said) Log(keyvals ...any) error {
+	values := map[string]string{}
+	for i := 0; i+1 < len(keyvals); i += 2 {
+		values[fmt.Sprint(keyvals[i])] = fmt.Sprint(keyvals[i+1])
+	}
+	if values["level"] == "error" && strings.Contains(values["msg"], "batch") {
+		s.mu.Lock()
+		s.text = values["msg"] + ": " + values["error"]
+		s.mu.Unlock()
+	}
+	if s.next == nil {
+		return nil
+	}
+	return s.next.Log(keyvals...)
+}
+
+func (s *said) last() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text
+}
