@@ -173,3 +173,22 @@ func TestRunLabelIsALabelValueThatTellsRunsApart(t *testing.T) {
 		t.Errorf("the label %q is not readable", got)
 	}
 }
+
+func TestALabelValueIsWhatTheAPIServerTakesForOne(t *testing.T) {
+	const letters = "aZ09-_. /é\x00"
+	values := []string{"", strings.Repeat("a", 63), strings.Repeat("a", 64)}
+	for _, a := range letters {
+		values = append(values, string(a))
+		for _, b := range letters {
+			values = append(values, string(a)+string(b))
+			for _, c := range letters {
+				values = append(values, string(a)+string(b)+string(c))
+			}
+		}
+	}
+	for _, v := range values {
+		if got, want := isLabelValue(v), len(validation.IsValidLabelValue(v)) == 0; got != want {
+			t.Errorf("isLabelValue(%q) is %t, the API server says %t", v, got, want)
+		}
+	}
+}

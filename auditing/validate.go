@@ -57,7 +57,7 @@ func validate(ae *v1alpha1.AuditEvent, t Target) error {
 	if ref := ae.Spec.MatchedPolicy; ref != nil && ref.Name == "" {
 		errs = append(errs, field.Required(matchedPolicyPath, "leave matchedPolicy out when there is no policy"))
 	}
-	if t.Component != "" {
+	if !isLabelValue(t.Component) {
 		for _, msg := range utilvalidation.IsValidLabelValue(t.Component) {
 			errs = append(errs, field.Invalid(componentPath, t.Component, msg))
 		}
@@ -136,7 +136,7 @@ func plain(ae *v1alpha1.AuditEvent) bool {
 		return false
 	}
 	for k, v := range ae.Labels {
-		if !ownLabel(k) && (k != v1alpha1.LabelComponent || len(utilvalidation.IsValidLabelValue(v)) > 0) {
+		if !ownLabel(k) && (k != v1alpha1.LabelComponent || !isLabelValue(v)) {
 			return false
 		}
 	}
