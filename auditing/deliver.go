@@ -44,11 +44,9 @@ type Transport func(ctx context.Context, ae *v1alpha1.AuditEvent) error
 // send that ignores ctx.
 func Deliver(ctx context.Context, t Target, ae *v1alpha1.AuditEvent, send Transport) error {
 	start := time.Now()
-	outermost := !nested(ctx)
-	if t.Stage && outermost {
-		ctx = context.WithValue(ctx, nestedKey{}, true)
-	}
-	err := prepareAndSend(ctx, t, ae, send)
+	prepared, nested := ctx.Value(nestedKey{}).(*v1alpha1.AuditEvent)
+	outermost := !nested
+	err := prepareAndSend(ctx, t, ae, prepared, send)
 	if err == nil {
 		observe(t, ae, time.Since(start), nil, outermost)
 		return nil
@@ -62,24 +60,40 @@ func Deliver(ctx context.Context, t Target, ae *v1alpha1.AuditEvent, send Transp
 // failure of its own: a stage that writes in the background, with no caller of
 // Write waiting, hands it to the next sink.
 func Nested(ctx context.Context) context.Context {
-	return context.WithValue(ctx, nestedKey{}, true)
+	return context.WithValue(ctx, nestedKey{}, (*v1alpha1.AuditEvent)(nil))
 }
 
+// nestedKey marks the context that a stage hands on. Its value is the event that
+// the stage has validated, identified and brought within the bounds, which the
+// sinks behind it need not do again; nil for none.
 type nestedKey struct{}
 
-func nested(ctx context.Context) bool { return ctx.Value(nestedKey{}) != nil }
-
-func prepareAndSend(ctx context.Context, t Target, ae *v1alpha1.AuditEvent, send Transport) error {
-	if err := validate(ae, t); err != nil {
-		return Permanent(err)
-	}
-	if err := identify(ae, t.Component); err != nil {
-		return Permanent(err)
+func prepareAndSend(ctx context.Context, t Target, ae, prepared *v1alpha1.AuditEvent, send Transport) error {
+	ready := ae != nil && ae == prepared && suits(ae, t)
+	if !ready {
+		if err := validate(ae, t); err != nil {
+			return Permanent(err)
+		}
+		if err := identify(ae, t.Component); err != nil {
+			return Permanent(err)
+		}
 	}
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("not attempted: %w", err)
 	}
-	return guarded(ctx, fit(ae), send)
+	if !ready {
+		ae = fit(ae)
+		if t.Stage {
+			ctx = context.WithValue(ctx, nestedKey{}, ae)
+		}
+	}
+	return guarded(ctx, ae, send)
+}
+
+// suits reports that t asks nothing of ae that another target may not have asked.
+func suits(ae *v1alpha1.AuditEvent, t Target) bool {
+	return (!t.Namespaced || ae.Namespace != "") &&
+		(t.Component == "" || ae.Labels[v1alpha1.LabelComponent] == t.Component)
 }
 
 // guarded calls send; a transport that panics must not take its component down.

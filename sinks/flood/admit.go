@@ -1,0 +1,141 @@
+package flood
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/auditing"
+)
+
+var errClosed = errors.New("the stage is closed")
+
+// maxTokenWait is how many windows a summary across runs may wait for its token.
+const maxTokenWait = 10
+
+// ticket says what becomes of an event: with an attempt it waits for its
+// outcome, stored it is in the destination already, and otherwise it goes
+// through as itself, and is counted in underWay.
+type ticket struct {
+	stored  bool
+	attempt *attempt
+	member  *member // of the summary, while the event can still be taken out of it
+}
+
+func full(format string, args ...any) error {
+	return auditing.WithClass(auditing.ClassFull, fmt.Errorf(format, args...))
+}
+
+// admit decides what becomes of an event.
+func (s *Sink) admit(ae *v1alpha1.AuditEvent) (ticket, error) {
+	_, alone := s.standAlone[ae.Spec.Kind]
+	var id identity
+	if !alone {
+		id = identityOf(ae)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return ticket{}, auditing.WithClass(auditing.ClassClosed, errClosed)
+	}
+	if alone {
+		s.underWay++
+		return ticket{}, nil
+	}
+	if m, ok := s.waiting[id]; ok { // the same event, by another writer or again
+		m.writers++
+		return ticket{attempt: m.group.attempt, member: m}, nil
+	}
+	if sum, ok := s.memory.get(id); ok && (sum == nil || !sum.forgotten) {
+		return s.repeat(sum), nil
+	}
+	return s.admitNew(ae, id)
+}
+
+// repeat decides about an event that was written before.
+func (s *Sink) repeat(sum *summary) ticket {
+	switch {
+	case sum == nil: // it went as itself, and the destination knows it again
+		s.underWay++
+		return ticket{}
+	case sum.stored:
+		return ticket{stored: true}
+	case sum.attempt == nil:
+		s.begin(sum, newAttempt())
+		go s.deliver(sum, nil)
+	}
+	return ticket{attempt: sum.attempt}
+}
+
+func (s *Sink) admitNew(ae *v1alpha1.AuditEvent, id identity) (ticket, error) {
+	now := time.Now()
+	s.prune(now)
+	k := keyOf(ae)
+	tokens := s.limiter(k.component)
+	w := s.windows[k]
+	if w == nil && len(s.windows) < s.opts.MaxKeys && tokens.AllowN(now, 1) {
+		s.openWindow(k, now)
+		s.through(id)
+		return ticket{}, nil
+	}
+	if len(s.waiting) >= s.opts.MaxWaiting {
+		return ticket{}, full("%d collapsed events are waiting already: is the destination too slow?", s.opts.MaxWaiting)
+	}
+	g, err := s.groupFor(k, w, tokens, now)
+	if err != nil {
+		return ticket{}, err
+	}
+	if g.count+countOf(ae) > math.MaxInt32 { // a summary of summaries, more than a count can hold
+		s.through(id)
+		return ticket{}, nil
+	}
+	m := &member{id: id, event: ae, group: g, writers: 1}
+	g.add(m)
+	s.waiting[id] = m
+	return ticket{attempt: g.attempt, member: m}, nil
+}
+
+// through lets a new event through as itself.
+func (s *Sink) through(id identity) {
+	s.memory.put(id, nil)
+	s.underWay++
+}
+
+// groupFor returns the group that collects the events of k: that of its window,
+// or the one across runs when there is no window, or no token for its summary.
+func (s *Sink) groupFor(k key, w *window, tokens *rate.Limiter, now time.Time) (*group, error) {
+	if w != nil && w.group != nil {
+		return w.group, nil
+	}
+	if w != nil {
+		// The token that the summary will take at the end of the window.
+		left := w.end.Sub(now)
+		token := tokens.ReserveN(now, 1)
+		if token.DelayFrom(now) <= left {
+			w.group = s.newGroup(k, w, left)
+			return w.group, nil
+		}
+		token.CancelAt(now)
+	}
+	k.run = ""
+	if g := s.across[k]; g != nil {
+		return g, nil
+	}
+	if len(s.across) >= s.opts.MaxKeys {
+		return nil, full("summaries across runs of %d namespaces, kinds and decisions are waiting already", s.opts.MaxKeys)
+	}
+	token := tokens.ReserveN(now, 1)
+	wait := token.DelayFrom(now)
+	if wait > maxTokenWait*s.opts.Window {
+		token.CancelAt(now)
+		return nil, full("component %q is over its rate of %v events a second, and a summary would have to wait %v",
+			k.component, s.opts.Rate, wait.Round(time.Millisecond))
+	}
+	g := s.newGroup(k, nil, max(s.opts.Window, wait))
+	s.across[k] = g
+	return g, nil
+}

@@ -1,0 +1,135 @@
+package flood
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
+)
+
+// group collects the events of one summary.
+type group struct {
+	key     key
+	window  *window // nil for a summary across runs
+	timer   *time.Timer
+	attempt *attempt
+	members []*member // in the order of arrival, some of them gone
+	live    int       // members that are not gone
+	count   int64     // of decisions, in the live ones
+	sent    bool      // nobody joins or leaves any more
+}
+
+// member is one event in a group.
+type member struct {
+	id    identity
+	group *group
+	// event belongs to the writer, who waits; nil once it is gone.
+	event   *v1alpha1.AuditEvent
+	writers int // that wait for it
+}
+
+// attempt is one write of a summary. err is read after done is closed.
+type attempt struct {
+	done chan struct{}
+	err  error
+}
+
+func newAttempt() *attempt { return &attempt{done: make(chan struct{})} }
+
+// countOf is the number of decisions that an event stands for.
+func countOf(ae *v1alpha1.AuditEvent) int64 { return int64(max(ae.Spec.Count, 1)) }
+
+// newGroup opens a group that is sent after wait. s.mu is held.
+func (s *Sink) newGroup(k key, w *window, wait time.Duration) *group {
+	g := &group{key: k, window: w, attempt: newAttempt()}
+	s.open[g] = struct{}{}
+	g.timer = time.AfterFunc(wait, func() {
+		s.mu.Lock()
+		sum, members := s.seal(g)
+		s.mu.Unlock()
+		if sum != nil {
+			s.deliver(sum, members)
+		}
+	})
+	return g
+}
+
+func (g *group) add(m *member) {
+	g.members = append(g.members, m)
+	g.live++
+	g.count += countOf(m.event)
+}
+
+func (g *group) remove(m *member) {
+	g.count -= countOf(m.event)
+	m.event = nil
+	g.live--
+	if len(g.members) > 2*g.live+64 { // who comes and goes must not fill the memory
+		g.members = slices.DeleteFunc(g.members, gone)
+	}
+}
+
+func gone(m *member) bool { return m.event == nil }
+
+// seal ends the collecting and makes the summary; nil when everybody has left,
+// or it was sealed before. s.mu is held.
+func (s *Sink) seal(g *group) (*summary, []*member) {
+	if g.sent {
+		return nil, nil
+	}
+	g.sent = true
+	g.timer.Stop()
+	delete(s.open, g)
+	if g.window != nil {
+		g.window.group = nil
+	} else {
+		delete(s.across, g.key)
+	}
+	members := slices.DeleteFunc(g.members, gone)
+	g.members = nil
+	if len(members) == 0 {
+		return nil, nil
+	}
+	sum := s.summarise(g, members)
+	for _, m := range members {
+		m.event = nil // from here on it is the writer's
+	}
+	s.begin(sum, g.attempt)
+	return sum, members
+}
+
+// await waits for the outcome that a ticket promises, or until ctx ends.
+func (s *Sink) await(ctx context.Context, t ticket) error {
+	select {
+	case <-t.attempt.done:
+		return t.attempt.err
+	case <-ctx.Done():
+		return s.giveUp(ctx, t)
+	}
+}
+
+// giveUp takes the event of a writer that waits no longer out of its summary,
+// when that is not under way yet.
+func (s *Sink) giveUp(ctx context.Context, t ticket) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-t.attempt.done:
+		return t.attempt.err
+	default:
+	}
+	m := t.member
+	if m == nil || m.group.sent {
+		return fmt.Errorf("collapsed into a summary that is under way, so the outcome is unknown: %w", ctx.Err())
+	}
+	m.writers--
+	if m.writers > 0 {
+		m.event = m.event.DeepCopy() // it may be this writer's, and is read later
+	} else {
+		delete(s.waiting, m.id)
+		m.group.remove(m)
+	}
+	return fmt.Errorf("taken out of a summary that was not sent yet: %w", ctx.Err())
+}

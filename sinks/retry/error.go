@@ -1,0 +1,105 @@
+package retry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/paddock-dev/audit/auditing"
+)
+
+// maxCauses bounds how many different errors an Error keeps.
+const maxCauses = 8
+
+// Error says what became of all attempts. It stands in the *auditing.WriteError
+// that Write returns, and unwraps to the error of the last attempt and to up to
+// 7 earlier ones that read differently.
+type Error struct {
+	// Attempts that were made, at least 1.
+	Attempts int
+	// Elapsed since the first attempt began.
+	Elapsed time.Duration
+	// GaveUp says why there was no further attempt; "" when the last error or the
+	// end of the context says it.
+	GaveUp string
+
+	causes      []error // of the attempts, the last one last; those that read alike once
+	interrupted error   // what ended a pause, or nil
+}
+
+// Error says how many attempts were made over what time, and what each met with.
+func (e *Error) Error() string {
+	var b strings.Builder
+	attempts := "attempts"
+	if e.Attempts == 1 {
+		attempts = "attempt"
+	}
+	fmt.Fprintf(&b, "%d %s in %v", e.Attempts, attempts, e.Elapsed.Round(time.Millisecond))
+	if e.GaveUp != "" {
+		b.WriteString(", " + e.GaveUp)
+	}
+	if e.interrupted != nil {
+		b.WriteString(", then " + e.interrupted.Error())
+	}
+	last := len(e.causes) - 1
+	b.WriteString(": " + brief(e.causes[last]))
+	for _, cause := range e.causes[:last] {
+		b.WriteString("; before: " + brief(cause))
+	}
+	return b.String()
+}
+
+// brief leaves out what the error around it says as well.
+func brief(err error) string {
+	if inner, ok := err.(*auditing.WriteError); ok { //nolint:errorlint // only the outermost repeats the event
+		return fmt.Sprintf("%s: %s: %v", inner.Sink, inner.Class, inner.Err)
+	}
+	return err.Error()
+}
+
+// Unwrap returns the error of the last attempt, then the earlier ones, then what
+// ended a pause.
+func (e *Error) Unwrap() []error {
+	all := make([]error, 0, len(e.causes)+1)
+	last := len(e.causes) - 1
+	all = append(append(all, e.causes[last]), e.causes[:last]...)
+	if e.interrupted != nil {
+		all = append(all, e.interrupted)
+	}
+	return all
+}
+
+// add records the error of an attempt. Of errors that read alike it keeps the
+// latest, and when there are too many it lets the second go: the first and the
+// latest say most.
+func (e *Error) add(err error) {
+	text := brief(err)
+	for i, cause := range e.causes {
+		if brief(cause) == text {
+			e.causes = append(e.causes[:i], e.causes[i+1:]...)
+			break
+		}
+	}
+	if len(e.causes) == maxCauses {
+		e.causes = append(e.causes[:1], e.causes[2:]...)
+	}
+	e.causes = append(e.causes, err)
+}
+
+func (e *Error) interrupt(reason error) { e.interrupted = reason }
+
+// classified marks e with what a caller may expect of writing the event again.
+func (e *Error) classified(ctx context.Context) error {
+	class, asked := auditing.ClassOf(e.causes[len(e.causes)-1])
+	switch {
+	case errors.Is(e.interrupted, errClosed):
+		class = auditing.ClassClosed
+	case ctx.Err() != nil && class != auditing.ClassPermanent && class != auditing.ClassClosed:
+		class = auditing.ClassTimeout
+	case class == auditing.ClassTransient && asked > 0:
+		return auditing.RetryAfter(e, asked)
+	}
+	return auditing.WithClass(class, e)
+}
