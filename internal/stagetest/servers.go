@@ -104,8 +104,8 @@ func kubeHarness(t *testing.T, in Stage) sinktest.Harness {
 			sink, err := in(kube.Sink{Client: c})
 			return sinktest.Fault{Sink: sink, Caused: apierrors.IsForbidden, Release: release}, err
 		},
-		Hanging: func(context.Context) (sinktest.Fault, error) {
-			silent, err := net.Listen("tcp", "127.0.0.1:0") // accepts, and says nothing
+		Hanging: func(ctx context.Context) (sinktest.Fault, error) {
+			silent, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0") // accepts, and says nothing
 			if err != nil {
 				return sinktest.Fault{}, err
 			}
