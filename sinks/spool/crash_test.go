@@ -1,0 +1,289 @@
+package spool_test
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/rest"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/internal/testenv"
+	"github.com/paddock-dev/audit/sinks/kube"
+	"github.com/paddock-dev/audit/sinks/loki"
+	"github.com/paddock-dev/audit/sinks/spool"
+)
+
+// The test binary runs itself as the process that is killed.
+const (
+	childEnv   = "AUDIT_SPOOL_TEST_CHILD"
+	childDir   = "AUDIT_SPOOL_TEST_DIR"
+	childLife  = "AUDIT_SPOOL_TEST_LIFE"
+	childNS    = "AUDIT_SPOOL_TEST_NAMESPACE"
+	childLoki  = "AUDIT_SPOOL_TEST_LOKI"
+	childKube  = "AUDIT_SPOOL_TEST_KUBE"
+	childToken = "AUDIT_SPOOL_TEST_TOKEN"
+	childCA    = "AUDIT_SPOOL_TEST_CA"
+
+	childWrites = "writes"
+
+	// killsEnv is how often the process is killed.
+	killsEnv     = "AUDIT_SPOOL_KILLS"
+	defaultKills = 10
+)
+
+func runChild(what string) int {
+	var err error
+	switch what {
+	case childOnTmpfs:
+		err = onTmpfs(os.Getenv(childDir))
+	case childWrites:
+		err = writeUntilKilled()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+const (
+	crashWriters = 4
+	crashEvents  = 15 // of each writer and life, so that delivery keeps up
+)
+
+// spools opens those of dir: one in front of Loki and one of the API server.
+func spools(dir, lokiURL string, config *rest.Config) (map[string]*spool.Sink, error) {
+	lake, err := loki.New(lokiURL, loki.Options{})
+	if err != nil {
+		return nil, err
+	}
+	c, _, err := kubeClient(config)
+	if err != nil {
+		return nil, err
+	}
+	opts := quick()
+	opts.SegmentBytes = 16 << 10
+	opts.OnDamage = func(d spool.Damage) { fmt.Fprintln(os.Stderr, d) }
+	first, err := spool.New(filepath.Join(dir, "loki"), lake, opts)
+	if err != nil {
+		return nil, err
+	}
+	second, err := spool.New(filepath.Join(dir, "kube"), kube.Sink{Client: c}, opts)
+	return map[string]*spool.Sink{"loki": first, "kube": second}, err
+}
+
+// writeUntilKilled prints which sink has confirmed which event.
+func writeUntilKilled() error {
+	ca, err := base64.StdEncoding.DecodeString(os.Getenv(childCA))
+	if err != nil {
+		return err
+	}
+	config := &rest.Config{
+		Host: os.Getenv(childKube), BearerToken: os.Getenv(childToken), QPS: -1,
+		TLSClientConfig: rest.TLSClientConfig{CAData: ca},
+	}
+	fmt.Println("begin")
+	sinks, err := spools(os.Getenv(childDir), os.Getenv(childLoki), config)
+	if err != nil {
+		return err
+	}
+	var wg sync.WaitGroup
+	errs := make(chan error, 2*crashWriters)
+	for to, s := range sinks {
+		for w := range crashWriters {
+			wg.Go(func() {
+				for i := range crashEvents {
+					ae := event(fmt.Sprintf("w%d-%s-%04d", w, os.Getenv(childLife), i))
+					ae.Namespace = os.Getenv(childNS)
+					if err := s.Write(context.Background(), ae); err != nil {
+						errs <- err
+						return
+					}
+					fmt.Printf("%s %s.\n", to, ae.Name)
+				}
+			})
+		}
+	}
+	wg.Wait()
+	select {
+	case err := <-errs:
+		return err
+	default:
+		select {} // delivering, until it is killed
+	}
+}
+
+func TestWhatWasConfirmedIsAtTheDestinationOnceAndInOrderHoweverOftenTheProcessIsKilled(t *testing.T) {
+	kills := defaultKills
+	if n, err := strconv.Atoi(os.Getenv(killsEnv)); err == nil {
+		kills = n
+	}
+	l, k := startedLoki(t), testenv.SharedKube(t)
+	ns, dir := k.Namespace(t), t.TempDir()
+	confirmed := map[string][]string{}
+	start := time.Now()
+	for life := range kills {
+		cmd := child(t, dir, fmt.Sprintf("%05d", life), ns, l.URL, k.Config)
+		if err := killed(cmd, confirmed); err != nil {
+			t.Fatalf("life %d: %v", life, err)
+		}
+	}
+	lives := time.Since(start)
+	sinks, err := spools(dir, l.URL, k.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	waiting := 0
+	for to, s := range sinks {
+		sum, err := spool.Stats(filepath.Join(dir, to))
+		if err != nil {
+			t.Fatal(err)
+		}
+		waiting += int(sum.Depth)
+		drain(t, s)
+		if sum, err := spool.Stats(filepath.Join(dir, to)); err != nil || sum.Depth+int64(sum.DeadLetters) > 0 {
+			t.Errorf("left in the spool of %s: %+v (%v)", to, sum, err)
+		}
+	}
+	stored := map[string][]string{"loki": lokiNames(t, l, ns), "kube": kubeNames(t, k, ns)}
+	for to, names := range stored {
+		check(t, to, confirmed[to], names)
+		t.Logf("%s: %d kills in %s, %d events confirmed, %d stored, each once and in order",
+			to, kills, lives.Round(time.Second), len(confirmed[to]), len(names))
+	}
+	t.Logf("at the last start some %d events were waiting", waiting)
+}
+
+func child(t *testing.T, dir, life, ns, lokiURL string, config *rest.Config) *exec.Cmd {
+	t.Helper()
+	binary, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), binary)
+	cmd.Env = append(os.Environ(), childEnv+"="+childWrites, childDir+"="+dir, childLife+"="+life, childNS+"="+ns,
+		childLoki+"="+lokiURL, childKube+"="+config.Host, childToken+"="+config.BearerToken,
+		childCA+"="+base64.StdEncoding.EncodeToString(config.CAData))
+	return cmd
+}
+
+// killed runs cmd, kills it at a random moment, and notes what it had confirmed.
+func killed(cmd *exec.Cmd, confirmed map[string][]string) error {
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	lines := bufio.NewScanner(out)
+	if !lines.Scan() {
+		return fmt.Errorf("it did not begin: %w: %s", cmd.Wait(), stderr.String())
+	}
+	// Half of the kills fall into the first milliseconds, where it recovers and writes.
+	after := time.Duration(rand.ExpFloat64() * float64(60*time.Millisecond))
+	timer := time.AfterFunc(after, func() { _ = cmd.Process.Kill() })
+	defer timer.Stop()
+	for lines.Scan() {
+		to, name, ok := strings.Cut(lines.Text(), " ")
+		if name, whole := strings.CutSuffix(name, "."); ok && whole {
+			confirmed[to] = append(confirmed[to], name)
+		}
+	}
+	var exit *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &exit) || exit.Exited() {
+		return fmt.Errorf("it ended by itself: %w: %s", err, stderr.String())
+	}
+	return nil
+}
+
+// kubeNames returns the names of the objects in the order in which they were made.
+func kubeNames(t *testing.T, k *testenv.Kube, ns string) []string {
+	t.Helper()
+	c, _, err := kubeClient(k.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	events, err := kubeEvents(t.Context(), c, ns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type made struct {
+		name    string
+		version uint64
+	}
+	all := make([]made, len(events))
+	for i, ae := range events {
+		version, err := strconv.ParseUint(ae.ResourceVersion, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[i] = made{ae.Name, version}
+	}
+	slices.SortFunc(all, func(a, b made) int { return cmp.Compare(a.version, b.version) })
+	names := make([]string, len(all))
+	for i, m := range all {
+		names[i] = m.name
+	}
+	return names
+}
+
+// lokiNames returns the names in the rows, in their order; a row that Loki holds
+// twice comes twice.
+func lokiNames(t *testing.T, l *testenv.Loki, ns string) []string {
+	t.Helper()
+	events, err := lokiEvents(t.Context(), l, fmt.Sprintf("{namespace=%q}", ns))
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.SortStableFunc(events, func(a, b v1alpha1.AuditEvent) int {
+		return auditing.EventTime(&a).Compare(auditing.EventTime(&b))
+	})
+	names := make([]string, len(events))
+	for i := range events {
+		names[i] = events[i].Name
+	}
+	return names
+}
+
+// check holds what is stored against what was confirmed. Names of one writer
+// sort in the order in which it wrote them.
+func check(t *testing.T, to string, confirmed, stored []string) {
+	t.Helper()
+	times := map[string]int{}
+	last := map[string]string{}
+	for _, name := range stored {
+		times[name]++
+		writer, _, _ := strings.Cut(name, "-")
+		if name <= last[writer] {
+			t.Errorf("%s: %s came after %s", to, name, last[writer])
+		}
+		last[writer] = name
+	}
+	for _, name := range confirmed {
+		if times[name] != 1 {
+			t.Errorf("%s: %s was confirmed and is stored %d times", to, name, times[name])
+		}
+	}
+	if len(confirmed) == 0 {
+		t.Errorf("%s: nothing was confirmed: the test shows nothing", to)
+	}
+}

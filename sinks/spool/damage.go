@@ -1,0 +1,65 @@
+package spool
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+)
+
+// Damage is a stretch of a segment in which no event could be found.
+type Damage struct {
+	// Segment is the file, and Offset and Bytes the stretch in it.
+	Segment       string
+	Offset, Bytes int64
+	// Torn says that it was the end of the file: most likely a write that a crash
+	// cut short, and that nobody was told is stored.
+	Torn bool
+	// SavedAs is the file with a copy of the bytes; "" when it could not be
+	// written, and then the whole segment is kept in its place.
+	SavedAs string
+	// Err says what is wrong, or why there is no copy. May be nil.
+	Err error
+}
+
+// String says what was found and where it is kept.
+func (d Damage) String() string {
+	what := "damaged record"
+	if d.Torn {
+		what = "torn end"
+	}
+	text := fmt.Sprintf("spool: %s in %s: %d bytes at offset %d set aside", what, d.Segment, d.Bytes, d.Offset)
+	if d.SavedAs != "" {
+		text += " as " + d.SavedAs
+	}
+	if d.Err != nil {
+		text += ": " + d.Err.Error()
+	}
+	return text
+}
+
+// setAside copies a stretch of a segment to the folder of damaged ones, counts
+// and reports it.
+func (s *Sink) setAside(seg *segment, data []byte, step found, cause error) {
+	name := fmt.Sprintf("%s-%d.bin", strings.TrimSuffix(filepath.Base(seg.path), segmentSuffix), step.start)
+	d := Damage{
+		Segment: seg.path, Offset: int64(step.start), Bytes: int64(step.end - step.start),
+		Torn: step.finding == foundTail, SavedAs: s.path(damagedDir, name), Err: cause,
+	}
+	if err := writeFile(s.disk, d.SavedAs, data[step.start:step.end]); err != nil {
+		d.SavedAs = ""
+		d.Err = errors.Join(cause, fmt.Errorf("no copy could be written: %w", err))
+		s.suspect(seg)
+	}
+	if d.Torn {
+		s.metrics.torn.Inc()
+	} else {
+		s.metrics.damaged.Inc()
+	}
+	s.opts.OnDamage(d)
+}
+
+// keep moves a whole segment to the folder of damaged ones.
+func (s *Sink) keep(seg *segment) error {
+	return s.disk.rename(seg.path, s.path(damagedDir, filepath.Base(seg.path)))
+}

@@ -1,0 +1,12 @@
+//go:build !unix
+
+package spool
+
+import (
+	"errors"
+	"os"
+)
+
+func lock(string) (*os.File, error) {
+	return nil, errors.New("a directory can be locked on Unix systems only")
+}

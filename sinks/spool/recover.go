@@ -1,0 +1,167 @@
+package spool
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// segmentFiles returns the segments in dir, oldest first.
+func segmentFiles(dir string) ([]*segment, error) {
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var segments []*segment
+	for _, f := range files {
+		digits, ok := strings.CutSuffix(f.Name(), segmentSuffix)
+		if !ok {
+			continue
+		}
+		first, err := strconv.ParseUint(digits, 10, 64)
+		if err == nil {
+			segments = append(segments, &segment{path: filepath.Join(dir, f.Name()), first: first, sealed: true})
+		}
+	}
+	slices.SortFunc(segments, func(a, b *segment) int {
+		if a.first < b.first {
+			return -1
+		}
+		return 1
+	})
+	return segments, nil
+}
+
+// recover takes stock of what an earlier life left: it counts what waits, cuts
+// torn tails off, and removes what is delivered.
+func (s *Sink) recover() error {
+	segments, err := segmentFiles(s.dir)
+	if err != nil {
+		return err
+	}
+	s.earlier = s.progress.delivered
+	s.seq = s.earlier
+	for _, seg := range segments {
+		if seg.first > 0 {
+			s.seq = max(s.seq, seg.first-1)
+		}
+		damaged, err := s.takeStock(seg)
+		if err != nil {
+			return err
+		}
+		if seg.waiting == 0 && !damaged {
+			if err := s.disk.remove(seg.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			continue
+		}
+		s.depth += seg.waiting
+		s.bytes += seg.bytes
+		s.segments = append(s.segments, seg)
+	}
+	return nil
+}
+
+// takeStock reads a segment, and reports whether there is damage in it that the
+// sender has to set aside.
+func (s *Sink) takeStock(seg *segment) (damaged bool, err error) {
+	f, err := s.disk.open(seg.path, false)
+	if err != nil {
+		return false, err
+	}
+	info, err := os.Stat(seg.path)
+	if err != nil {
+		return false, errors.Join(err, f.Close())
+	}
+	data := make([]byte, info.Size())
+	unreadable := readWhole(f, data, 0)
+	if err := f.Close(); err != nil {
+		return false, err
+	}
+	seg.size = info.Size()
+	unclear := unreadable != nil // there is damage since the last record
+	defer func() {
+		s.seq = max(s.seq, seg.last)
+		if damaged || seg.torn {
+			s.seq = max(s.seq, seg.first+uint64(info.Size())/headSize) // more records do not fit
+		}
+	}()
+	for off := 0; ; {
+		step := next(data, off)
+		off = step.end
+		switch step.finding {
+		case foundEnd:
+			if unreadable == nil { // otherwise those are not its zeros, and may be readable later
+				seg.size = int64(step.start)
+			}
+			return damaged || unclear, nil
+		case foundDamage:
+			unclear = true
+		case foundTail:
+			if unreadable != nil {
+				return true, nil
+			}
+			s.cutTail(seg, data, step)
+		case foundRecord:
+			if unclear && step.seq-1 > s.earlier {
+				damaged = true
+			}
+			unclear = unreadable != nil
+			s.countRecord(seg, step)
+		}
+	}
+}
+
+func (s *Sink) countRecord(seg *segment, step found) {
+	if step.seq <= seg.last {
+		return // the rest of a write that failed, written over since
+	}
+	seg.last = step.seq
+	if step.seq <= s.earlier {
+		return
+	}
+	if s.depth == 0 && seg.waiting == 0 {
+		s.headAt = step.at
+	}
+	seg.waiting++
+	seg.bytes += int64(step.end - step.start)
+}
+
+// cutTail cuts off what a crash left half-written, and keeps a copy.
+func (s *Sink) cutTail(seg *segment, data []byte, step found) {
+	seg.torn = true
+	s.setAside(seg, data, step, nil)
+	f, err := s.disk.open(seg.path, true)
+	if err == nil {
+		err = errors.Join(f.Truncate(int64(step.start)), f.Close())
+	}
+	if err == nil {
+		seg.size = int64(step.start)
+	}
+	// Otherwise the sender comes upon it again and reports it a second time.
+}
+
+// readBlock is what a disk cannot read as a whole when one byte of it is bad.
+const readBlock = 4096
+
+// readWhole fills buf from off. Where the disk refuses, zeros stand for the
+// blocks that it cannot read, and the error says why.
+func readWhole(f file, buf []byte, off int64) error {
+	n, unreadable := f.ReadAt(buf, off)
+	if n == len(buf) {
+		return nil
+	}
+	clear(buf[n:])
+	for at := n - n%readBlock; at < len(buf); at += readBlock {
+		block := buf[at:min(at+readBlock, len(buf))]
+		if m, err := f.ReadAt(block, off+int64(at)); m < len(block) {
+			clear(block[m:])
+			unreadable = err
+		}
+	}
+	return unreadable
+}
