@@ -23,6 +23,8 @@ ifeq ($(LOKI_BIN),)
 SERVERS += bin/loki
 endif
 
+SCHEMA = deploy/audit-configuration.schema.json
+
 ##@ Use
 
 .PHONY: help
@@ -65,7 +67,7 @@ bench: $(SERVERS) ## Run every benchmark of the library COUNT (1) times
 
 .PHONY: cover
 cover: $(SERVERS) ## Measure what the tests of the root module cover, into bin/cover.out
-	go test -timeout 30m -coverprofile bin/cover.out -coverpkg ./api/...,./auditing/...,./sinks/... ./...
+	go test -timeout 30m -coverprofile bin/cover.out -coverpkg ./api/...,./auditing/...,./config/...,./sinks/... ./...
 	go tool cover -func bin/cover.out | tail -n 1
 
 ##@ Check
@@ -81,8 +83,8 @@ verify: verify-generated verify-tidy lint ## Check that committed files are what
 
 .PHONY: verify-generated
 verify-generated: generate
-	@changed=$$(git status --porcelain -- api deploy/crd); test -z "$$changed" || { \
-		git diff -- api deploy/crd; echo "$$changed"; \
+	@changed=$$(git status --porcelain -- api deploy/crd $(SCHEMA)); test -z "$$changed" || { \
+		git diff -- api deploy/crd $(SCHEMA); echo "$$changed"; \
 		echo "generated files differ from the committed ones: run make generate and commit them"; exit 1; }
 
 .PHONY: verify-tidy
@@ -96,9 +98,10 @@ verify-tidy:
 ##@ Build
 
 .PHONY: generate
-generate: bin/controller-gen ## Generate the deepcopy functions and the CRD from api/
+generate: bin/controller-gen ## Generate the deepcopy functions and the CRD from api/, and the configuration's schema
 	bin/controller-gen object paths=./api/...
 	bin/controller-gen crd paths=./api/... output:crd:dir=deploy/crd
+	go run ./cmd/auditctl schema > $(SCHEMA).part && mv $(SCHEMA).part $(SCHEMA)
 
 .PHONY: tools
 tools: $(SERVERS) ## Build etcd, kube-apiserver and loki into bin/: minutes the first time

@@ -1,0 +1,67 @@
+// Command auditctl looks at audit configurations.
+//
+//	auditctl check FILE                             print its chains, or everything that is wrong with it
+//	auditctl sinks                                  list the types of sinks with their keys and defaults
+//	auditctl send --config FILE --component NAME    write one test event and say what was confirmed
+//	auditctl schema                                 print the JSON Schema of the file
+//
+// It exits with 0 when all is well, with 1 when it is not, and with 2 when it
+// does not understand its arguments.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/paddock-dev/audit/config/builtin"
+)
+
+const usage = `usage:
+  auditctl check FILE
+  auditctl sinks
+  auditctl send --config FILE --component NAME [--namespace NAME] [--decision granted|denied|warned] [--timeout 10s]
+  auditctl schema
+`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr)) //nolint:gocritic // nothing is left for the deferred stop to undo
+}
+
+// errUsage is wrapped by errors that the usage text answers.
+var errUsage = errors.New("wrong arguments")
+
+// run is main with its surroundings handed in. It returns the exit code.
+func run(ctx context.Context, args []string, out, errOut io.Writer) int {
+	var err error
+	switch {
+	case len(args) == 2 && args[0] == "check":
+		err = check(args[1], out, errOut)
+	case len(args) == 1 && args[0] == "sinks":
+		err = listSinks(out)
+	case len(args) == 1 && args[0] == "schema":
+		var text []byte
+		if text, err = builtin.Types().JSONSchema(); err == nil {
+			_, err = out.Write(text)
+		}
+	case len(args) > 0 && args[0] == "send":
+		err = send(ctx, args[1:], out, errOut)
+	default:
+		err = errUsage
+	}
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, errUsage):
+		_, _ = fmt.Fprintf(errOut, "auditctl: %v\n%s", err, usage)
+		return 2
+	}
+	_, _ = fmt.Fprintln(errOut, err) // who cannot print has nobody to tell
+	return 1
+}

@@ -1,0 +1,45 @@
+// Package builtin has the types of sinks that this module offers to a
+// configuration. It is the one package that links every destination; who needs
+// few of them adds the types it wants to a config.Types of its own.
+package builtin
+
+import (
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/paddock-dev/audit/config"
+)
+
+// Option is a choice that a program makes for a type, beside what its file says.
+type Option func(*options)
+
+type options struct{ client client.Writer }
+
+// WithKubeClient makes sinks of type kube write through c, such as a manager's
+// client, unless the file names a kubeconfig. The client must know AuditEvent
+// (v1alpha1.AddToScheme), and its rest.Config should set QPS: client-go's default
+// is 5 requests a second.
+func WithKubeClient(c client.Writer) Option { return func(o *options) { o.client = c } }
+
+// Types returns a new config.Types with every destination and stage of this
+// module. The caller may add to it.
+func Types(opts ...Option) *config.Types {
+	var o options
+	for _, apply := range opts {
+		apply(&o)
+	}
+	types := &config.Types{}
+	for _, t := range []config.Type{
+		{Name: "flood", Doc: "collapses floods of like events into summaries", New: newFlood},
+		{Name: "kube", Doc: "AuditEvent objects in the API server", New: func() config.Section { return &kubeSection{client: o.client, CheckNamespace: "default"} }},
+		{Name: "log", Doc: "one JSON line an event, on a standard stream or in a file that it rotates", New: newLog},
+		{Name: "loki", Doc: "Grafana Loki, which confirms every event", New: newLoki},
+		{Name: "multi", Doc: "several sinks at once", New: newMulti},
+		{Name: "retry", Doc: "writes again to the next sink while that may help", New: newRetry},
+		{Name: "spool", Doc: "stores events on the local disk before it hands them on to the next sink", New: newSpool},
+	} {
+		if err := types.Add(t); err != nil {
+			panic(err) // no input can bring this about
+		}
+	}
+	return types
+}

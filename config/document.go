@@ -1,0 +1,79 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+var (
+	yamlLine   = regexp.MustCompile(`line (\d+)`)
+	yamlAnchor = regexp.MustCompile(`unknown anchor '(.*)' referenced`)
+	yamlPrefix = regexp.MustCompile(`^yaml: (?:(?:unmarshal errors:\s*)?line \d+: )?`)
+)
+
+// read returns the root of the only document, or nil after reporting why there
+// is none.
+func (d *decoder) read(data []byte) (root *yaml.Node) {
+	whole := &yaml.Node{}
+	if len(data) > maxFileSize {
+		d.problem(whole, "", "is larger than 1 MiB, which is what a ConfigMap can hold: is it the right file?")
+		return nil
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	var doc, more yaml.Node
+	switch err := decodeNode(dec, &doc); {
+	case errors.Is(err, io.EOF), err == nil && len(doc.Content) == 0:
+		d.problem(whole, "", "is empty: want apiVersion: %s and kind: %s", APIVersion, Kind)
+		return nil
+	case err != nil:
+		d.syntax(err, data)
+		return nil
+	}
+	switch err := decodeNode(dec, &more); {
+	case errors.Is(err, io.EOF):
+	case err != nil:
+		d.syntax(err, data)
+		return nil
+	default:
+		d.problem(&more, "", "begins a second document: want one file with one configuration")
+		return nil
+	}
+	return doc.Content[0]
+}
+
+// decodeNode turns a panic of the YAML library into an error: a file must not
+// take its component down.
+func decodeNode(dec *yaml.Decoder, into *yaml.Node) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = errors.New("yaml: it cannot be read")
+		}
+	}()
+	return dec.Decode(into)
+}
+
+// syntax reports what the YAML library says, unless it quotes the file.
+func (d *decoder) syntax(err error, data []byte) {
+	n := &yaml.Node{}
+	text := err.Error()
+	if m := yamlLine.FindStringSubmatch(text); m != nil {
+		n.Line, _ = strconv.Atoi(m[1])
+	} else if m := yamlAnchor.FindStringSubmatch(text); m != nil {
+		before, _, _ := strings.Cut(string(data), "*"+m[1])
+		n.Line = 1 + strings.Count(before, "\n")
+	}
+	text = yamlPrefix.ReplaceAllString(text, "")
+	if strings.ContainsAny(text, "'\"`\n") {
+		text = "look at the indentation, the quotes and the brackets here"
+		if yamlAnchor.MatchString(err.Error()) {
+			text = "a value begins with *, which YAML takes for an alias: put it in quotes"
+		}
+	}
+	d.problem(n, "", "is not YAML: %s", text)
+}

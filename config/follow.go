@@ -1,0 +1,127 @@
+package config
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+// settle is how long a file has to be left alone before it is read: whoever
+// writes it in several steps is not to be caught half-way.
+const settle = 50 * time.Millisecond
+
+// reloadTimeout bounds one reload, the checks of its destinations included.
+const reloadTimeout = time.Minute
+
+// follower reads the file again when it changes, and on SIGHUP.
+type follower struct {
+	trail   *Trail
+	watcher *fsnotify.Watcher
+	hangup  chan os.Signal
+	seen    []byte // what was read last, good or bad
+}
+
+// follow starts to follow the file, whose content now is data.
+func (t *Trail) follow(data []byte) error {
+	watcher, err := fsnotify.NewWatcher()
+	if err != nil {
+		return fmt.Errorf("config: following %s: %w", t.path, err)
+	}
+	f := &follower{trail: t, watcher: watcher, hangup: make(chan os.Signal, 1), seen: data}
+	if err := f.watch(); err != nil {
+		return errors.Join(fmt.Errorf("config: following %s: %w", t.path, err), watcher.Close())
+	}
+	signal.Notify(f.hangup, syscall.SIGHUP)
+	ctx, cancel := context.WithCancel(context.Background())
+	t.stop = cancel
+	t.followed.Go(func() {
+		defer func() {
+			signal.Stop(f.hangup)
+			_ = watcher.Close()
+		}()
+		f.run(ctx)
+	})
+	return nil
+}
+
+// watch watches the directory of the file and, where the file is a symbolic link,
+// that of what it points to. A directory sees what a file that is replaced does
+// not: an editor's rename, and the ..data link of a ConfigMap that is swapped.
+func (f *follower) watch() error {
+	dirs := []string{filepath.Dir(f.trail.path)}
+	if target, err := filepath.EvalSymlinks(f.trail.path); err == nil {
+		dirs = append(dirs, filepath.Dir(target))
+	}
+	for _, old := range f.watcher.WatchList() {
+		if !slices.Contains(dirs, old) {
+			_ = f.watcher.Remove(old) // a removed directory has left by itself
+		}
+	}
+	return errors.Join(f.watcher.Add(dirs[0]), f.watcher.Add(dirs[len(dirs)-1]))
+}
+
+func (f *follower) run(ctx context.Context) {
+	settled := time.NewTimer(settle) // once at the start, for what changed before the watch began
+	defer settled.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-f.hangup:
+			f.reload(ctx, true)
+		case _, ok := <-f.watcher.Events:
+			if !ok {
+				return
+			}
+			settled.Reset(settle)
+		case err, ok := <-f.watcher.Errors:
+			if !ok {
+				return
+			}
+			f.trail.deps.Logger.Error("audit configuration: following the file: events may be missed until SIGHUP", "error", err.Error())
+			settled.Reset(settle)
+		case <-settled.C:
+			f.reload(ctx, false)
+		}
+	}
+}
+
+// reload reads the file and, when it has changed or force is set, lets it take over.
+func (f *follower) reload(ctx context.Context, force bool) {
+	logger := f.trail.deps.Logger
+	if err := f.watch(); err != nil {
+		logger.Error("audit configuration: following the file", "error", err.Error())
+	}
+	data, err := f.trail.read()
+	if err == nil && bytes.Equal(data, f.seen) && !force {
+		return
+	}
+	if err == nil {
+		f.seen = data
+		ctx, cancel := context.WithTimeout(ctx, reloadTimeout)
+		defer cancel()
+		err = f.trail.reload(ctx, data)
+	} else {
+		if f.seen == nil && !force {
+			return // said already
+		}
+		f.seen = nil
+		f.trail.metrics.bad()
+	}
+	switch {
+	case err == nil:
+		logger.Info("audit configuration: a new file took over", "chains", f.trail.String())
+	case ctx.Err() != nil: // the trail is being closed
+	default:
+		logger.Error("audit configuration: the new file is refused and the old one goes on", "error", err.Error())
+	}
+}

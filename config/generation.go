@@ -1,0 +1,178 @@
+package config
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/auditing"
+)
+
+// checkTimeout bounds the check of one destination.
+const checkTimeout = 10 * time.Second
+
+// generation is a file with its sinks open. It takes over as a whole, and ends
+// when the last write under way in it has ended.
+type generation struct {
+	file    *File
+	sinks   map[string]*opened
+	opened  []*opened // as they were opened or taken over: each after those behind it
+	writing sync.WaitGroup
+}
+
+// opened is an open sink, which several generations may share.
+type opened struct {
+	def  *definition
+	sink auditing.Sink
+	gens int // generations that hold it; guarded by Trail.reloading
+}
+
+// lent is a sink as others see it: without Close, which is the trail's to call.
+type lent struct{ sink auditing.Sink }
+
+func (l lent) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error { return l.sink.Write(ctx, ae) }
+
+func (l lent) Level() auditing.Level { return auditing.LevelOf(l.sink) }
+
+func (l lent) String() string { return auditing.Chain(l.sink) }
+
+// openFile opens the sinks of f, taking over from old what has not changed. When
+// one fails, it closes again what it opened, in reverse.
+func openFile(ctx context.Context, f *File, old *generation, deps Deps, check bool) (g *generation, err error) {
+	g = &generation{file: f, sinks: map[string]*opened{}}
+	var own []*opened
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, closeAll(ctx, own))
+		}
+	}()
+	for _, name := range f.order {
+		def := f.sinks[name]
+		o := old.unchanged(def)
+		if o == nil {
+			if o, err = g.open(ctx, def, deps); err != nil {
+				return nil, f.failed(def, "cannot be opened: %w", err)
+			}
+			own = append(own, o)
+			if err = o.check(ctx, deps.Logger, check); err != nil {
+				return nil, f.failed(def, "failed its check: %w: mend it, or set check: warn or skip", err)
+			}
+		}
+		g.sinks[name] = o
+		g.opened = append(g.opened, o)
+	}
+	err = g.keepsPromises()
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range g.opened {
+		o.gens++
+	}
+	return g, nil
+}
+
+// failed names the sink, as the problems of the file itself do.
+func (f *File) failed(def *definition, format string, err error) error {
+	return fmt.Errorf("%s: sinks.%s: "+format, f.name, def.name, err)
+}
+
+// unchanged returns the open sink of a definition that is the same as before,
+// with all behind it, or nil.
+func (g *generation) unchanged(def *definition) *opened {
+	if g == nil {
+		return nil
+	}
+	if o := g.sinks[def.name]; o != nil && o.def.content == def.content {
+		return o
+	}
+	return nil
+}
+
+func (g *generation) open(ctx context.Context, def *definition, deps Deps) (_ *opened, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			deps.Logger.Error("opening an audit sink panicked", "sink", def.name, "stack", string(debug.Stack()))
+			err = fmt.Errorf("type %s panicked", def.typ)
+		}
+	}()
+	o := Opening{Name: def.name, Logger: deps.Logger, Registerer: deps.Registerer, sinks: map[Ref]auditing.Sink{}}
+	for _, ref := range def.refs {
+		o.sinks[ref.name] = lent{g.sinks[string(ref.name)].sink}
+	}
+	sink, err := def.section.Open(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	if sink == nil {
+		return nil, fmt.Errorf("type %s returned no sink", def.typ)
+	}
+	return &opened{def: def, sink: sink}, nil
+}
+
+// check asks the destination whether it is there, as the file says.
+func (o *opened) check(ctx context.Context, logger *slog.Logger, wanted bool) error {
+	ask := func(context.Context) error { return nil }
+	if c, ok := o.def.section.(Checker); ok {
+		ask = func(ctx context.Context) error { return c.Check(ctx, o.sink) }
+	} else if c, ok := o.sink.(interface{ Check(context.Context) error }); ok {
+		ask = c.Check
+	}
+	if o.def.check == checkSkip || !wanted {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	err := ask(ctx)
+	if err != nil && o.def.check == checkWarn {
+		logger.Warn("an audit sink failed its check and is used all the same", "sink", o.def.name, "error", err.Error())
+		return nil
+	}
+	return err
+}
+
+// keepsPromises looks at the sinks themselves: a type may have planned more than
+// what it opened.
+func (g *generation) keepsPromises() error {
+	for _, name := range g.file.Components() {
+		c := g.file.components[name]
+		o := g.sinks[string(c.Sink)]
+		level := auditing.LevelOf(o.sink)
+		if len(c.OnFailure.closed()) > 0 && level < auditing.LevelDurable {
+			return fmt.Errorf("%s: components.%s: fails closed over %s, which turned out to be at level %s only",
+				g.file.name, name, auditing.Chain(o.sink), level)
+		}
+	}
+	return nil
+}
+
+// String prints one line a component, as its sinks print themselves.
+func (g *generation) String() string {
+	text := ""
+	for i, name := range g.file.Components() {
+		c := g.file.components[name]
+		sink := g.sinks[string(c.Sink)].sink
+		if i > 0 {
+			text += "\n"
+		}
+		text += c.line(name, Plan{Chain: auditing.Chain(sink), Level: auditing.LevelOf(sink)})
+	}
+	return text
+}
+
+// closeAll closes sinks in the reverse of the order in which they were opened, so
+// that a stage can still drain into what is behind it.
+func closeAll(ctx context.Context, sinks []*opened) error {
+	var errs []error
+	for _, o := range slices.Backward(sinks) {
+		if err := auditing.Close(ctx, o.sink); err != nil {
+			errs = append(errs, fmt.Errorf("closing the sink %s: %w", o.def.name, err))
+		}
+	}
+	return errors.Join(errs...)
+}

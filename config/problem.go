@@ -1,0 +1,164 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Problem is one thing that is wrong with a file, or worth a warning.
+type Problem struct {
+	// File as it was named by the caller.
+	File string
+	// Line in the file, from 1; 0 when the whole file is meant.
+	Line int
+	// Path of the key, as in "sinks.lake.url"; "" when the whole file is meant.
+	Path string
+	// Text says what is wrong and what to do about it. It never quotes a value.
+	Text string
+}
+
+// String returns the problem as "audit.yaml:7: sinks.lake.url: is missing: ...".
+func (p Problem) String() string {
+	var b strings.Builder
+	b.WriteString(p.File)
+	if p.Line > 0 {
+		fmt.Fprintf(&b, ":%d", p.Line)
+	}
+	b.WriteString(": ")
+	if p.Path != "" {
+		b.WriteString(p.Path)
+		b.WriteString(": ")
+	}
+	b.WriteString(p.Text)
+	return b.String()
+}
+
+// FileError is the error of a file that cannot be used. It names everything that
+// is wrong with it, not only the first thing.
+type FileError struct {
+	// Problems in the order of their lines; at least one.
+	Problems []Problem
+}
+
+// Error returns the problems, one a line.
+func (e *FileError) Error() string { return joinProblems(e.Problems) }
+
+func joinProblems(problems []Problem) string {
+	lines := make([]string, len(problems))
+	for i, p := range problems {
+		lines[i] = p.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+func sortProblems(problems []Problem) {
+	slices.SortStableFunc(problems, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Text, b.Text))
+	})
+}
+
+// At marks an error of a Section's Validate or Warnings as being about a key of
+// it, so that it is reported with that key's line: At("http.basic_auth", err).
+// The error must not quote a value that may be secret.
+func At(key string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &located{key: key, err: err}
+}
+
+type located struct {
+	key string
+	err error
+}
+
+func (l *located) Error() string { return l.key + ": " + l.err.Error() }
+func (l *located) Unwrap() error { return l.err }
+
+// split takes errors.Join apart, and each error into its key and its text.
+func split(err error) (all []located) {
+	var many interface{ Unwrap() []error }
+	var at *located
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &at) && at == err: //nolint:errorlint // only a mark that stands outermost says where
+		return []located{*at}
+	case errors.As(err, &many) && any(many) == any(err):
+		for _, e := range many.Unwrap() {
+			all = append(all, split(e)...)
+		}
+		return all
+	}
+	return []located{{err: err}}
+}
+
+var plainName = regexp.MustCompile(`^[A-Za-z0-9_]([-_.A-Za-z0-9]*[A-Za-z0-9_])?$`)
+
+// shown returns a name as messages print it. What does not look like a name is
+// not printed: a value that slipped into the place of a key may be a secret.
+func shown(name string) string {
+	if len(name) <= 63 && plainName.MatchString(name) {
+		return name
+	}
+	return "(not a name)"
+}
+
+// list prints names for a message: "a, b, c".
+func list(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
+}
+
+// nearest returns ", did you mean x?" when one of known is close to name.
+func nearest(name string, known []string) string {
+	best, distance := "", 3
+	for _, k := range known {
+		d := editDistance(strings.ToLower(name), strings.ToLower(k))
+		if flat(name) == flat(k) {
+			d = 0
+		}
+		if d < distance && d < len(k) {
+			best, distance = k, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return ": did you mean " + best + "?"
+}
+
+func flat(s string) string {
+	return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(s))
+}
+
+// editDistance is Levenshtein's, of texts short enough to be names.
+func editDistance(a, b string) int {
+	const most = 64
+	if len(a) > most || len(b) > most {
+		return most
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, diagonal+1)
+		}
+	}
+	return row[len(b)]
+}

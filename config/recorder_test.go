@@ -1,0 +1,191 @@
+package config_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/auditing/sinktest"
+	"github.com/paddock-dev/audit/config"
+)
+
+// recorders is a type of sink that records in memory, one recorder for each name,
+// whichever file opens it.
+type recorders struct {
+	mu     sync.Mutex
+	byName map[string]*recorder
+	log    []string // "open a", "close a"
+	check  error    // of all
+}
+
+// recorder claims to confirm, so that components may be fail-closed over it.
+type recorder struct {
+	sinktest.Recorder
+
+	underWay atomic.Int64
+}
+
+func (*recorder) Level() auditing.Level { return auditing.LevelAcknowledged }
+
+type recorderSection struct {
+	To       string        `yaml:"to" required:"true"`
+	Opens    string        `yaml:"open" enum:"well,badly"`
+	Password config.Secret `yaml:"password"`
+	Next     []config.Ref  `yaml:"next"`
+	all      *recorders
+}
+
+func (s *recorderSection) Plan(config.Planning) config.Plan {
+	return config.Plan{Chain: "recorder", Level: auditing.LevelAcknowledged}
+}
+
+func (s *recorderSection) Open(_ context.Context, o config.Opening) (auditing.Sink, error) {
+	s.all.note("open " + o.Name)
+	if s.Opens == "badly" {
+		return nil, errRefused
+	}
+	return &open{recorder: s.all.get(s.To), name: o.Name, all: s.all}, nil
+}
+
+// open is one opened sink over a recorder that outlives it.
+type open struct {
+	*recorder
+	name   string
+	all    *recorders
+	mu     sync.RWMutex
+	closed bool
+}
+
+func (o *open) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	if o.closed {
+		return auditing.Deliver(ctx, auditing.Target{Sink: "recorder"}, ae, func(context.Context, *v1alpha1.AuditEvent) error {
+			return auditing.WithClass(auditing.ClassClosed, errRefused)
+		})
+	}
+	o.underWay.Add(1)
+	defer o.underWay.Add(-1)
+	return o.recorder.Write(ctx, ae)
+}
+
+func (o *open) Check(context.Context) error { return o.all.check }
+
+func (o *open) Close(context.Context) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.closed = true
+	o.all.note("close " + o.name)
+	return nil
+}
+
+func (r *recorders) note(what string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.log = append(r.log, what)
+}
+
+func (r *recorders) noted() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]string(nil), r.log...)
+}
+
+func (r *recorders) get(name string) *recorder {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.byName == nil {
+		r.byName = map[string]*recorder{}
+	}
+	if r.byName[name] == nil {
+		r.byName[name] = &recorder{}
+	}
+	return r.byName[name]
+}
+
+// types returns the type recorder, and log for the built-in default.
+func (r *recorders) types(tb testing.TB) *config.Types {
+	tb.Helper()
+	var types config.Types
+	if err := types.Add(config.Type{Name: "recorder", New: func() config.Section { return &recorderSection{all: r} }}); err != nil {
+		tb.Fatal(err)
+	}
+	return &types
+}
+
+const head = "apiVersion: audit.paddock.dev/v1alpha1\nkind: AuditConfiguration\n"
+
+// write puts a configuration into a file of the test's own.
+func writeFile(tb testing.TB, text string) (path string) {
+	tb.Helper()
+	path = filepath.Join(tb.TempDir(), "audit.yaml")
+	if err := os.WriteFile(path, []byte(head+text), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	return path
+}
+
+// opened opens a trail that the end of the test closes.
+func opened(tb testing.TB, path string, types *config.Types, deps config.Deps) *config.Trail {
+	tb.Helper()
+	if deps.Logger == nil {
+		deps.Logger = slog.New(slog.DiscardHandler)
+	}
+	trail, err := config.Open(tb.Context(), path, types, deps)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { closeTrail(tb, trail) })
+	return trail
+}
+
+func closeTrail(tb testing.TB, trail *config.Trail) {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if err := trail.Close(ctx); err != nil {
+		tb.Errorf("Close: %v", err)
+	}
+}
+
+func event(d v1alpha1.AuditDecision) *v1alpha1.AuditEvent {
+	return auditing.NewEvent(auditing.EventInput{Namespace: "team-a", Kind: "tea-brewed", Decision: d})
+}
+
+// logBuffer collects a log that several goroutines write.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+// eventually waits until ok.
+func eventually(tb testing.TB, what string, ok func() bool) {
+	tb.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for !ok() {
+		if time.Now().After(deadline) {
+			tb.Fatalf("not in 20 s: %s", what)
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}

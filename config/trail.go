@@ -1,0 +1,284 @@
+package config
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/auditing"
+)
+
+// Environment is the variable that names the file when Open is given none.
+const Environment = "AUDIT_CONFIG"
+
+// defaultFile is used where no file is named: everything to a log on stderr.
+//
+//go:embed default.yaml
+var defaultFile []byte
+
+const defaultName = "(built-in default)"
+
+// Deps is what a trail takes from its program. The zero value is valid.
+type Deps struct {
+	// Logger hears of warnings, of failures that failed open, and of reloads;
+	// slog.Default() when nil.
+	Logger *slog.Logger
+	// Registerer takes the metrics of the trail and of its sinks; none when nil.
+	// Those of package auditing are registered by auditing.RegisterMetrics.
+	Registerer prometheus.Registerer
+	// OnFailure hears of every event that was not written while its component
+	// went on, on the writer's goroutine. It is logged when nil.
+	OnFailure func(ctx context.Context, component string, ae *v1alpha1.AuditEvent, err error)
+	// Static keeps the trail from following its file and SIGHUP. Reload works all
+	// the same.
+	Static bool
+}
+
+// Trail is an opened configuration. It is safe for concurrent use.
+type Trail struct {
+	path    string // "" for the built-in default
+	types   *Types
+	deps    Deps
+	metrics *reloadMetrics
+
+	reloading  sync.Mutex // held by one Reload or Close at a time
+	retiring   sync.WaitGroup
+	retirement *retirement // the last that began
+	// life ends when Close gives up waiting.
+	life context.Context
+	end  context.CancelFunc
+
+	mu      sync.RWMutex
+	current *generation
+	// resume is set while writes wait for a sink to change hands, and then closed.
+	resume chan struct{}
+	closed bool
+
+	stop     context.CancelFunc // of following
+	followed sync.WaitGroup
+}
+
+// Open reads the file at path, opens every sink that a component uses, checks the
+// destinations, and follows the file until Close. With an empty path the file is
+// that of the environment variable AUDIT_CONFIG, and without that variable
+// everything goes to a log on stderr.
+//
+// A bad file is a *FileError with everything that is wrong. When a sink cannot be
+// opened or fails its check, those opened before it are closed again. ctx bounds
+// the opening only.
+func Open(ctx context.Context, path string, types *Types, deps Deps) (*Trail, error) {
+	if deps.Logger == nil {
+		deps.Logger = slog.Default()
+	}
+	if path == "" {
+		path = os.Getenv(Environment)
+	}
+	t := &Trail{path: path, types: types, deps: deps, stop: func() {}}
+	t.life, t.end = context.WithCancel(context.Background())
+	if deps.OnFailure == nil {
+		t.deps.OnFailure = t.logFailure
+	}
+	var err error
+	if t.metrics, err = newReloadMetrics(deps.Registerer); err != nil {
+		return nil, err
+	}
+	var data []byte
+	if data, err = t.read(); err != nil {
+		return nil, err
+	}
+	file, err := Parse(t.name(), data, types)
+	if err != nil {
+		return nil, err
+	}
+	t.warn(file)
+	if t.current, err = openFile(ctx, file, nil, t.deps, true); err != nil {
+		return nil, err
+	}
+	if path != "" && !deps.Static {
+		if err := t.follow(data); err != nil {
+			return nil, errors.Join(err, t.Close(ctx))
+		}
+	}
+	t.metrics.good()
+	return t, nil
+}
+
+func (t *Trail) name() string {
+	if t.path == "" {
+		return defaultName
+	}
+	return t.path
+}
+
+func (t *Trail) read() ([]byte, error) {
+	if t.path == "" {
+		return defaultFile, nil
+	}
+	return readFile(t.path)
+}
+
+func (t *Trail) warn(f *File) {
+	for _, w := range f.warnings {
+		t.deps.Logger.Warn("audit configuration: " + w.String())
+	}
+}
+
+func (t *Trail) logFailure(_ context.Context, component string, _ *v1alpha1.AuditEvent, err error) {
+	t.deps.Logger.Error("an event was not recorded and its component goes on", "component", component, "error", err.Error())
+}
+
+// For returns the sink of a component. It stays valid over reloads and until
+// Close, and always answers: where the file knows no such component, every Write
+// fails with an error that lists the known ones.
+func (t *Trail) For(component string) auditing.Sink { return &handle{trail: t, component: component} }
+
+// Lookup is For with the error of an unknown component at once.
+func (t *Trail) Lookup(component string) (auditing.Sink, error) {
+	f := t.file()
+	if _, ok := f.component(component); !ok {
+		return nil, unknownComponent(f, component)
+	}
+	return t.For(component), nil
+}
+
+func unknownComponent(f *File, component string) error {
+	names := f.Components()
+	return fmt.Errorf("%s: there is no component %q%s: there are %s", f.name, component, nearest(component, names), list(names))
+}
+
+// Components returns the names of the configured components, sorted.
+func (t *Trail) Components() []string { return t.file().Components() }
+
+func (t *Trail) file() *File {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.current.file
+}
+
+// String prints one line a component, for the log at the start: "broker:
+// multi(all)[kube, loki]: acknowledged, fails closed, timeout 3s".
+func (t *Trail) String() string {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.current.String()
+}
+
+// GoString returns what String does: %#v would print what the sinks hold.
+func (t *Trail) GoString() string { return t.String() }
+
+// Close refuses later writes with auditing.ClassClosed, waits for those under way
+// until ctx ends, stops following the file, and closes every sink. Closing again
+// is harmless.
+func (t *Trail) Close(ctx context.Context) error {
+	t.stop()
+	t.followed.Wait()
+	t.reloading.Lock()
+	defer t.reloading.Unlock()
+	t.mu.Lock()
+	already := t.closed
+	t.closed = true
+	t.mu.Unlock()
+	if already {
+		return nil
+	}
+	stop := context.AfterFunc(ctx, t.end)
+	defer stop()
+	err := wait(ctx, t.current.writing.Wait)
+	if err != nil {
+		err = fmt.Errorf("config: writes are still under way: %w", err)
+	}
+	err = errors.Join(err, closeAll(ctx, t.current.release()))
+	t.retiring.Wait() // ends soon after ctx, if not before
+	t.end()
+	return err
+}
+
+// handle is a component's sink: it finds the generation of the moment.
+type handle struct {
+	trail     *Trail
+	component string
+}
+
+var errTrailClosed = errors.New("the trail is closed")
+
+// Write writes ae to the component's chain, with the timeout, the detachment and
+// the answer to failures that the file says.
+func (h *handle) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
+	f := h.trail.file()
+	c, ok := f.component(h.component)
+	return c.write(ctx, h.component, ae, func(ctx context.Context, ae *v1alpha1.AuditEvent) error {
+		g, err := h.trail.enter(ctx)
+		if err != nil {
+			return err
+		}
+		defer g.writing.Done()
+		if g.file != f { // the file changed meanwhile, and its timeout with it; the sink is the new one's
+			c, ok = g.file.component(h.component)
+		}
+		if !ok {
+			return auditing.Permanent(unknownComponent(g.file, h.component))
+		}
+		return g.sinks[string(c.Sink)].sink.Write(ctx, ae)
+	}, func(ctx context.Context, ae *v1alpha1.AuditEvent, err error) {
+		h.trail.deps.OnFailure(ctx, h.component, ae, err)
+	})
+}
+
+// Level returns that of the component's chain, or LevelNone when any decision
+// fails open.
+func (h *handle) Level() auditing.Level {
+	h.trail.mu.RLock()
+	defer h.trail.mu.RUnlock()
+	g := h.trail.current
+	c, ok := g.file.component(h.component)
+	if !ok || len(c.OnFailure.closed()) < 3 {
+		return auditing.LevelNone
+	}
+	return auditing.LevelOf(g.sinks[string(c.Sink)].sink)
+}
+
+// String prints the component's chain.
+func (h *handle) String() string {
+	h.trail.mu.RLock()
+	defer h.trail.mu.RUnlock()
+	g := h.trail.current
+	c, ok := g.file.component(h.component)
+	if !ok {
+		return "unknown(" + h.component + ")"
+	}
+	return auditing.Chain(g.sinks[string(c.Sink)].sink)
+}
+
+// GoString returns what String does.
+func (h *handle) GoString() string { return h.String() }
+
+// enter returns the generation of the moment, in which the caller's write then
+// counts as under way.
+func (t *Trail) enter(ctx context.Context) (*generation, error) {
+	for {
+		t.mu.RLock()
+		if t.closed {
+			t.mu.RUnlock()
+			return nil, auditing.WithClass(auditing.ClassClosed, errTrailClosed)
+		}
+		g, resume := t.current, t.resume
+		if resume == nil {
+			g.writing.Add(1)
+			t.mu.RUnlock()
+			return g, nil
+		}
+		t.mu.RUnlock()
+		select {
+		case <-resume:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("a sink was changing hands: %w", ctx.Err())
+		}
+	}
+}

@@ -1,0 +1,147 @@
+package config
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"reflect"
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/paddock-dev/audit/auditing"
+)
+
+// Type is one type of sink that a file can name.
+type Type struct {
+	// Name that the key type takes, as in "loki": at most 63 letters, digits,
+	// dashes, dots and underscores.
+	Name string
+	// Doc says in a sentence what the sink does.
+	Doc string
+	// New returns an empty section: a pointer to a struct that holds the defaults.
+	// Its fields are the keys of the sink, beside type and check:
+	//
+	//	URL  string        `yaml:"url" required:"true" doc:"address of Loki"`
+	//	Wait time.Duration `yaml:"wait" min:"1ms" max:"1m" doc:"how long to wait"`
+	//	Mode string        `yaml:"mode" enum:"fast,safe"`
+	//	Next config.Ref    `yaml:"next" required:"true" doc:"the sink to write to"`
+	//
+	// A field can be a string, a bool, a number, a time.Duration (written as "3s"),
+	// a Ref, a Secret, a Value, a struct, a pointer, slice or map of these. Unknown
+	// and duplicate keys are refused, and so is a value beyond min and max.
+	New func() Section
+}
+
+// Section is one sink of a file, decoded.
+type Section interface {
+	// Plan says, opening nothing, how the sink will print itself and at which
+	// level it will be. The file's rules are checked against it.
+	Plan(p Planning) Plan
+	// Open returns the sink, ready for use. It may be called several times, for
+	// an opened trail reads its file again. The trail closes the sink, and the
+	// sinks behind it by itself: the ones that Opening gives have no Close.
+	Open(ctx context.Context, o Opening) (auditing.Sink, error)
+}
+
+// Validator is what a Section has whose keys depend on each other. Validate
+// returns everything that is wrong, joined, each with At where one key is meant.
+type Validator interface{ Validate() error }
+
+// Warner is what a Section has that finds something unwise in itself, as a
+// secret in the clear. Warnings returns them joined, as Validate does.
+type Warner interface{ Warnings() error }
+
+// Checker is what a Section has that asks its destination whether it is there
+// and takes events, without writing one. A Section without it is checked by its
+// sink's own Check(ctx) error, where that has one.
+type Checker interface {
+	Check(ctx context.Context, sink auditing.Sink) error
+}
+
+// Exclusive is what a Section has whose sink allows no second one beside it: a
+// file that it rotates, a directory that it locks. Two sinks of a file with a
+// resource in common are an error, and a changed sink is closed before it is
+// opened anew. name is that of the sink.
+type Exclusive interface{ Resources(name string) []string }
+
+// Ref names another sink of the file.
+type Ref string
+
+// Plan is what a sink will be.
+type Plan struct {
+	// Chain as auditing.Chain will print it: "retry(loki)".
+	Chain string
+	// Level that auditing.LevelOf will state.
+	Level auditing.Level
+}
+
+// Planning tells a Section about the sinks that it refers to.
+type Planning struct{ plans map[Ref]Plan }
+
+// Of returns the plan of another sink.
+func (p Planning) Of(r Ref) Plan { return p.plans[r] }
+
+// Opening is what a Section gets to open its sink with.
+type Opening struct {
+	// Name of the sink in the file.
+	Name string
+	// Logger of Deps, never nil.
+	Logger *slog.Logger
+	// Registerer of Deps, nil for none.
+	Registerer prometheus.Registerer
+
+	sinks map[Ref]auditing.Sink
+}
+
+// Sink returns the sink that r names. It has no Close: the trail closes it.
+func (o Opening) Sink(r Ref) auditing.Sink { return o.sinks[r] }
+
+// Types are the types of sinks that a file may use. The zero value has none. Add
+// all before the first use; after that Types may be used by any number of
+// goroutines.
+type Types struct{ byName map[string]Type }
+
+// Add adds a type. A name that is taken, or is none, and a section that is not a
+// pointer to a struct of supported fields are errors.
+func (t *Types) Add(typ Type) error {
+	if shown(typ.Name) != typ.Name {
+		return fmt.Errorf("config: a type needs a name of at most 63 letters, digits, dashes, dots and underscores, not %q", typ.Name)
+	}
+	if _, taken := t.byName[typ.Name]; taken {
+		return fmt.Errorf("config: there is a type %q already: give the other one a name of its own", typ.Name)
+	}
+	if typ.New == nil {
+		return fmt.Errorf("config: type %q has no New", typ.Name)
+	}
+	section := reflect.TypeOf(typ.New())
+	if section == nil || section.Kind() != reflect.Pointer || section.Elem().Kind() != reflect.Struct {
+		return fmt.Errorf("config: New of type %q must return a pointer to a struct", typ.Name)
+	}
+	if err := supported(section.Elem(), nil); err != nil {
+		return fmt.Errorf("config: type %q: %w", typ.Name, err)
+	}
+	for _, k := range keysOf(section.Elem()) {
+		if k.name == keyType || k.name == keyCheck {
+			return fmt.Errorf("config: type %q has a key %s, which every sink has already", typ.Name, k.name)
+		}
+	}
+	if t.byName == nil {
+		t.byName = map[string]Type{}
+	}
+	t.byName[typ.Name] = typ
+	return nil
+}
+
+// Names returns the names of all types, sorted.
+func (t *Types) Names() []string {
+	if t == nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(t.byName))
+}
+
+// errNoTypes is what a caller sees who forgot them.
+var errNoTypes = errors.New("config: there are no types of sinks: give builtin.Types()")
