@@ -52,6 +52,10 @@ test-unit: ## Run the tests that start no server: those that do not link interna
 compose-test: $(filter bin/loki,$(SERVERS)) ## Prove examples/compose with a Docker engine, started where it may be
 	examples/compose/test.sh
 
+.PHONY: crash
+crash: $(SERVERS) ## Kill a process that writes through a spool 1,000 times, and look for what it confirmed
+	AUDIT_SPOOL_KILLS=1000 go test -count 1 -v -timeout 60m -run HoweverOftenTheProcessIsKilled ./sinks/spool
+
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (30s)
 	@grep -rn --include='*_test.go' '^func Fuzz' . | sed 's|^\(.*\)/[^/]*:[0-9]*:func \(Fuzz[A-Za-z0-9_]*\).*|\1 \2|' \

@@ -1,9 +1,10 @@
-// Command auditctl looks at audit configurations.
+// Command auditctl looks at audit configurations and spools.
 //
 //	auditctl check FILE                             print its chains, or everything that is wrong with it
 //	auditctl sinks                                  list the types of sinks with their keys and defaults
 //	auditctl send --config FILE --component NAME    write one test event and say what was confirmed
 //	auditctl schema                                 print the JSON Schema of the file
+//	auditctl spool stats|list|show|requeue DIR ...  look into a spool and requeue its dead letters
 //
 // It exits with 0 when all is well, with 1 when it is not, and with 2 when it
 // does not understand its arguments.
@@ -26,6 +27,10 @@ const usage = `usage:
   auditctl sinks
   auditctl send --config FILE --component NAME [--namespace NAME] [--decision granted|denied|warned] [--timeout 10s]
   auditctl schema
+  auditctl spool stats DIR          depth, bytes and the oldest event
+  auditctl spool list DIR           the dead letters
+  auditctl spool show DIR ID        one of them, with its reason
+  auditctl spool requeue DIR ID...  put them back into the queue; --all for all of them
 `
 
 func main() {
@@ -50,6 +55,8 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 		if text, err = builtin.Types().JSONSchema(); err == nil {
 			_, err = out.Write(text)
 		}
+	case len(args) > 0 && args[0] == "spool":
+		err = inspectSpool(args[1:], out)
 	case len(args) > 0 && args[0] == "send":
 		err = send(ctx, args[1:], out, errOut)
 	default:

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/auditing/sinktest"
+	"github.com/paddock-dev/audit/sinks/spool"
+)
+
+// refusedSpool is a spool whose only event was refused for good, and its ID.
+func refusedSpool(t *testing.T) (dir, id string) {
+	t.Helper()
+	dir = t.TempDir()
+	next := &sinktest.Recorder{}
+	next.FailWith(auditing.Permanent(errors.New("the lake refuses it")))
+	dead := make(chan string, 1)
+	s, err := spool.New(dir, next, spool.Options{OnFailure: func(_ string, err error) {
+		var letter *spool.DeadLetterError
+		if errors.As(err, &letter) {
+			dead <- letter.ID
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ae := auditing.NewEgressBlock(auditing.EgressInput{RunName: "hr-1", Namespace: "team-a", Host: "example.com", Port: 443})
+	if err := s.Write(t.Context(), ae); err != nil {
+		t.Fatal(err)
+	}
+	id = <-dead
+	if err := s.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return dir, id
+}
+
+func TestSpoolListsShowsAndRequeuesDeadLetters(t *testing.T) {
+	dir, id := refusedSpool(t)
+	for verb, want := range map[string]string{
+		"stats " + dir:            "dead letters  1, on their way back 0",
+		"list " + dir:             "the lake refuses it",
+		"show " + dir + " " + id:  `"host": "example.com"`,
+		"requeue " + dir + " --x": "",
+	} {
+		code, out, errOut := auditctl(t, append([]string{"spool"}, strings.Fields(verb)...)...)
+		if want == "" {
+			if code != 1 || !strings.Contains(errOut, "--x") {
+				t.Errorf("%s: %d %s", verb, code, errOut)
+			}
+			continue
+		}
+		if code != 0 || !strings.Contains(out, want) {
+			t.Errorf("%s: %d %s%s", verb, code, out, errOut)
+		}
+	}
+	if code, out, errOut := auditctl(t, "spool", "requeue", dir, "--all"); code != 0 || !strings.HasPrefix(out, "requeued 1") {
+		t.Fatalf("%d %s%s", code, out, errOut)
+	}
+	next := &sinktest.Recorder{}
+	s, err := spool.New(dir, next, spool.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
+	for len(next.Events()) == 0 {
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			t.Fatal("the requeued event did not arrive")
+		}
+	}
+}
+
+func TestSpoolRefusesWhatItDoesNotUnderstand(t *testing.T) {
+	dir := t.TempDir()
+	for args, want := range map[string]int{
+		"spool": 2, "spool list": 2, "spool burn " + dir: 2, "spool show " + dir: 2, "spool stats " + dir + "/none": 1,
+	} {
+		if code, _, errOut := auditctl(t, strings.Fields(args)...); code != want || errOut == "" {
+			t.Errorf("%s: exit %d, want %d: %s", args, code, want, errOut)
+		}
+	}
+}
