@@ -25,6 +25,9 @@ type failures struct {
 
 	mu  sync.Mutex
 	gap gap
+	// owed are events about earlier gaps whose own write failed. They are written
+	// again as they are, for they may have been stored all the same.
+	owed []*v1alpha1.AuditEvent
 }
 
 // gap is what failed since the last event about it; its zero value is none.
@@ -47,21 +50,28 @@ func (f *failures) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 		f.add(g)
 		return err
 	}
-	if g := f.take(); g.count > 0 {
-		if err := f.next.Write(ctx, g.event(f.namespace, f.run)); err != nil {
-			f.add(g)
+	for _, about := range f.take() {
+		if err := f.next.Write(ctx, about); err != nil {
+			f.mu.Lock()
+			f.owed = append(f.owed, about)
+			f.mu.Unlock()
 		}
 	}
 	return nil
 }
 
-// take returns the gap and leaves none, so that of writers at once one records it.
-func (f *failures) take() gap {
+// take returns the events about gaps that are to be written, and leaves none, so
+// that of writers at once one records each.
+func (f *failures) take() []*v1alpha1.AuditEvent {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	g := f.gap
-	f.gap = gap{}
-	return g
+	about := f.owed
+	f.owed = nil
+	if f.gap.count > 0 {
+		about = append(about, f.gap.event(f.namespace, f.run))
+		f.gap = gap{}
+	}
+	return about
 }
 
 func (f *failures) add(g gap) {
