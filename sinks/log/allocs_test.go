@@ -42,8 +42,13 @@ func TestAWriteAllocatesLittleMoreThanZapsCore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	unnamed := *ae
 	for name, write := range map[string]func() error{
-		"file":              func() error { return file.Write(ctx, ae) },
+		"file": func() error { return file.Write(ctx, ae) },
+		"file, new event": func() error {
+			unnamed.Name, unnamed.Annotations = "", nil // as a builder leaves them
+			return file.Write(ctx, &unnamed)
+		},
 		"writer":            func() error { return writer.Write(context.Background(), ae) },
 		"writer, cancelled": func() error { return writer.Write(ctx, ae) },
 		"core":              func() error { return plain.Write(context.Background(), ae) },
