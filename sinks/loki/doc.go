@@ -29,7 +29,9 @@
 //
 // Loki recognises a repeat at once while the entry is in the open block of its
 // stream, and again once the chunk is flushed; in between, a query may return
-// both. A reader that needs exact counts folds by event.
+// both. Where Loki spreads a busy stream over shards (shard_streams), a repeat
+// in another shard is not recognised at all. A reader that needs exact counts
+// folds by event.
 //
 // # Events that Loki calls too late
 //
