@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
@@ -23,14 +22,16 @@ type generation struct {
 	file    *File
 	sinks   map[string]*opened
 	opened  []*opened // as they were opened or taken over: each after those behind it
-	writing sync.WaitGroup
+	writing underWay
 }
 
 // opened is an open sink, which several generations may share.
 type opened struct {
 	def  *definition
 	sink auditing.Sink
-	gens int // generations that hold it; guarded by Trail.reloading
+	// Guarded by Trail.reloading:
+	gens   int  // generations that hold it
+	closed bool // by a hand-over, after which it is of no use even to those
 }
 
 // lent is a sink as others see it: without Close, which is the trail's to call.
@@ -83,12 +84,13 @@ func (f *File) failed(def *definition, format string, err error) error {
 }
 
 // unchanged returns the open sink of a definition that is the same as before,
-// with all behind it, or nil.
+// with all behind it, or nil. One that is closed is not open any more, where a
+// hand-over failed so that what it closed could not be opened again.
 func (g *generation) unchanged(def *definition) *opened {
 	if g == nil {
 		return nil
 	}
-	if o := g.sinks[def.name]; o != nil && o.def.content == def.content {
+	if o := g.sinks[def.name]; o != nil && !o.closed && o.def.content == def.content {
 		return o
 	}
 	return nil

@@ -24,6 +24,7 @@ type recorders struct {
 	byName map[string]*recorder
 	log    []string // "open a", "close a"
 	check  error    // of all
+	refuse atomic.Bool
 }
 
 // recorder claims to confirm, so that components may be fail-closed over it.
@@ -40,6 +41,7 @@ type recorderSection struct {
 	Opens    string        `yaml:"open" enum:"well,badly"`
 	Password config.Secret `yaml:"password"`
 	Next     []config.Ref  `yaml:"next"`
+	Alone    bool          `yaml:"alone"`
 	all      *recorders
 }
 
@@ -47,9 +49,16 @@ func (s *recorderSection) Plan(config.Planning) config.Plan {
 	return config.Plan{Chain: "recorder", Level: auditing.LevelAcknowledged}
 }
 
+func (s *recorderSection) Resources(string) []string {
+	if s.Alone {
+		return []string{"recorder " + s.To}
+	}
+	return nil
+}
+
 func (s *recorderSection) Open(_ context.Context, o config.Opening) (auditing.Sink, error) {
 	s.all.note("open " + o.Name)
-	if s.Opens == "badly" {
+	if s.Opens == "badly" || s.all.refuse.Load() {
 		return nil, errRefused
 	}
 	return &open{recorder: s.all.get(s.To), name: o.Name, all: s.all}, nil

@@ -108,10 +108,13 @@ func (t *Trail) handOver(ctx context.Context, f *File, old *generation) error {
 		t.mu.Unlock()
 		close(resume)
 	}()
-	if err := wait(ctx, old.writing.Wait); err != nil {
+	if err := old.writing.wait(ctx); err != nil {
 		return fmt.Errorf("%s: writes under way did not end, and a changed sink cannot be opened beside the old one: %w", f.name, err)
 	}
 	kept, leaving := old.split(f)
+	for _, o := range leaving {
+		o.closed = true
+	}
 	if err := closeAll(ctx, leaving); err != nil {
 		t.deps.Logger.Error("audit configuration: a sink that is replaced did not close cleanly", "error", err.Error())
 	}
@@ -172,7 +175,7 @@ func (t *Trail) retireLater(old *generation) {
 		if before != nil {
 			<-before.done
 		}
-		_ = wait(t.life, old.writing.Wait) // it ends when Close gives up
+		_ = old.writing.wait(t.life) // it ends when Close gives up
 		ctx, cancel := context.WithTimeout(t.life, closeTimeout)
 		defer cancel()
 		if err := closeAll(ctx, free); err != nil {
@@ -200,20 +203,4 @@ func (t *Trail) retiredResources(ctx context.Context, f *File) error {
 		}
 	}
 	return nil
-}
-
-// wait calls what blocks and returns when it has returned, or ctx has ended. Then
-// its goroutine ends with what it waits for.
-func wait(ctx context.Context, blocks func()) error {
-	done := make(chan struct{})
-	go func() {
-		blocks()
-		close(done)
-	}()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
+	"time"
 
+	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/config"
 	"github.com/paddock-dev/audit/config/builtin"
 )
@@ -83,4 +86,64 @@ func TestASinkThatChangesHandsIsOpenedAgainWhenTheNewFileCannotBe(t *testing.T) 
 	if names := namesInLog(t, log); len(names) != 2 {
 		t.Errorf("%d events in the log, want 2", len(names))
 	}
+}
+
+func TestWritesGoOnWhenAHandOverGaveUpWaitingForThem(t *testing.T) {
+	var all recorders
+	text := func(password string) string {
+		return "sinks: {a: {type: recorder, to: x, alone: true, password: " + password + "}}\ncomponents: {broker: {sink: a}}\n"
+	}
+	path := writeFile(t, text("old"))
+	trail := opened(t, path, all.types(t), config.Deps{Static: true})
+	put(t, path, head+text("new"))
+	for range 20 {
+		release := all.get("x").Hang()
+		var writing sync.WaitGroup
+		write := func() {
+			if err := trail.For("broker").Write(context.Background(), event(granted)); err != nil {
+				t.Errorf("Write: %v", err)
+			}
+		}
+		for range 4 {
+			writing.Go(write)
+		}
+		eventually(t, "writes hang", func() bool { return all.get("x").underWay.Load() == 4 })
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		if err := trail.Reload(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Reload: %v", err)
+		}
+		cancel()
+		release()
+		for range 4 {
+			writing.Go(write)
+		}
+		writing.Wait()
+	}
+	if err := trail.Reload(t.Context()); err != nil {
+		t.Errorf("Reload of a calm trail: %v", err)
+	}
+	if got := len(all.get("x").Events()); got != 160 {
+		t.Errorf("%d events, want 160", got)
+	}
+}
+
+func TestAfterAHandOverThatLostItsSinkTheNextReloadOpensItAgain(t *testing.T) {
+	var all recorders
+	const old = "sinks: {a: {type: recorder, to: x, alone: true}}\ncomponents: {broker: {sink: a}}\n"
+	path := writeFile(t, old)
+	trail := opened(t, path, all.types(t), config.Deps{Static: true})
+	put(t, path, head+"sinks: {a: {type: recorder, to: x, alone: true, password: other}}\ncomponents: {broker: {sink: a}}\n")
+	all.refuse.Store(true)
+	if err := trail.Reload(t.Context()); !errors.Is(err, errRefused) {
+		t.Fatalf("Reload: %v", err)
+	}
+	if err := trail.For("broker").Write(t.Context(), event(granted)); !errors.Is(err, auditing.ErrAuditWrite) {
+		t.Errorf("a write to a sink that could not be opened again: %v", err)
+	}
+	all.refuse.Store(false)
+	put(t, path, head+old) // what is closed now is the sink that this file describes
+	if err := trail.Reload(t.Context()); err != nil {
+		t.Fatalf("Reload: %v", err)
+	}
+	arrives(t, trail, all.get("x"))
 }

@@ -190,7 +190,7 @@ func (t *Trail) Close(ctx context.Context) error {
 	}
 	stop := context.AfterFunc(ctx, t.end)
 	defer stop()
-	err := wait(ctx, t.current.writing.Wait)
+	err := t.current.writing.wait(ctx)
 	if err != nil {
 		err = fmt.Errorf("config: writes are still under way: %w", err)
 	}
@@ -218,7 +218,7 @@ func (h *handle) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 		if err != nil {
 			return err
 		}
-		defer g.writing.Done()
+		defer g.writing.end()
 		if g.file != f { // the file changed meanwhile, and its timeout with it; the sink is the new one's
 			c, ok = g.file.component(h.component)
 		}
@@ -270,7 +270,7 @@ func (t *Trail) enter(ctx context.Context) (*generation, error) {
 		}
 		g, resume := t.current, t.resume
 		if resume == nil {
-			g.writing.Add(1)
+			g.writing.begin()
 			t.mu.RUnlock()
 			return g, nil
 		}
