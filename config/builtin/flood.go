@@ -25,7 +25,7 @@ type floodSection struct {
 func newFlood() config.Section {
 	return &floodSection{
 		Window: 500 * time.Millisecond, Rate: 100, Burst: 1000, Timeout: 10 * time.Second,
-		MaxKeys: 4096, MaxWaiting: 100_000, Remember: 65_536,
+		MaxKeys: 4096, MaxWaiting: 100_000, Remember: 131_072,
 	}
 }
 
@@ -38,6 +38,7 @@ func (s *floodSection) Open(_ context.Context, o config.Opening) (auditing.Sink,
 	options := flood.Options{
 		Window: s.Window, Rate: s.Rate, Burst: s.Burst, Timeout: s.Timeout,
 		MaxKeys: s.MaxKeys, MaxWaiting: s.MaxWaiting, Remember: s.Remember,
+		Name: o.Name, Registerer: o.Registerer,
 	}
 	if s.Rate == 0 {
 		options.Rate = -1

@@ -40,5 +40,6 @@ func (s *retrySection) Plan(p config.Planning) config.Plan {
 func (s *retrySection) Open(_ context.Context, o config.Opening) (auditing.Sink, error) {
 	return retry.New(o.Sink(s.Next), retry.Options{
 		Within: s.Within, AttemptTimeout: s.AttemptTimeout, FirstPause: s.FirstPause, MaxPause: s.MaxPause, MaxAttempts: s.MaxAttempts,
+		Name: o.Name, Registerer: o.Registerer,
 	})
 }

@@ -83,6 +83,7 @@ func (s *Sink) admitNew(ae *v1alpha1.AuditEvent, id identity) (ticket, error) {
 		return ticket{}, nil
 	}
 	if len(s.waiting) >= s.opts.MaxWaiting {
+		s.metrics.overWaiting.Inc()
 		return ticket{}, full("%d collapsed events are waiting already: is the destination too slow?", s.opts.MaxWaiting)
 	}
 	g, err := s.groupFor(k, w, tokens, now)
@@ -95,7 +96,7 @@ func (s *Sink) admitNew(ae *v1alpha1.AuditEvent, id identity) (ticket, error) {
 	}
 	m := &member{id: id, event: ae, group: g, writers: 1}
 	g.add(m)
-	s.waiting[id] = m
+	s.waits(m)
 	return ticket{attempt: g.attempt, member: m}, nil
 }
 
@@ -126,12 +127,14 @@ func (s *Sink) groupFor(k key, w *window, tokens *rate.Limiter, now time.Time) (
 		return g, nil
 	}
 	if len(s.across) >= s.opts.MaxKeys {
+		s.metrics.overKeys.Inc()
 		return nil, full("summaries across runs of %d namespaces, kinds and decisions are waiting already", s.opts.MaxKeys)
 	}
 	token := tokens.ReserveN(now, 1)
 	wait := token.DelayFrom(now)
 	if wait > maxTokenWait*s.opts.Window {
 		token.CancelAt(now)
+		s.metrics.overRate.Inc()
 		return nil, full("component %q is over its rate of %v events a second, and a summary would have to wait %v",
 			k.component, s.opts.Rate, wait.Round(time.Millisecond))
 	}

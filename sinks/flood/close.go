@@ -13,6 +13,7 @@ import (
 // many collapsed events and other writes stayed unconfirmed; the summaries among
 // them are cancelled, and their writers return. Close may be called again.
 func (s *Sink) Close(ctx context.Context) error {
+	defer s.forget()
 	return errors.Join(s.flush(ctx), auditing.Close(ctx, s.next))
 }
 

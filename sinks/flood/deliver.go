@@ -65,7 +65,7 @@ func (s *Sink) settle(sum *summary, members []*member, err error) {
 		remembered = nil
 	}
 	for _, m := range members {
-		delete(s.waiting, m.id)
+		s.leaves(m)
 		s.memory.put(m.id, remembered)
 	}
 	a := sum.attempt
@@ -73,7 +73,12 @@ func (s *Sink) settle(sum *summary, members []*member, err error) {
 	switch {
 	case err == nil:
 		sum.stored, sum.event = true, nil
+		if !sum.lone {
+			s.metrics.summaries.Inc()
+			s.metrics.collapsed.Add(float64(sum.count))
+		}
 	case !sum.lone:
+		s.metrics.failures.Inc()
 		s.keep(sum)
 	}
 	a.err = err

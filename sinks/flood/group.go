@@ -71,6 +71,17 @@ func (g *group) remove(m *member) {
 	}
 }
 
+// waits and leaves keep account of who has no outcome. s.mu is held.
+func (s *Sink) waits(m *member) {
+	s.waiting[m.id] = m
+	s.metrics.waiting.Inc()
+}
+
+func (s *Sink) leaves(m *member) {
+	delete(s.waiting, m.id)
+	s.metrics.waiting.Dec()
+}
+
 func gone(m *member) bool { return m.event == nil }
 
 // seal ends the collecting and makes the summary; nil when everybody has left,
@@ -128,7 +139,7 @@ func (s *Sink) giveUp(ctx context.Context, t ticket) error {
 	if m.writers > 0 {
 		m.event = m.event.DeepCopy() // it may be this writer's, and is read later
 	} else {
-		delete(s.waiting, m.id)
+		s.leaves(m)
 		m.group.remove(m)
 	}
 	return fmt.Errorf("taken out of a summary that was not sent yet: %w", ctx.Err())

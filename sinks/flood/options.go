@@ -2,9 +2,11 @@ package flood
 
 import (
 	"errors"
+	"math"
 	"slices"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/time/rate"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
@@ -53,6 +55,13 @@ type Options struct {
 	// component forgets sooner: an event that is forgotten and then written again
 	// counts as new. An event that waits is always known.
 	Remember int
+
+	// Name is the value of the label flood of the metrics. The next sink as
+	// auditing.Chain prints it when empty. Sinks of one Registerer that have the
+	// same name count together.
+	Name string
+	// Registerer takes the metrics paddock_audit_flood_* until Close. nil for none.
+	Registerer prometheus.Registerer
 }
 
 // DefaultStandAlone returns the kinds that stand alone by default: a credential
@@ -68,6 +77,9 @@ func DefaultStandAlone() []v1alpha1.AuditKind {
 func (o *Options) complete() error {
 	if o.Window < 0 || o.Timeout < 0 || o.Burst < 0 || o.MaxKeys < 0 || o.MaxWaiting < 0 || o.Remember < 0 {
 		return errors.New("flood: Window, Timeout, Burst, MaxKeys, MaxWaiting and Remember must be at least 0")
+	}
+	if math.IsNaN(o.Rate) || math.IsInf(o.Rate, 0) {
+		return errors.New("flood: Rate must be a number of events a second, below 0 for no limit")
 	}
 	if o.StandAlone == nil {
 		o.StandAlone = DefaultStandAlone()

@@ -27,9 +27,11 @@ type Sink struct {
 	next       auditing.Sink
 	opts       Options
 	standAlone map[v1alpha1.AuditKind]struct{}
+	metrics    *metrics
 	send       auditing.Transport // a method value that every Write would allocate
 	background context.Context    //nolint:containedctx // of the summaries, which have no caller
 	cancel     context.CancelFunc // of background
+	forget     func()             // gives the metrics back, once
 
 	mu             sync.Mutex
 	closed         bool
@@ -46,7 +48,8 @@ type Sink struct {
 	failed         []*summary // that may be sent again, the oldest first
 }
 
-// New returns a Sink in front of next. It refuses a nil next and options below 0.
+// New returns a Sink in front of next. It refuses a nil next, options below 0, and
+// a Registerer that does not take the metrics.
 func New(next auditing.Sink, opts Options) (*Sink, error) {
 	if next == nil {
 		return nil, errors.New("flood: the sink to write to is nil: give it one")
@@ -54,8 +57,12 @@ func New(next auditing.Sink, opts Options) (*Sink, error) {
 	if err := opts.complete(); err != nil {
 		return nil, err
 	}
+	m, release, err := openMetrics(&opts, next)
+	if err != nil {
+		return nil, err
+	}
 	s := &Sink{
-		next: next, opts: opts,
+		next: next, opts: opts, metrics: m, forget: release,
 		standAlone: map[v1alpha1.AuditKind]struct{}{},
 		limiters:   map[string]*rate.Limiter{},
 		windows:    map[key]*window{},

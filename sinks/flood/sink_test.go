@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 	"syscall"
@@ -262,6 +263,11 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 	}
 	if _, err := flood.New(next, flood.Options{Window: -1}); err == nil {
 		t.Error("a window below 0 is taken")
+	}
+	for _, rate := range []float64{math.NaN(), math.Inf(1)} {
+		if _, err := flood.New(next, flood.Options{Rate: rate}); err == nil || !strings.HasPrefix(err.Error(), "flood: Rate ") {
+			t.Errorf("a rate of %v: %v", rate, err)
+		}
 	}
 	sink := newSink(t, next, flood.Options{})
 	if auditing.Chain(sink) != "flood(recorder)" || auditing.LevelOf(sink) != auditing.LevelAccepted {

@@ -43,10 +43,10 @@ func (e *Error) Error() string {
 	if e.interrupted != nil {
 		b.WriteString(", then " + e.interrupted.Error())
 	}
-	last := len(e.causes) - 1
-	b.WriteString(": " + brief(e.causes[last]))
-	for _, cause := range e.causes[:last] {
-		b.WriteString("; before: " + brief(cause))
+	between := ": "
+	for _, cause := range e.latestFirst() {
+		b.WriteString(between + brief(cause))
+		between = "; before: "
 	}
 	return b.String()
 }
@@ -62,13 +62,21 @@ func brief(err error) string {
 // Unwrap returns the error of the last attempt, then the earlier ones, then what
 // ended a pause.
 func (e *Error) Unwrap() []error {
-	all := make([]error, 0, len(e.causes)+1)
-	last := len(e.causes) - 1
-	all = append(append(all, e.causes[last]), e.causes[:last]...)
+	all := e.latestFirst()
 	if e.interrupted != nil {
 		all = append(all, e.interrupted)
 	}
 	return all
+}
+
+// latestFirst returns the causes, the last one first, then the others in their
+// order; none of an Error that Write did not make.
+func (e *Error) latestFirst() []error {
+	if len(e.causes) == 0 {
+		return nil
+	}
+	last := len(e.causes) - 1
+	return append([]error{e.causes[last]}, e.causes[:last]...)
 }
 
 // add records the error of an attempt. Of errors that read alike it keeps the

@@ -48,6 +48,13 @@ func TestAnErrorKeepsFewCausesHoweverManyAttemptsThereWere(t *testing.T) {
 	})
 }
 
+func TestAnErrorThatNobodyMadeCanBePrinted(t *testing.T) {
+	var e retry.Error
+	if e.Error() != "0 attempts in 0s" || e.Unwrap() != nil {
+		t.Errorf("%v, unwraps to %v", &e, e.Unwrap())
+	}
+}
+
 // A retry that succeeds in the end is no failure, and one that does not is one.
 func TestAFailedWriteCountsOnceHoweverManyAttemptsWereMade(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

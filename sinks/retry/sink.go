@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
 )
@@ -42,6 +44,14 @@ type Options struct {
 	// MaxAttempts is how often an event is tried at most; as often as there is
 	// time for when 0.
 	MaxAttempts int
+
+	// Name is the value of the label retry of the metrics. The next sink as
+	// auditing.Chain prints it when empty. Sinks of one Registerer that have the
+	// same name count together.
+	Name string
+	// Registerer takes the metric paddock_audit_retry_attempts_total until Close.
+	// nil for none.
+	Registerer prometheus.Registerer
 }
 
 func (o *Options) complete() error {
@@ -70,10 +80,13 @@ func (o *Options) complete() error {
 // Sink writes every event to the next sink, again while that may help. Make one
 // with New; it is safe for concurrent use.
 type Sink struct {
-	next auditing.Sink
-	opts Options
-	send auditing.Transport // a method value that every Write would allocate
+	next    auditing.Sink
+	opts    Options
+	metrics *metrics
+	forget  func()             // gives the metrics back, once
+	send    auditing.Transport // a method value that every Write would allocate
 
+	watches watches       // of the attempts under way
 	closing chan struct{} // closed by Close: ends the pauses
 
 	mu       sync.Mutex
@@ -82,7 +95,8 @@ type Sink struct {
 	drained  chan struct{} // made by a Close that waits; closed by the last write
 }
 
-// New returns a Sink in front of next. It refuses a nil next and options below 0.
+// New returns a Sink in front of next. It refuses a nil next, options below 0, and
+// a Registerer that does not take the metrics.
 func New(next auditing.Sink, opts Options) (*Sink, error) {
 	if next == nil {
 		return nil, errors.New("retry: the sink to write to is nil: give it one")
@@ -90,7 +104,11 @@ func New(next auditing.Sink, opts Options) (*Sink, error) {
 	if err := opts.complete(); err != nil {
 		return nil, err
 	}
-	s := &Sink{next: next, opts: opts, closing: make(chan struct{})}
+	m, release, err := openMetrics(&opts, next)
+	if err != nil {
+		return nil, err
+	}
+	s := &Sink{next: next, opts: opts, metrics: m, forget: release, closing: make(chan struct{})}
 	s.send = s.attempts
 	return s, nil
 }
@@ -111,6 +129,7 @@ func (s *Sink) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 // closes the next sink. Its error says how many writes stayed unconfirmed. Close
 // may be called again.
 func (s *Sink) Close(ctx context.Context) error {
+	defer s.forget()
 	return errors.Join(s.drain(ctx), auditing.Close(ctx, s.next))
 }
 
@@ -131,7 +150,9 @@ func (s *Sink) enter() error {
 	return nil
 }
 
-func (s *Sink) leave() {
+// leave counts off a write, whose last attempt counts as last.
+func (s *Sink) leave(last prometheus.Counter) {
+	last.Inc()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.underWay--

@@ -3,6 +3,7 @@ package retry_test
 import (
 	"context"
 	"errors"
+	"math"
 	"strings"
 	"sync"
 	"syscall"
@@ -163,6 +164,26 @@ func TestADelayLongerThanTheTimeLeftIsNotWaitedFor(t *testing.T) {
 		}
 		if we.RetryAfter != time.Minute || !strings.Contains(we.Error(), "asked for a pause of 1m0s, and there are 30s left") {
 			t.Errorf("RetryAfter %v: %v", we.RetryAfter, we)
+		}
+	})
+}
+
+// A delay that some clock or header has got wrong neither waits for ever nor makes
+// the attempts follow each other at once.
+func TestADelayThatMakesNoSenseIsTakenForWhatItCanMean(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		endless := answers(auditing.RetryAfter(syscall.EAGAIN, math.MaxInt64))
+		_, re := failed(t, newSink(t, endless, retry.Options{}).Write(t.Context(), event()), auditing.ClassTransient)
+		if took := time.Since(begin); took != 0 || re.Attempts != 1 || !strings.Contains(re.GaveUp, "asked for a pause of 2562047h") {
+			t.Errorf("a delay without end: %v after %v", re, took)
+		}
+		past := answers(auditing.RetryAfter(syscall.EAGAIN, -time.Hour), nil)
+		if err := newSink(t, past, retry.Options{FirstPause: time.Second}).Write(t.Context(), event()); err != nil {
+			t.Fatal(err)
+		}
+		if pause := past.attempts[1].at; pause < time.Second/2 {
+			t.Errorf("after a delay below 0 the next attempt came after %v, want the usual pause", pause)
 		}
 	})
 }
