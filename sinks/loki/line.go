@@ -1,8 +1,6 @@
 package loki
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,11 +11,10 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/internal/eventjson"
 )
 
 const (
-	eventKind = "AuditEvent"
-
 	// annotationOmitted says what was left out of metadata to keep to the limit.
 	annotationOmitted = "paddock.dev/omitted"
 	// detailOmitted is the same for spec.detail, under the key that package
@@ -25,76 +22,35 @@ const (
 	detailOmitted = "audit.omitted"
 )
 
-// lines makes the JSON of an event. Equal events give equal bytes: what a server
-// fills in is left out, and encoding/json sorts the keys of maps.
+// lines makes the JSON of an event. Equal events give equal bytes.
 type lines struct{ limit int }
 
-var encoders = sync.Pool{New: func() any {
-	e := &encoder{}
-	e.json = json.NewEncoder(&e.buffer)
-	e.json.SetEscapeHTML(false) // a person reads the line
-	return e
-}}
-
-type encoder struct {
-	buffer bytes.Buffer
-	json   *json.Encoder
-}
+var lineBuffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // maxPooled keeps what a rare giant event needed out of the pools.
 const maxPooled = 64 << 10
 
 // encode calls use with the line, which is valid only until use returns.
 func (l lines) encode(ae *v1alpha1.AuditEvent, use func(line []byte)) error {
-	e, ok := encoders.Get().(*encoder)
+	buffer, ok := lineBuffers.Get().(*[]byte)
 	if !ok {
-		panic("loki: the pool of encoders holds something else")
+		panic("loki: the pool of lines holds something else")
 	}
 	defer func() {
-		if e.buffer.Cap() <= maxPooled {
-			encoders.Put(e)
+		if cap(*buffer) <= maxPooled {
+			lineBuffers.Put(buffer)
 		}
 	}()
-	record := recorded(ae)
-	line, err := e.marshal(record)
-	for step := 0; err == nil && len(line) > l.limit && step < len(shortenings); step++ {
-		line, err = e.marshal(shortenings[step].of(record))
+	line := eventjson.Append((*buffer)[:0], ae)
+	for step := 0; len(line) > l.limit && step < len(shortenings); step++ {
+		line = eventjson.Append(line[:0], shortenings[step].of(ae))
 	}
-	if err != nil {
-		return fmt.Errorf("encoding the event: %w", err)
-	}
+	*buffer = line
 	if len(line) > l.limit {
 		return fmt.Errorf("the line has %d bytes, at most %d, and nothing is left to shorten", len(line), l.limit)
 	}
 	use(line)
 	return nil
-}
-
-func (e *encoder) marshal(ae *v1alpha1.AuditEvent) ([]byte, error) {
-	e.buffer.Reset()
-	if err := e.json.Encode(ae); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(e.buffer.Bytes(), []byte("\n")), nil
-}
-
-// recorded returns what of an event is the same for every destination and every
-// attempt: another sink may have stored it before and let its server fill in
-// the rest.
-func recorded(ae *v1alpha1.AuditEvent) *v1alpha1.AuditEvent {
-	return &v1alpha1.AuditEvent{
-		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: eventKind},
-		ObjectMeta: metav1.ObjectMeta{
-			Name:            ae.Name,
-			GenerateName:    ae.GenerateName,
-			Namespace:       ae.Namespace,
-			Labels:          ae.Labels,
-			Annotations:     ae.Annotations,
-			OwnerReferences: ae.OwnerReferences,
-			Finalizers:      ae.Finalizers,
-		},
-		Spec: ae.Spec,
-	}
 }
 
 // shortening is one way to make a line shorter. Limits are in bytes, 0 for none.

@@ -26,6 +26,7 @@ type segment struct {
 	// suspect says that it holds what could neither be read nor be copied, so that
 	// the file is kept.
 	suspect bool
+	unread  bool // the disk refused to read some of it
 }
 
 // activeSegment is the one that is written to. It begins empty in every life: a
@@ -81,7 +82,9 @@ func (s *Sink) takeBatch() *batch {
 }
 
 // gather lets the writers that are about to join the pending batch do so: those
-// whom the last fsync has woken. It waits for nobody who has something else to do.
+// whom the last fsync has woken. It waits for nobody who has something else to do:
+// half of the writers at work while the disk is busy with the other half was
+// measured to be faster than all of them in one batch.
 func (s *Sink) gather() {
 	for had := int64(0); ; {
 		s.mu.Lock()
@@ -103,7 +106,7 @@ func (s *Sink) commit(b *batch) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	size := int64(len(b.buf))
-	s.spare, b.buf = b.buf, nil
+	s.spares, b.buf = append(s.spares, b.buf[:0]), nil
 	if err != nil {
 		s.bytes -= size
 		s.moreRoom()

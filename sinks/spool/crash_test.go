@@ -3,7 +3,6 @@ package spool_test
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -12,17 +11,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
-	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/internal/testenv"
 	"github.com/paddock-dev/audit/sinks/kube"
 	"github.com/paddock-dev/audit/sinks/loki"
@@ -73,7 +72,7 @@ func spools(dir, lokiURL string, config *rest.Config) (map[string]*spool.Sink, e
 	if err != nil {
 		return nil, err
 	}
-	c, _, err := kubeClient(config)
+	c, err := kubeClient(config)
 	if err != nil {
 		return nil, err
 	}
@@ -86,6 +85,14 @@ func spools(dir, lokiURL string, config *rest.Config) (map[string]*spool.Sink, e
 	}
 	second, err := spool.New(filepath.Join(dir, "kube"), kube.Sink{Client: c}, opts)
 	return map[string]*spool.Sink{"loki": first, "kube": second}, err
+}
+
+func kubeClient(config *rest.Config) (client.Client, error) {
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		return nil, err
+	}
+	return client.New(config, client.Options{Scheme: scheme})
 }
 
 // writeUntilKilled prints which sink has confirmed which event.
@@ -134,7 +141,7 @@ func TestWhatWasConfirmedIsAtTheDestinationOnceAndInOrderHoweverOftenTheProcessI
 	if n, err := strconv.Atoi(os.Getenv(killsEnv)); err == nil {
 		kills = n
 	}
-	l, k := startedLoki(t), testenv.SharedKube(t)
+	l, k := testenv.NewLoki(t, testenv.LokiOptions{}), testenv.SharedKube(t)
 	ns, dir := k.Namespace(t), t.TempDir()
 	confirmed := map[string][]string{}
 	start := time.Now()
@@ -213,77 +220,4 @@ func killed(cmd *exec.Cmd, confirmed map[string][]string) error {
 		return fmt.Errorf("it ended by itself: %w: %s", err, stderr.String())
 	}
 	return nil
-}
-
-// kubeNames returns the names of the objects in the order in which they were made.
-func kubeNames(t *testing.T, k *testenv.Kube, ns string) []string {
-	t.Helper()
-	c, _, err := kubeClient(k.Config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	events, err := kubeEvents(t.Context(), c, ns)
-	if err != nil {
-		t.Fatal(err)
-	}
-	type made struct {
-		name    string
-		version uint64
-	}
-	all := make([]made, len(events))
-	for i, ae := range events {
-		version, err := strconv.ParseUint(ae.ResourceVersion, 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all[i] = made{ae.Name, version}
-	}
-	slices.SortFunc(all, func(a, b made) int { return cmp.Compare(a.version, b.version) })
-	names := make([]string, len(all))
-	for i, m := range all {
-		names[i] = m.name
-	}
-	return names
-}
-
-// lokiNames returns the names in the rows, in their order; a row that Loki holds
-// twice comes twice.
-func lokiNames(t *testing.T, l *testenv.Loki, ns string) []string {
-	t.Helper()
-	events, err := lokiEvents(t.Context(), l, fmt.Sprintf("{namespace=%q}", ns))
-	if err != nil {
-		t.Fatal(err)
-	}
-	slices.SortStableFunc(events, func(a, b v1alpha1.AuditEvent) int {
-		return auditing.EventTime(&a).Compare(auditing.EventTime(&b))
-	})
-	names := make([]string, len(events))
-	for i := range events {
-		names[i] = events[i].Name
-	}
-	return names
-}
-
-// check holds what is stored against what was confirmed. Names of one writer
-// sort in the order in which it wrote them.
-func check(t *testing.T, to string, confirmed, stored []string) {
-	t.Helper()
-	times := map[string]int{}
-	last := map[string]string{}
-	for _, name := range stored {
-		times[name]++
-		writer, _, _ := strings.Cut(name, "-")
-		if name <= last[writer] {
-			t.Errorf("%s: %s came after %s", to, name, last[writer])
-		}
-		last[writer] = name
-	}
-	for _, name := range confirmed {
-		if times[name] != 1 {
-			t.Errorf("%s: %s was confirmed and is stored %d times", to, name, times[name])
-		}
-	}
-	if len(confirmed) == 0 {
-		t.Errorf("%s: nothing was confirmed: the test shows nothing", to)
-	}
 }

@@ -7,13 +7,15 @@ import (
 	"strings"
 )
 
-// Damage is a stretch of a segment in which no event could be found.
+// Damage is a stretch of a segment in which no event could be found, or a whole
+// segment of which the disk refused to read some.
 type Damage struct {
 	// Segment is the file, and Offset and Bytes the stretch in it.
 	Segment       string
 	Offset, Bytes int64
 	// Torn says that it was the end of the file: most likely a write that a crash
-	// cut short, and that nobody was told is stored.
+	// cut short, and that nobody was told is stored. Damage to the head of the last
+	// record looks the same.
 	Torn bool
 	// SavedAs is the file with a copy of the bytes; "" when it could not be
 	// written, and then the whole segment is kept in its place.
@@ -24,7 +26,7 @@ type Damage struct {
 
 // String says what was found and where it is kept.
 func (d Damage) String() string {
-	what := "damaged record"
+	what := "damage"
 	if d.Torn {
 		what = "torn end"
 	}
@@ -59,7 +61,19 @@ func (s *Sink) setAside(seg *segment, data []byte, step found, cause error) {
 	s.opts.OnDamage(d)
 }
 
-// keep moves a whole segment to the folder of damaged ones.
+// keep moves a whole segment to the folder of damaged ones, and reports it when
+// the disk refused to read some of it: nobody knows how many events stand there.
 func (s *Sink) keep(seg *segment) error {
-	return s.disk.rename(seg.path, s.path(damagedDir, filepath.Base(seg.path)))
+	to := s.path(damagedDir, filepath.Base(seg.path))
+	if err := s.disk.rename(seg.path, to); err != nil {
+		return err
+	}
+	if seg.unread {
+		s.metrics.damaged.Inc()
+		s.opts.OnDamage(Damage{
+			Segment: seg.path, Bytes: seg.size, SavedAs: to,
+			Err: errors.New("the disk refuses to read some of it, and events there are not delivered: requeue it when it can be read"),
+		})
+	}
+	return nil
 }

@@ -38,6 +38,9 @@ func life(t *testing.T, dir string) (delivered []string, damage []spool.Damage) 
 	disk := &spool.FaultyDisk{Unsynced: true}
 	s := open(t, dir, r, disk.On(h.listen(quick())))
 	drain(t, s)
+	if h.failures() > 0 {
+		t.Errorf("on the way to a sink that takes everything there were failures: %v", h.errs)
+	}
 	return namesIn(r), h.damages()
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -139,28 +140,50 @@ func TestWhatCannotBeReadForAWhileIsDeliveredAfterwards(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeReadAtAllIsReportedAndItsSegmentKept(t *testing.T) {
-	dir, segment, _ := leftBehind(t, 3)
+func TestWhatCannotBeReadAtAllIsReportedAndItsSegmentKeptToBeRequeued(t *testing.T) {
+	dir, segment, names := leftBehind(t, 3)
 	disk := &spool.FaultyDisk{}
-	disk.Set(spool.Fault{On: refuse(syscall.EIO, "read")})
+	disk.Set(spool.Fault{On: func(op, path string) error {
+		if op == "read" && path == segment {
+			return syscall.EIO
+		}
+		return nil
+	}})
 	var h heard
 	r := &sinktest.Recorder{}
 	s := open(t, dir, r, disk.On(h.listen(quick())))
 	later := mustWrite(t, s, "later", 1)
-	eventually(t, "the sender has given the segment up", func() bool {
-		_, err := os.Stat(filepath.Join(dir, "damaged", filepath.Base(segment)))
-		return err == nil
-	})
-	disk.Set(spool.Fault{})
-	if h.failures() == 0 {
-		t.Error("nothing was reported")
+	drain(t, s)
+	mustHold(t, r, later)
+	kept := filepath.Join(dir, "damaged", filepath.Base(segment))
+	if d := h.damages(); len(d) != 1 || d[0].SavedAs != kept || d[0].Torn || !strings.Contains(d[0].Err.Error(), "not delivered") {
+		t.Errorf("reported %v, want that events in %s are not delivered", d, kept)
 	}
-	abandon(s)
-	delivered, _ := life(t, dir)
-	delivered = append(namesIn(r), delivered...)
-	if !slices.Equal(delivered, later) {
-		t.Logf("the later event could not be read either, and was given up: delivered %v", delivered)
+	// Somebody got the file off the failing disk, all but a byte.
+	flip(t, kept, 100)
+	if err := spool.Requeue(dir, filepath.Base(segment)); err == nil || !strings.Contains(err.Error(), "2 events") || !strings.Contains(err.Error(), "offset 0") {
+		t.Errorf("Requeue of the damaged segment: %v, want that two events are requeued, and what is wrong at offset 0", err)
 	}
+	mustDeliver(t, dir, names[1:])
+	// And now the rest of it.
+	flip(t, kept, 100)
+	if err := spool.Requeue(dir, filepath.Base(segment)); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(kept); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the segment is still there: %v", err)
+	}
+	mustDeliver(t, dir, names)
+}
+
+// mustDeliver waits until the next life has delivered what was requeued.
+func mustDeliver(t *testing.T, dir string, want []string) {
+	t.Helper()
+	r := &sinktest.Recorder{}
+	s := open(t, dir, r, quick())
+	eventually(t, fmt.Sprintf("%v are delivered", want), func() bool { return len(r.Events()) >= len(want) })
+	drain(t, s)
+	mustHold(t, r, want)
 }
 
 func TestDamageThatCannotBeCopiedKeepsTheSegment(t *testing.T) {

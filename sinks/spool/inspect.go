@@ -132,24 +132,42 @@ func Show(dir, id string) (DeadLetter, error) {
 // mended. It may be called while a Sink has the directory open, which then takes
 // them within seconds; otherwise the next one does. The destination sees each
 // under the name that it had. It stops at the first letter that cannot be moved.
+//
+// An ID may also be the name of a segment in the folder damaged/: every event
+// that can be read in it is requeued, and where that is not all of it, the
+// segment stays and the error says so. What of it was delivered before is
+// delivered again, which a destination takes for one event.
 func Requeue(dir string, ids ...string) error {
+	var errs []error
 	for _, id := range ids {
-		from, err := letterPath(dir, deadDir, id)
-		if err != nil {
-			return err
+		if _, segment := segmentNumber(id); segment {
+			errs = append(errs, requeueSegment(dir, id))
+			continue
 		}
-		to, err := letterPath(dir, requeueDir, id)
-		if err != nil {
-			return err
-		}
-		if err := os.Rename(from, to); err != nil {
-			return fmt.Errorf("spool: requeueing dead letter %s: %w", id, err)
+		if err := requeueLetter(dir, id); err != nil {
+			errs = append(errs, err)
+			break
 		}
 	}
 	d := realDisk{}
 	err := errors.Join(d.syncDir(filepath.Join(dir, requeueDir)), d.syncDir(filepath.Join(dir, deadDir)))
 	if err != nil {
-		return fmt.Errorf("spool: making the requeueing durable: %w", err)
+		errs = append(errs, fmt.Errorf("spool: making the requeueing durable: %w", err))
+	}
+	return errors.Join(errs...)
+}
+
+func requeueLetter(dir, id string) error {
+	from, err := letterPath(dir, deadDir, id)
+	if err != nil {
+		return err
+	}
+	to, err := letterPath(dir, requeueDir, id)
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(from, to); err != nil {
+		return fmt.Errorf("spool: requeueing dead letter %s: %w", id, err)
 	}
 	return nil
 }

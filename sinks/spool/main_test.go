@@ -25,12 +25,7 @@ func TestMain(m *testing.M) {
 		os.Exit(runChild(child))
 	}
 	crlog.SetLogger(logr.Discard())
-	code := testenv.Run(m)
-	if err := stopLoki(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = max(code, 1)
-	}
-	os.Exit(code)
+	os.Exit(testenv.Run(m))
 }
 
 // quick are Options whose backoff does not hold tests up.

@@ -31,7 +31,7 @@ func newMetrics(s *Sink) (*metrics, error) {
 		delivered:    counter("delivered_total", "Events that the next sink took."),
 		deadLettered: counter("dead_lettered_total", "Events that the next sink refused for good."),
 		failures:     counter("failed_attempts_total", "Writes to the next sink that failed."),
-		damaged:      counter("damaged_total", "Damaged records that were set aside."),
+		damaged:      counter("damaged_total", "Damaged records that were set aside, and segments that the disk refused to read."),
 		torn:         counter("torn_tails_total", "Ends of segments that a crash left half-written."),
 		fsync: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "paddock_audit_spool_fsync_duration_seconds",

@@ -72,8 +72,8 @@ type Options struct {
 	// Called from any goroutine; delivery waits for it. May be nil.
 	OnFailure func(event string, err error)
 	// OnDamage hears of bytes on the disk that hold no event any more. New calls
-	// it for what a crash left; later it is called from the sender's goroutine.
-	// May be nil.
+	// it for what a crash left; later it is called from any goroutine, and delivery
+	// waits for it. May be nil.
 	OnDamage func(Damage)
 
 	// Name is the value of the label spool of the metrics. The next sink as

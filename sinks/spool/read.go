@@ -2,7 +2,6 @@ package spool
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/internal/eventjson"
 )
 
 // reader walks through the segments. It belongs to the sender.
@@ -69,8 +69,8 @@ func (s *Sink) entryOf(step found) *entry {
 		return nil // delivered in an earlier life, or written over
 	}
 	r.last = step.seq
-	ae := &v1alpha1.AuditEvent{}
-	if err := json.Unmarshal(step.payload, ae); err != nil {
+	ae, err := eventjson.Parse(step.payload)
+	if err != nil {
 		s.setAside(r.segment, r.data, step, fmt.Errorf("a record that holds no event: %w", err))
 		return nil
 	}
@@ -146,6 +146,7 @@ func (s *Sink) fill(ctx context.Context, size int) {
 		gone := errors.Is(err, fs.ErrNotExist)
 		if gone || r.file != nil && reads >= maxReads {
 			s.suspect(r.segment)
+			r.segment.unread = true
 			break
 		}
 		if !wait(ctx, pause.NextBackOff()) {

@@ -18,12 +18,7 @@ func segmentFiles(dir string) ([]*segment, error) {
 	}
 	var segments []*segment
 	for _, f := range files {
-		digits, ok := strings.CutSuffix(f.Name(), segmentSuffix)
-		if !ok {
-			continue
-		}
-		first, err := strconv.ParseUint(digits, 10, 64)
-		if err == nil {
+		if first, ok := segmentNumber(f.Name()); ok {
 			segments = append(segments, &segment{path: filepath.Join(dir, f.Name()), first: first, sealed: true})
 		}
 	}
@@ -34,6 +29,13 @@ func segmentFiles(dir string) ([]*segment, error) {
 		return 1
 	})
 	return segments, nil
+}
+
+// segmentNumber returns the number in the name of a segment, and whether it is one.
+func segmentNumber(name string) (first uint64, ok bool) {
+	digits, ok := strings.CutSuffix(name, segmentSuffix)
+	first, err := strconv.ParseUint(digits, 10, 64)
+	return first, ok && err == nil
 }
 
 // recover takes stock of what an earlier life left: it counts what waits, cuts
@@ -96,7 +98,7 @@ func (s *Sink) takeStock(seg *segment) (damaged bool, err error) {
 		switch step.finding {
 		case foundEnd:
 			if unreadable == nil { // otherwise those are not its zeros, and may be readable later
-				seg.size = int64(step.start)
+				seg.size = min(seg.size, int64(step.start)) // less when a torn end was cut off
 			}
 			return damaged || unclear, nil
 		case foundDamage:

@@ -41,7 +41,7 @@ func (s *Sink) sendAll(ctx context.Context) {
 // deliver hands an event on until the next sink takes it, or refuses it for good
 // and it is a dead letter. It gives up only with ctx; the event then stays.
 func (s *Sink) deliver(ctx context.Context, e *entry) {
-	pause := s.backoff()
+	var pause *backoff.ExponentialBackOff
 	for {
 		err := s.attempt(ctx, e)
 		if err == nil {
@@ -61,6 +61,9 @@ func (s *Sink) deliver(ctx context.Context, e *entry) {
 			return
 		}
 		s.opts.OnFailure(nameOf(e.event), err)
+		if pause == nil {
+			pause = s.backoff()
+		}
 		if !wait(ctx, max(pause.NextBackOff(), min(after, maxRetryAfter))) {
 			return
 		}

@@ -40,7 +40,7 @@ type Sink struct {
 
 	mu       sync.Mutex
 	pending  *batch     // what the next fsync makes durable; nil for nothing
-	spare    []byte     // a buffer for a batch
+	spares   [][]byte   // buffers for batches: there are two, one being filled and one being written
 	seq      uint64     // the last that was given out
 	segments []*segment // with events that wait, oldest first
 	window   []*entry   // read, and not yet forgotten, oldest first
@@ -48,7 +48,7 @@ type Sink struct {
 	bytes    int64      // what they and the pending ones take
 	headAt   time.Time  // when the oldest was stored
 	dead     letterBox
-	room     chan struct{} // closed, and made anew, when there is more room
+	room     chan struct{} // closed when there is more room; nil when nobody waits for it
 	closed   bool
 	flushed  bool // the committer has ended
 
@@ -75,7 +75,6 @@ func New(dir string, next auditing.Sink, opts Options) (*Sink, error) {
 	s := &Sink{
 		opts: opts, dir: dir, next: next, disk: opts.disk,
 		slots:         make(chan struct{}, opts.Parallel),
-		room:          make(chan struct{}),
 		wakeCommitter: make(chan struct{}, 1),
 		wakeSender:    make(chan struct{}, 1),
 		closing:       make(chan struct{}),

@@ -14,6 +14,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/auditing/sinktest"
@@ -114,6 +116,7 @@ func TestTheRecordKeepsEverythingOfTheEvent(t *testing.T) {
 	ae.Spec.Timestamp.Time = time.Date(2026, 3, 1, 10, 0, 0, 123456789, time.UTC)
 	ae.Labels["team"], ae.Annotations = "a", map[string]string{"note": "räksmörgås \u2028 <&>"}
 	ae.Finalizers = []string{"example.com/keep"}
+	ae.TypeMeta = metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "AuditEvent"}
 	if err := s.Write(t.Context(), ae); err != nil {
 		t.Fatal(err)
 	}

@@ -2,14 +2,15 @@ package spool
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"syscall"
 	"time"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/internal/eventjson"
 )
 
 // maxPending bounds the memory of events that wait for their fsync. A writer for
@@ -36,14 +37,7 @@ type batch struct {
 
 // store is the transport of Write.
 func (s *Sink) store(ctx context.Context, ae *v1alpha1.AuditEvent) error {
-	payload, err := json.Marshal(ae)
-	if err != nil {
-		return auditing.Permanent(fmt.Errorf("encoding the event: %w", err))
-	}
-	if len(payload) > maxPayload {
-		return auditing.Permanent(fmt.Errorf("the event takes %d bytes, at most %d: shorten its metadata", len(payload), maxPayload))
-	}
-	b, err := s.enqueue(ctx, payload)
+	b, err := s.encodeAndEnqueue(ctx, ae)
 	if err != nil {
 		return err
 	}
@@ -58,6 +52,28 @@ func (s *Sink) store(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 	default:
 		return fmt.Errorf("the disk has not confirmed yet, so the outcome is unknown: %w", ctx.Err())
 	}
+}
+
+var payloads = sync.Pool{New: func() any { return new([]byte) }}
+
+// maxPooled keeps what a rare giant event needed out of the pool.
+const maxPooled = 64 << 10
+
+func (s *Sink) encodeAndEnqueue(ctx context.Context, ae *v1alpha1.AuditEvent) (*batch, error) {
+	buffer, ok := payloads.Get().(*[]byte)
+	if !ok {
+		panic("spool: the pool of payloads holds something else")
+	}
+	*buffer = eventjson.Append((*buffer)[:0], ae)
+	defer func() {
+		if cap(*buffer) <= maxPooled {
+			payloads.Put(buffer)
+		}
+	}()
+	if n := len(*buffer); n > maxPayload {
+		return nil, auditing.Permanent(fmt.Errorf("the event takes %d bytes, at most %d: shorten its metadata", n, maxPayload))
+	}
+	return s.enqueue(ctx, *buffer)
 }
 
 // enqueue puts payload into the pending batch, when there is room for it.
@@ -77,6 +93,9 @@ func (s *Sink) enqueue(ctx context.Context, payload []byte) (*batch, error) {
 			s.mu.Unlock()
 			signal(s.wakeCommitter)
 			return b, nil
+		}
+		if s.room == nil {
+			s.room = make(chan struct{})
 		}
 		room := s.room
 		s.mu.Unlock()
@@ -119,8 +138,11 @@ func (s *Sink) add(now time.Time, payload []byte, sum uint32) *batch {
 	s.seq++
 	b := s.pending
 	if b == nil {
-		b = &batch{buf: s.spare[:0], first: s.seq, at: now, done: make(chan struct{})}
-		s.pending, s.spare = b, nil
+		b = &batch{first: s.seq, at: now, done: make(chan struct{})}
+		if last := len(s.spares) - 1; last >= 0 {
+			b.buf, s.spares = s.spares[last], s.spares[:last]
+		}
+		s.pending = b
 	}
 	before := len(b.buf)
 	b.buf = appendRecord(b.buf, s.seq, now, payload, sum)
@@ -132,8 +154,10 @@ func (s *Sink) add(now time.Time, payload []byte, sum uint32) *batch {
 
 // moreRoom wakes the writers that wait for room. s.mu is held.
 func (s *Sink) moreRoom() {
-	close(s.room)
-	s.room = make(chan struct{})
+	if s.room != nil {
+		close(s.room)
+		s.room = nil
+	}
 }
 
 // ofDisk classifies an error of the disk.

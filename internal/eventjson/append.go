@@ -1,0 +1,193 @@
+// Package eventjson writes the JSON of an AuditEvent without reflection.
+//
+// The bytes are those of encoding/json without HTML escaping, so that everybody
+// who reads JSON reads them, and equal events give equal bytes.
+package eventjson
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
+)
+
+// The type of every event, whatever its TypeMeta says.
+const kind = "AuditEvent"
+
+var (
+	apiVersion = v1alpha1.GroupVersion.String()
+	start      = `{"kind":"` + kind + `","apiVersion":"` + apiVersion + `","metadata":`
+)
+
+// sortable is how many keys of a map are sorted without an allocation: as many
+// as spec.detail may have.
+const sortable = 64
+
+// writer appends to out. Every field ends with a comma; end turns the last one
+// of an object into its brace.
+type writer struct{ out []byte }
+
+// Append appends the JSON of ae to dst, on one line and without a newline behind
+// it: its type, its spec and what of its metadata is the same at every
+// destination. What only an API server fills in is left out, because another
+// sink may have stored the event there before. It allocates nothing when dst has
+// room and no map has more than 64 entries.
+func Append(dst []byte, ae *v1alpha1.AuditEvent) []byte {
+	w := writer{append(dst, start...)}
+	w.metadata(&ae.ObjectMeta)
+	w.out = append(w.out, `"spec":`...)
+	w.spec(&ae.Spec)
+	w.end('}')
+	return w.out[:len(w.out)-1]
+}
+
+func (w *writer) metadata(m *metav1.ObjectMeta) {
+	w.out = append(w.out, '{')
+	w.text(`"name":`, m.Name)
+	w.text(`"generateName":`, m.GenerateName)
+	w.text(`"namespace":`, m.Namespace)
+	w.texts(`"labels":`, m.Labels)
+	w.texts(`"annotations":`, m.Annotations)
+	if len(m.OwnerReferences) > 0 {
+		w.out = append(w.out, `"ownerReferences":[`...)
+		for i := range m.OwnerReferences {
+			w.owner(&m.OwnerReferences[i])
+		}
+		w.end(']')
+	}
+	if len(m.Finalizers) > 0 {
+		w.out = append(w.out, `"finalizers":[`...)
+		for _, f := range m.Finalizers {
+			w.must("", f)
+		}
+		w.end(']')
+	}
+	w.end('}')
+}
+
+func (w *writer) owner(o *metav1.OwnerReference) {
+	w.out = append(w.out, '{')
+	w.must(`"apiVersion":`, o.APIVersion)
+	w.must(`"kind":`, o.Kind)
+	w.must(`"name":`, o.Name)
+	w.must(`"uid":`, string(o.UID))
+	w.flag(`"controller":`, o.Controller)
+	w.flag(`"blockOwnerDeletion":`, o.BlockOwnerDeletion)
+	w.end('}')
+}
+
+func (w *writer) spec(s *v1alpha1.AuditEventSpec) {
+	w.out = append(w.out, '{')
+	w.reference(`"runRef":`, s.RunRef)
+	w.must(`"decision":`, string(s.Decision))
+	w.must(`"kind":`, string(s.Kind))
+	w.time(`"timestamp":`, &s.Timestamp)
+	if s.Destination != nil {
+		w.out = append(w.out, `"destination":`...)
+		w.destination(s.Destination)
+	}
+	if c := s.Credential; c != nil {
+		w.out = append(w.out, `"credential":{`...)
+		w.text(`"name":`, c.Name)
+		w.text(`"provider":`, c.Provider)
+		w.text(`"purpose":`, c.Purpose)
+		w.end('}')
+	}
+	w.reference(`"matchedPolicy":`, s.MatchedPolicy)
+	w.text(`"reason":`, s.Reason)
+	w.number(`"count":`, s.Count)
+	if len(s.SampleDestinations) > 0 {
+		w.out = append(w.out, `"sampleDestinations":[`...)
+		for i := range s.SampleDestinations {
+			w.destination(&s.SampleDestinations[i])
+		}
+		w.end(']')
+	}
+	w.time(`"windowStart":`, s.WindowStart)
+	w.time(`"windowEnd":`, s.WindowEnd)
+	w.texts(`"detail":`, s.Detail)
+	w.end('}')
+}
+
+func (w *writer) reference(key string, r *v1alpha1.LocalReference) {
+	if r == nil {
+		return
+	}
+	w.out = append(append(w.out, key...), '{')
+	w.must(`"name":`, r.Name)
+	w.end('}')
+}
+
+func (w *writer) destination(d *v1alpha1.AuditDestination) {
+	w.out = append(w.out, '{')
+	w.text(`"host":`, d.Host)
+	w.number(`"port":`, d.Port)
+	w.end('}')
+}
+
+// end closes an object or an array, and ends it as a field.
+func (w *writer) end(bracket byte) {
+	if last := len(w.out) - 1; w.out[last] == ',' {
+		w.out = w.out[:last]
+	}
+	w.out = append(w.out, bracket, ',')
+}
+
+// text leaves an empty text out, which must writes.
+func (w *writer) text(key, value string) {
+	if value != "" {
+		w.must(key, value)
+	}
+}
+
+func (w *writer) must(key, value string) {
+	w.out = append(appendText(append(w.out, key...), value), ',')
+}
+
+func (w *writer) number(key string, n int32) {
+	if n != 0 {
+		w.out = append(strconv.AppendInt(append(w.out, key...), int64(n), 10), ',')
+	}
+}
+
+func (w *writer) flag(key string, b *bool) {
+	if b != nil {
+		w.out = append(strconv.AppendBool(append(w.out, key...), *b), ',')
+	}
+}
+
+// time writes t as metav1.Time does.
+func (w *writer) time(key string, t *metav1.Time) {
+	switch {
+	case t == nil:
+	case t.IsZero():
+		w.out = append(append(w.out, key...), `null,`...)
+	default:
+		w.out = append(append(w.out, key...), '"')
+		w.out = append(t.UTC().AppendFormat(w.out, time.RFC3339), `",`...)
+	}
+}
+
+// texts writes the entries of a map in the order of its keys.
+func (w *writer) texts(key string, m map[string]string) {
+	if len(m) == 0 {
+		return
+	}
+	w.out = append(append(w.out, key...), '{')
+	type entry struct{ key, value string }
+	var room [sortable]entry
+	entries := room[:0]
+	for k, v := range m {
+		entries = append(entries, entry{k, v})
+	}
+	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.key, b.key) })
+	for i := range entries {
+		w.out = append(appendText(w.out, entries[i].key), ':')
+		w.must("", entries[i].value)
+	}
+	w.end('}')
+}

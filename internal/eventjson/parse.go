@@ -1,0 +1,293 @@
+package eventjson
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
+)
+
+// Parse returns the event of data as encoding/json reads it, and keeps nothing
+// of data. What Append wrote it reads without reflection; everything else it
+// leaves to encoding/json, whose error it returns.
+func Parse(data []byte) (*v1alpha1.AuditEvent, error) {
+	p := parser{rest: string(data)}
+	if ae := p.event(); !p.odd && p.rest == "" {
+		return ae, nil
+	}
+	ae := &v1alpha1.AuditEvent{}
+	if err := json.Unmarshal(data, ae); err != nil {
+		return nil, err
+	}
+	return ae, nil
+}
+
+// parser reads the fields in the order in which Append writes them. Each of its
+// methods takes what it is named for off rest, if it stands there.
+type parser struct {
+	rest  string
+	first bool // no field of the object, or element of the array, was taken yet
+	odd   bool // Append would not have written this
+}
+
+// parsed is an event with what it points to, in one allocation.
+type parsed struct {
+	v1alpha1.AuditEvent
+
+	run, policy            v1alpha1.LocalReference
+	destination            v1alpha1.AuditDestination
+	credential             v1alpha1.AuditCredential
+	windowStart, windowEnd metav1.Time
+}
+
+func (p *parser) event() *v1alpha1.AuditEvent {
+	e := &parsed{}
+	e.Kind, e.APIVersion = kind, apiVersion
+	p.must(start)
+	p.metadata(&e.ObjectMeta)
+	p.must(`,"spec":`)
+	p.spec(e)
+	p.must("}")
+	return &e.AuditEvent
+}
+
+func (p *parser) metadata(m *metav1.ObjectMeta) {
+	p.open("{")
+	p.text(`"name":`, &m.Name)
+	p.text(`"generateName":`, &m.GenerateName)
+	p.text(`"namespace":`, &m.Namespace)
+	p.texts(`"labels":`, &m.Labels)
+	p.texts(`"annotations":`, &m.Annotations)
+	if p.key(`"ownerReferences":`) {
+		for p.open("["); p.another(); {
+			m.OwnerReferences = append(m.OwnerReferences, p.owner())
+		}
+		p.end("]")
+	}
+	if p.key(`"finalizers":`) {
+		for p.open("["); p.another(); {
+			m.Finalizers = append(m.Finalizers, p.value())
+		}
+		p.end("]")
+	}
+	p.end("}")
+}
+
+func (p *parser) owner() (o metav1.OwnerReference) {
+	uid := ""
+	p.open("{")
+	p.text(`"apiVersion":`, &o.APIVersion)
+	p.text(`"kind":`, &o.Kind)
+	p.text(`"name":`, &o.Name)
+	p.text(`"uid":`, &uid)
+	p.flag(`"controller":`, &o.Controller)
+	p.flag(`"blockOwnerDeletion":`, &o.BlockOwnerDeletion)
+	p.end("}")
+	o.UID = types.UID(uid)
+	return o
+}
+
+func (p *parser) spec(e *parsed) {
+	s := &e.Spec
+	decision, of := "", ""
+	p.open("{")
+	if p.reference(`"runRef":`, &e.run) {
+		s.RunRef = &e.run
+	}
+	p.text(`"decision":`, &decision)
+	p.text(`"kind":`, &of)
+	p.time(`"timestamp":`, &s.Timestamp)
+	if p.key(`"destination":`) {
+		e.destination = p.destination()
+		s.Destination = &e.destination
+	}
+	if p.key(`"credential":`) {
+		p.open("{")
+		p.text(`"name":`, &e.credential.Name)
+		p.text(`"provider":`, &e.credential.Provider)
+		p.text(`"purpose":`, &e.credential.Purpose)
+		p.end("}")
+		s.Credential = &e.credential
+	}
+	if p.reference(`"matchedPolicy":`, &e.policy) {
+		s.MatchedPolicy = &e.policy
+	}
+	p.text(`"reason":`, &s.Reason)
+	p.number(`"count":`, &s.Count)
+	if p.key(`"sampleDestinations":`) {
+		for p.open("["); p.another(); {
+			s.SampleDestinations = append(s.SampleDestinations, p.destination())
+		}
+		p.end("]")
+	}
+	if p.time(`"windowStart":`, &e.windowStart) {
+		s.WindowStart = &e.windowStart
+	}
+	if p.time(`"windowEnd":`, &e.windowEnd) {
+		s.WindowEnd = &e.windowEnd
+	}
+	p.texts(`"detail":`, &s.Detail)
+	p.end("}")
+	s.Decision, s.Kind = v1alpha1.AuditDecision(decision), v1alpha1.AuditKind(of)
+}
+
+func (p *parser) reference(key string, r *v1alpha1.LocalReference) bool {
+	if !p.key(key) {
+		return false
+	}
+	p.open("{")
+	p.text(`"name":`, &r.Name)
+	p.end("}")
+	return true
+}
+
+func (p *parser) destination() (d v1alpha1.AuditDestination) {
+	p.open("{")
+	p.text(`"host":`, &d.Host)
+	p.number(`"port":`, &d.Port)
+	p.end("}")
+	return d
+}
+
+func (p *parser) take(text string) bool {
+	rest, ok := strings.CutPrefix(p.rest, text)
+	p.rest = rest
+	return ok
+}
+
+func (p *parser) must(text string) {
+	if !p.take(text) {
+		p.odd = true
+	}
+}
+
+func (p *parser) open(bracket string) {
+	p.must(bracket)
+	p.first = true
+}
+
+func (p *parser) end(bracket string) {
+	p.must(bracket)
+	p.first = false
+}
+
+// key takes the key of a field, with the comma before it.
+func (p *parser) key(key string) bool {
+	rest := p.rest
+	if !p.first {
+		var ok bool
+		if rest, ok = strings.CutPrefix(rest, ","); !ok {
+			return false
+		}
+	}
+	rest, ok := strings.CutPrefix(rest, key)
+	if ok {
+		p.rest, p.first = rest, false
+	}
+	return ok
+}
+
+// another reports whether a further element of an array follows, and takes the
+// comma before it. An empty array is odd.
+func (p *parser) another() bool {
+	more := !p.odd && (p.first || p.take(","))
+	p.first = false
+	return more
+}
+
+func (p *parser) text(key string, to *string) {
+	if p.key(key) {
+		*to = p.value()
+	}
+}
+
+// value is a string.
+func (p *parser) value() string {
+	p.must(`"`)
+	n := plainLength(p.rest)
+	if n < len(p.rest) && p.rest[n] == '"' {
+		text := p.rest[:n]
+		p.rest = p.rest[n+1:]
+		return text
+	}
+	escaped := false
+	for n < len(p.rest) && p.rest[n] != '"' {
+		if p.rest[n] == '\\' {
+			escaped = true
+			n++
+		}
+		n++
+	}
+	if n >= len(p.rest) {
+		p.odd = true
+		return ""
+	}
+	text := p.rest[:n]
+	p.rest = p.rest[n+1:]
+	if escaped {
+		p.odd = json.Unmarshal([]byte(`"`+text+`"`), &text) != nil || p.odd
+	} else {
+		p.odd = !utf8.ValidString(text) || strings.ContainsFunc(text, control) || p.odd
+	}
+	return text
+}
+
+func control(r rune) bool { return r < ' ' }
+
+func (p *parser) number(key string, to *int32) {
+	if !p.key(key) {
+		return
+	}
+	n := 0
+	for n < len(p.rest) && (p.rest[n] == '-' || p.rest[n] >= '0' && p.rest[n] <= '9') {
+		n++
+	}
+	value, err := strconv.ParseInt(p.rest[:n], 10, 32)
+	if err != nil || value == 0 || p.rest[0] == '0' || strings.HasPrefix(p.rest, "-0") {
+		p.odd = true
+	}
+	*to, p.rest = int32(value), p.rest[n:]
+}
+
+func (p *parser) flag(key string, to **bool) {
+	if !p.key(key) {
+		return
+	}
+	value := p.take("true")
+	if !value {
+		p.must("false")
+	}
+	*to = &value
+}
+
+// time reads a time as metav1.Time does, in the local time zone. A null is odd.
+func (p *parser) time(key string, to *metav1.Time) bool {
+	if !p.key(key) {
+		return false
+	}
+	t, err := time.Parse(time.RFC3339, p.value())
+	if err != nil {
+		p.odd = true
+	}
+	to.Time = t.Local()
+	return true
+}
+
+func (p *parser) texts(key string, to *map[string]string) {
+	if !p.key(key) {
+		return
+	}
+	*to = map[string]string{}
+	for p.open("{"); p.another(); {
+		k := p.value()
+		p.must(":")
+		(*to)[k] = p.value()
+	}
+	p.end("}")
+}

@@ -1,0 +1,98 @@
+package spool_test
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/internal/testenv"
+)
+
+// kubeNames returns the names of the objects in the order in which they were made.
+func kubeNames(t *testing.T, k *testenv.Kube, ns string) []string {
+	t.Helper()
+	c, err := kubeClient(k.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var events v1alpha1.AuditEventList
+	if err := c.List(t.Context(), &events, client.InNamespace(ns)); err != nil {
+		t.Fatal(err)
+	}
+	type made struct {
+		name    string
+		version uint64
+	}
+	all := make([]made, len(events.Items))
+	for i, ae := range events.Items {
+		version, err := strconv.ParseUint(ae.ResourceVersion, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[i] = made{ae.Name, version}
+	}
+	slices.SortFunc(all, func(a, b made) int { return cmp.Compare(a.version, b.version) })
+	names := make([]string, len(all))
+	for i, m := range all {
+		names[i] = m.name
+	}
+	return names
+}
+
+// lokiNames returns the names in the rows, in their order; a row that Loki holds
+// twice comes twice.
+func lokiNames(t *testing.T, l *testenv.Loki, ns string) []string {
+	t.Helper()
+	const day = 24 * time.Hour
+	rows, err := l.Query(t.Context(), "", fmt.Sprintf("{namespace=%q}", ns), time.Now().Add(-day), time.Now().Add(day), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	events := make([]v1alpha1.AuditEvent, len(rows))
+	for i, row := range rows {
+		if err := json.Unmarshal([]byte(row.Line), &events[i]); err != nil {
+			t.Fatalf("a row that is no event: %v", err)
+		}
+	}
+	slices.SortStableFunc(events, func(a, b v1alpha1.AuditEvent) int {
+		return auditing.EventTime(&a).Compare(auditing.EventTime(&b))
+	})
+	names := make([]string, len(events))
+	for i := range events {
+		names[i] = events[i].Name
+	}
+	return names
+}
+
+// check holds what is stored against what was confirmed. Names of one writer
+// sort in the order in which it wrote them.
+func check(t *testing.T, to string, confirmed, stored []string) {
+	t.Helper()
+	times := map[string]int{}
+	last := map[string]string{}
+	for _, name := range stored {
+		times[name]++
+		writer, _, _ := strings.Cut(name, "-")
+		if name <= last[writer] {
+			t.Errorf("%s: %s came after %s", to, name, last[writer])
+		}
+		last[writer] = name
+	}
+	for _, name := range confirmed {
+		if times[name] != 1 {
+			t.Errorf("%s: %s was confirmed and is stored %d times", to, name, times[name])
+		}
+	}
+	if len(confirmed) == 0 {
+		t.Errorf("%s: nothing was confirmed: the test shows nothing", to)
+	}
+}
