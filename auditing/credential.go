@@ -22,15 +22,26 @@ type CredentialIssuedInput struct {
 
 // NewCredentialIssued builds a credential-issued event, granted.
 func NewCredentialIssued(in CredentialIssuedInput) *v1alpha1.AuditEvent {
-	e := newEvent(header{
+	e := newCredentialEvent(header{
 		prefix: "ae-cred-", kind: v1alpha1.AuditKindCredentialIssued, decision: v1alpha1.AuditDecisionGranted,
 		namespace: in.Namespace, run: in.RunName, when: in.When,
 	})
 	e.Spec.Reason = in.Reason
-	e.setCredential(in.CredentialName, in.Provider, "")
+	e.setCredential(&e.credential, in.CredentialName, in.Provider, "")
 	e.setPolicy(in.MatchedPolicy)
 	e.setCount(in.Count)
 	return &e.AuditEvent
+}
+
+type credentialEvent struct {
+	event
+	credential v1alpha1.AuditCredential
+}
+
+func newCredentialEvent(h header) *credentialEvent {
+	e := &credentialEvent{}
+	e.begin(h)
+	return e
 }
 
 // CredentialDeniedInput is what NewCredentialDenied takes.
@@ -48,12 +59,12 @@ type CredentialDeniedInput struct {
 
 // NewCredentialDenied builds a credential-denied event, denied.
 func NewCredentialDenied(in CredentialDeniedInput) *v1alpha1.AuditEvent {
-	e := newEvent(header{
+	e := newCredentialEvent(header{
 		prefix: "ae-cred-", kind: v1alpha1.AuditKindCredentialDenied, decision: v1alpha1.AuditDecisionDenied,
 		namespace: in.Namespace, run: in.RunName, when: in.When,
 	})
 	e.Spec.Reason = in.Reason
-	e.setCredential(in.CredentialName, in.Provider, "")
+	e.setCredential(&e.credential, in.CredentialName, in.Provider, "")
 	e.setPolicy(in.MatchedPolicy)
 	return &e.AuditEvent
 }
@@ -73,12 +84,12 @@ type CredentialRevokedInput struct {
 // NewCredentialRevoked builds a credential-revoked event. It is granted: the
 // revocation was carried out, and the kind says what that was.
 func NewCredentialRevoked(in CredentialRevokedInput) *v1alpha1.AuditEvent {
-	e := newEvent(header{
+	e := newCredentialEvent(header{
 		prefix: "ae-cred-", kind: v1alpha1.AuditKindCredentialRevoked, decision: v1alpha1.AuditDecisionGranted,
 		namespace: in.Namespace, run: in.RunName, when: in.When,
 	})
 	e.Spec.Reason = in.Reason
-	e.setCredential(in.CredentialName, in.Provider, "")
+	e.setCredential(&e.credential, in.CredentialName, in.Provider, "")
 	e.setPolicy(in.MatchedPolicy)
 	return &e.AuditEvent
 }

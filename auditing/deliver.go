@@ -21,13 +21,17 @@ type Target struct {
 	// Stage says that the transport hands the event on to other sinks. The write
 	// then counts as failed once, here, whatever those do on the way.
 	Stage bool
+	// Keep hands the transport a copy of the event that belongs to it: it may go on
+	// reading the copy after it has returned, and hand it to several sinks at once
+	// that only read it (see ReadsOnly).
+	Keep bool
 }
 
 // Transport does what is a destination's own: it stores one event that is
 // valid, identified and within the bounds of the schema. It returns the raw
 // cause of a failure, marked with Permanent, RetryAfter or WithClass where the
 // default of ClassOf is wrong. It keeps nothing of the event after it returned,
-// and does not change its spec.
+// unless the Target says Keep, and does not change its spec.
 type Transport func(ctx context.Context, ae *v1alpha1.AuditEvent) error
 
 // Deliver is the one place that owns the contract of Sink. A Sink's Write calls
@@ -44,15 +48,14 @@ type Transport func(ctx context.Context, ae *v1alpha1.AuditEvent) error
 // send that ignores ctx.
 func Deliver(ctx context.Context, t Target, ae *v1alpha1.AuditEvent, send Transport) error {
 	start := time.Now()
-	prepared, nested := ctx.Value(nestedKey{}).(*v1alpha1.AuditEvent)
-	outermost := !nested
-	err := prepareAndSend(ctx, t, ae, prepared, send)
+	before, nested := ctx.Value(stagedKey{}).(*staged)
+	err := prepareAndSend(ctx, t, ae, before, send)
 	if err == nil {
-		observe(t, ae, time.Since(start), nil, outermost)
+		observe(t, ae, time.Since(start), nil, !nested)
 		return nil
 	}
 	failed := newWriteError(ctx, t, ae, err)
-	observe(t, ae, time.Since(start), failed, outermost)
+	observe(t, ae, time.Since(start), failed, !nested)
 	return failed
 }
 
@@ -60,16 +63,37 @@ func Deliver(ctx context.Context, t Target, ae *v1alpha1.AuditEvent, send Transp
 // failure of its own: a stage that writes in the background, with no caller of
 // Write waiting, hands it to the next sink.
 func Nested(ctx context.Context) context.Context {
-	return context.WithValue(ctx, nestedKey{}, (*v1alpha1.AuditEvent)(nil))
+	return &staged{Context: ctx}
 }
 
-// nestedKey marks the context that a stage hands on. Its value is the event that
-// the stage has validated, identified and brought within the bounds, which the
-// sinks behind it need not do again; nil for none.
-type nestedKey struct{}
+// staged is the context that a stage hands on. It holds the event that the stage
+// has validated, identified and brought within the bounds, which the sinks behind
+// it need not do again; nil for none.
+type staged struct {
+	context.Context
+	event *v1alpha1.AuditEvent
+	kept  bool // it is a copy that nobody changes any more, and several may be reading
+}
 
-func prepareAndSend(ctx context.Context, t Target, ae, prepared *v1alpha1.AuditEvent, send Transport) error {
-	ready := ae != nil && ae == prepared && suits(ae, t)
+type stagedKey struct{}
+
+// Value returns s itself for stagedKey.
+func (s *staged) Value(key any) any {
+	if _, own := key.(stagedKey); own {
+		return s
+	}
+	return s.Context.Value(key)
+}
+
+func prepareAndSend(ctx context.Context, t Target, ae *v1alpha1.AuditEvent, before *staged, send Transport) error {
+	ready := before != nil && ae != nil && ae == before.event
+	kept := ready && before.kept
+	if ready && !suits(ae, t) {
+		ready = false
+		if kept {
+			ae = clone(ae) // what others are reading is not stamped
+		}
+	}
 	if !ready {
 		if err := validate(ae, t); err != nil {
 			return Permanent(err)
@@ -82,10 +106,15 @@ func prepareAndSend(ctx context.Context, t Target, ae, prepared *v1alpha1.AuditE
 		return fmt.Errorf("not attempted: %w", err)
 	}
 	if !ready {
-		ae = fit(ae)
-		if t.Stage {
-			ctx = context.WithValue(ctx, nestedKey{}, ae)
-		}
+		fitted := fit(ae)
+		kept = kept || fitted != ae
+		ae = fitted
+	}
+	if t.Keep && !kept {
+		ae, ready = clone(ae), false
+	}
+	if t.Stage && !ready {
+		ctx = &staged{Context: ctx, event: ae, kept: t.Keep}
 	}
 	return guarded(ctx, ae, send)
 }

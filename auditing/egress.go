@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/paddock-dev/audit/api/v1alpha1"
 )
 
@@ -44,12 +46,16 @@ func NewEgressDiscoveryAllow(in EgressInput) *v1alpha1.AuditEvent {
 }
 
 func newEgress(in EgressInput, kind v1alpha1.AuditKind, decision v1alpha1.AuditDecision) *v1alpha1.AuditEvent {
-	e := newEvent(header{
+	e := &struct {
+		event
+		destination v1alpha1.AuditDestination
+	}{}
+	e.begin(header{
 		prefix: "ae-egress-", kind: cmp.Or(in.Kind, kind), decision: cmp.Or(in.Decision, decision),
 		namespace: in.Namespace, run: in.RunName, when: in.When,
 	})
 	e.Spec.Reason = in.Reason
-	e.setDestination(in.Host, in.Port)
+	e.setDestination(&e.destination, in.Host, in.Port)
 	e.setPolicy(in.MatchedPolicy)
 	return &e.AuditEvent
 }
@@ -82,7 +88,11 @@ func NewEgressBlockSummary(in EgressSummaryInput) *v1alpha1.AuditEvent {
 	if when.IsZero() && representable(in.WindowEnd) {
 		when = in.WindowEnd
 	}
-	e := newEvent(header{
+	e := &struct {
+		event
+		start, end metav1.Time
+	}{}
+	e.begin(header{
 		prefix: "ae-egress-", kind: v1alpha1.AuditKindEgressBlockSummary,
 		decision:  cmp.Or(in.Decision, v1alpha1.AuditDecisionDenied),
 		namespace: in.Namespace, run: in.RunName, when: when,
@@ -90,7 +100,7 @@ func NewEgressBlockSummary(in EgressSummaryInput) *v1alpha1.AuditEvent {
 	e.Spec.Reason = in.Reason
 	e.setPolicy(in.MatchedPolicy)
 	e.setCount(in.Count)
-	e.setWindow(in.WindowStart, in.WindowEnd)
+	e.setWindow(&e.start, &e.end, in.WindowStart, in.WindowEnd)
 	e.Spec.SampleDestinations = slices.Clone(in.SampleDestinations)
 	return &e.AuditEvent
 }

@@ -104,6 +104,14 @@ func detailFits(detail map[string]string) bool {
 		if !textFits(k, v1alpha1.MaxDetailKeyLength) || !textFits(v, v1alpha1.MaxDetailValueLength) {
 			return false
 		}
+		size += len(k) + len(v)
+	}
+	// The most that JSON makes of a byte is six, and of an entry six more.
+	if 6*(size+len(detail)) <= maxDetailJSON {
+		return true
+	}
+	size = 0
+	for k, v := range detail {
 		size += entryJSON(k, v)
 	}
 	return size <= maxDetailJSON

@@ -25,44 +25,56 @@ const (
 )
 
 // identify fixes what makes two writes of one event the same: its name and its
-// exact time. It also sets the labels that repeat spec. It changes nothing when
-// called again.
+// exact time. It also sets the labels that repeat spec. Called again it writes
+// nothing.
 func identify(ae *v1alpha1.AuditEvent, component string) error {
 	exact := EventTime(ae)
+	text := make([]byte, 0, 128)
 	if ae.Name == "" {
 		if ae.GenerateName == "" {
 			ae.GenerateName = defaultGenerateName
 		}
-		name, err := newName(ae.GenerateName, exact)
-		if err != nil {
+		var err error
+		if text, err = appendName(text, ae.GenerateName, exact); err != nil {
 			return fmt.Errorf("naming the event: %w", err)
 		}
-		ae.Name = name
+	}
+	named := len(text)
+	text = exact.UTC().AppendFormat(text, time.RFC3339Nano)
+	if named > 0 || ae.Annotations[v1alpha1.AnnotationTimestamp] != string(text) {
+		both := string(text) // in one allocation
+		if named > 0 {
+			ae.Name = both[:named]
+		}
+		if ae.Annotations == nil {
+			ae.Annotations = make(map[string]string, 1)
+		}
+		ae.Annotations[v1alpha1.AnnotationTimestamp] = both[named:]
 	}
 	if ae.Labels == nil {
 		ae.Labels = make(map[string]string, 4)
 	}
 	setLabels(ae.Labels, &ae.Spec)
 	if component != "" {
-		ae.Labels[v1alpha1.LabelComponent] = component
-	}
-	if ae.Annotations == nil {
-		ae.Annotations = make(map[string]string, 1)
-	}
-	text := exact.UTC().AppendFormat(make([]byte, 0, len(time.RFC3339Nano)), time.RFC3339Nano)
-	if ae.Annotations[v1alpha1.AnnotationTimestamp] != string(text) {
-		ae.Annotations[v1alpha1.AnnotationTimestamp] = string(text)
+		setLabel(ae.Labels, v1alpha1.LabelComponent, component)
 	}
 	return nil
 }
 
 func setLabels(labels map[string]string, spec *v1alpha1.AuditEventSpec) {
-	labels[v1alpha1.LabelDecision] = string(spec.Decision)
-	labels[v1alpha1.LabelKind] = string(spec.Kind)
+	setLabel(labels, v1alpha1.LabelDecision, string(spec.Decision))
+	setLabel(labels, v1alpha1.LabelKind, string(spec.Kind))
 	if spec.RunRef != nil {
-		labels[v1alpha1.LabelRun] = RunLabel(spec.RunRef.Name)
+		setLabel(labels, v1alpha1.LabelRun, RunLabel(spec.RunRef.Name))
 	} else {
 		delete(labels, v1alpha1.LabelRun)
+	}
+}
+
+// setLabel leaves a label that is right alone: looking costs less than writing.
+func setLabel(labels map[string]string, key, value string) {
+	if was, ok := labels[key]; !ok || was != value {
+		labels[key] = value
 	}
 }
 
@@ -108,33 +120,33 @@ func RunLabel(run string) string {
 // its texts: every write asks it several times.
 func isLabelValue(s string) bool {
 	for i := range len(s) {
-		c := s[i]
-		alphanumeric := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
-		if !alphanumeric && (c != '-' && c != '_' && c != '.' || i == 0 || i == len(s)-1) {
+		if letters[s[i]]&inLabel == 0 {
 			return false
 		}
 	}
-	return len(s) <= validation.LabelValueMaxLength
+	return s == "" || letters[s[0]]&letters[s[len(s)-1]]&atLabelsEnds != 0 && len(s) <= validation.LabelValueMaxLength
 }
 
-// newName returns prefix and a lower-case ULID of t. A time before 1970 counts as
-// 1970, the earliest that a ULID can express.
-func newName(prefix string, t time.Time) (string, error) {
+// appendName appends prefix and a lower-case ULID of t. A time before 1970 counts
+// as 1970, the earliest that a ULID can express.
+func appendName(text []byte, prefix string, t time.Time) ([]byte, error) {
 	var id ulid.ULID
 	if err := id.SetTime(ulidTime(t)); err != nil {
-		return "", err
+		return nil, err
 	}
 	ulidSequence.next((*[10]byte)(id[6:]))
-	var text [ulid.EncodedSize]byte
-	if err := id.MarshalTextTo(text[:]); err != nil {
-		return "", err
+	var upper [ulid.EncodedSize]byte
+	if err := id.MarshalTextTo(upper[:]); err != nil {
+		return nil, err
 	}
-	for i, c := range text {
+	text = append(text, prefix...)
+	for _, c := range upper {
 		if c >= 'A' && c <= 'Z' {
-			text[i] = c + 'a' - 'A'
+			c += 'a' - 'A'
 		}
+		text = append(text, c)
 	}
-	return string(append(append(make([]byte, 0, 128), prefix...), text[:]...)), nil
+	return text, nil
 }
 
 // sequence is the random part of the ULIDs: it starts anywhere in the lower half

@@ -17,8 +17,13 @@ import (
 // failureSeries returns the failure counters of one component by decision and kind.
 func failureSeries(t *testing.T, component string) map[string]float64 {
 	t.Helper()
+	return seriesOf(t, "paddock_audit_write_failures_total", component)
+}
+
+func seriesOf(t *testing.T, name, component string) map[string]float64 {
+	t.Helper()
 	series := map[string]float64{}
-	for _, m := range gathered(t)["paddock_audit_write_failures_total"].GetMetric() {
+	for _, m := range gathered(t)[name].GetMetric() {
 		labels := map[string]string{}
 		for _, l := range m.GetLabel() {
 			labels[l.GetName()] = l.GetValue()
@@ -64,9 +69,12 @@ func keepSeries(t *testing.T) {
 	t.Cleanup(func() {
 		components()
 		sinks()
+		events.Reset()
 		failures.Reset()
 		writes.Reset()
 		durations.Reset()
+		eventCache.held.Store(nil)
+		writeCache.held.Store(nil)
 	})
 }
 
@@ -90,6 +98,9 @@ func TestAFailureCountsOnceHoweverDeepTheChain(t *testing.T) {
 	}
 	if got, want := failureSeries(t, "deep"), map[string]float64{"denied egress-block": 1}; !maps.Equal(got, want) {
 		t.Errorf("failures %v, want %v", got, want)
+	}
+	if got, want := seriesOf(t, "paddock_audit_events_total", "deep"), map[string]float64{"denied egress-block": 1}; !maps.Equal(got, want) {
+		t.Errorf("events %v, want %v", got, want)
 	}
 	tries := map[string]float64{}
 	for _, m := range gathered(t)["paddock_audit_writes_total"].GetMetric() {
@@ -124,6 +135,9 @@ func TestTheSeriesOfAFailureIsThereAtZeroBeforeTheFirst(t *testing.T) {
 	write(failing(errRefused))
 	if got, want := failureSeries(t, "zero"), map[string]float64{"denied egress-block": 2}; !maps.Equal(got, want) {
 		t.Errorf("failures %v, want %v", got, want)
+	}
+	if got, want := seriesOf(t, "paddock_audit_events_total", "zero"), map[string]float64{"denied egress-block": 3}; !maps.Equal(got, want) {
+		t.Errorf("events %v, want %v: failed ones count too", got, want)
 	}
 }
 
@@ -174,6 +188,7 @@ func TestTheMetricsHaveTheNamesAndLabelsThatAreDocumented(t *testing.T) {
 	}
 	slices.Sort(got)
 	want := []string{
+		"paddock_audit_events_total{component,decision,kind}",
 		"paddock_audit_write_duration_seconds{sink}",
 		"paddock_audit_write_failures_total{component,decision,kind}",
 		"paddock_audit_writes_total{result,sink}",

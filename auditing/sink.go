@@ -86,6 +86,16 @@ func LevelOf(s Sink) Level {
 	return LevelNone
 }
 
+// ReadsOnly reports whether s states, with a method ReadsOnly() bool, that its
+// Write only reads an event that a stage has prepared. A Sink may say so whose
+// Write does nothing with the event but hand it to Deliver, with the context that
+// came with it and a transport that changes nothing of it. A fan-out then spares
+// it a copy of its own.
+func ReadsOnly(s Sink) bool {
+	r, ok := s.(interface{ ReadsOnly() bool })
+	return ok && r.ReadsOnly()
+}
+
 // Chain prints s and what stands behind it, for the line that a component logs
 // at its start: "multi(all)[kube, retry(loki)]". A sink says its part with
 // String() string; one that has none is printed as its type.
@@ -106,6 +116,9 @@ func (NoopSink) Write(context.Context, *v1alpha1.AuditEvent) error { return nil 
 
 // Level returns LevelNone.
 func (NoopSink) Level() Level { return LevelNone }
+
+// ReadsOnly returns true.
+func (NoopSink) ReadsOnly() bool { return true }
 
 // String returns "noop".
 func (NoopSink) String() string { return "noop" }

@@ -13,7 +13,7 @@ import (
 
 // brokenSinks are all the flaws that the suite has to find.
 func brokenSinks() []flaw {
-	return slices.Concat(storingFlaws, statingFlaws, failingFlaws, hangingFlaws, owningFlaws, repeatingFlaws, closingFlaws, leakingFlaws)
+	return slices.Concat(storingFlaws, sharingFlaws, statingFlaws, failingFlaws, hangingFlaws, owningFlaws, repeatingFlaws, closingFlaws, leakingFlaws)
 }
 
 // check holds the sinks of f against every clause and returns those that reject

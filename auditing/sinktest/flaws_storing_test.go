@@ -165,6 +165,21 @@ var storingFlaws = []flaw{{
 	write:  refusing(func(s *v1alpha1.AuditEventSpec) bool { return !utf8.ValidString(s.Reason) }),
 }}
 
+// readsOnly says that its sink only reads.
+type readsOnly struct{ *sink }
+
+func (readsOnly) ReadsOnly() bool { return true }
+
+var sharingFlaws = []flaw{{
+	name:   "marks an event that it says it only reads",
+	breaks: []string{"only reads what it shares"},
+	send: func(s *sink, ctx context.Context, ae *v1alpha1.AuditEvent) error {
+		ae.Annotations["seen"] = "yes"
+		return s.shelf.put(ctx, ae)
+	},
+	wrap: func(s *sink) auditing.Sink { return readsOnly{s} },
+}}
+
 // stateless, unprinted and twoLines hide what a sink says of itself.
 type stateless struct{ *sink }
 

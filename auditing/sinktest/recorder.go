@@ -198,5 +198,8 @@ func (r *Recorder) Close(ctx context.Context) error {
 // Level returns auditing.LevelAccepted: what is recorded is in memory.
 func (r *Recorder) Level() auditing.Level { return auditing.LevelAccepted }
 
+// ReadsOnly returns true: a copy is recorded.
+func (r *Recorder) ReadsOnly() bool { return true }
+
 // String returns "recorder".
 func (r *Recorder) String() string { return "recorder" }

@@ -16,8 +16,7 @@ import (
 // the fields ready made.
 func bare(out zapcore.WriteSyncer, ae *v1alpha1.AuditEvent) func() error {
 	core := zapcore.NewCore(zapcore.NewJSONEncoder(encoderConfig()), zapcore.Lock(out), zapcore.DebugLevel)
-	l := &line{}
-	l.set(defaultLogger, ae)
+	l := newLine(defaultLogger, ae)
 	return func() error { return core.Write(l.entry, l.fields[:]) }
 }
 

@@ -54,27 +54,35 @@ type coreOutput struct {
 	plain bool
 }
 
-// send writes ae through the core. The line is not from the pool: what a foreign
-// core does with it is not known.
+// send writes ae through the core, which may go on encoding after Write has
+// returned: the line has its own copy of the event.
 func (c *coreOutput) send(ctx context.Context, ae *v1alpha1.AuditEvent) error {
-	canEnd := ctx.Done() != nil
-	if canEnd {
-		// Encoding may go on after Write has returned to the event's owner.
-		ae = ae.DeepCopy()
-	}
-	l := &line{}
-	l.set(c.sink.logger, ae)
+	l := newLine(c.sink.logger, ae)
 	if err := c.suppressed(l.entry); err != nil {
+		c.free(l)
 		return err
 	}
 	if err := c.sink.takeTurn(ctx); err != nil {
+		c.free(l)
 		return err
 	}
-	if canEnd {
-		return c.sink.detached(ctx, outcomeUnknown, func() error { return c.write(l) })
+	if ctx.Done() != nil {
+		return c.sink.detached(ctx, outcomeUnknown, func() error {
+			defer c.free(l)
+			return c.write(l)
+		})
 	}
 	defer c.sink.giveBack()
+	defer c.free(l)
 	return c.write(l)
+}
+
+// free returns the line of a plain core to the pool. What a foreign one does with
+// its fields is not known: it may keep them.
+func (c *coreOutput) free(l *line) {
+	if c.plain {
+		l.free()
+	}
 }
 
 // suppressed says why the core would drop the entry, which zap does in silence.

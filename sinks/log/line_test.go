@@ -20,7 +20,20 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// encode returns the line of ae as an output gets it, without Deliver's part.
+// encoderConfig makes zap's encoder write the lines that this package writes
+// without it.
+func encoderConfig() zapcore.EncoderConfig {
+	return zapcore.EncoderConfig{
+		LevelKey:    "level",
+		TimeKey:     "ts",
+		NameKey:     "logger",
+		MessageKey:  "msg",
+		EncodeLevel: zapcore.LowercaseLevelEncoder,
+		EncodeTime:  zapcore.RFC3339NanoTimeEncoder,
+	}
+}
+
+// encode returns the line of ae as zap's encoder writes it, without Deliver's part.
 func encode(t *testing.T, ae *v1alpha1.AuditEvent) []byte {
 	t.Helper()
 	l := newLine(defaultLogger, ae)

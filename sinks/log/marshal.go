@@ -2,6 +2,8 @@ package log
 
 import (
 	"errors"
+	"slices"
+	"strings"
 
 	"go.uber.org/zap/zapcore"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -10,25 +12,19 @@ import (
 )
 
 // The types here write what encoding/json would, field by field, without
-// reflection. They are pointers into the event, which cost no allocation. A test
+// reflection. They are pointers into the line, which cost no allocation. A test
 // holds them against encoding/json, so that a new field cannot be forgotten.
 
 // metaView is metadata without what only a server sets.
-type metaView struct {
-	line *line
-	of   *metav1.ObjectMeta
-}
+type metaView line
 
 // MarshalLogObject writes the object meta.
-func (v *metaView) MarshalLogObject(enc zapcore.ObjectEncoder) error {
-	m := v.of
+func (l *metaView) MarshalLogObject(enc zapcore.ObjectEncoder) error {
+	m := &l.meta
 	addText(enc, "name", m.Name)
 	addText(enc, "generateName", m.GenerateName)
 	addText(enc, "namespace", m.Namespace)
-	err := errors.Join(
-		v.line.addMap(enc, "labels", m.Labels),
-		v.line.addMap(enc, "annotations", m.Annotations),
-	)
+	err := errors.Join(l.labels.addTo(enc, "labels"), l.annotations.addTo(enc, "annotations"))
 	if len(m.OwnerReferences) > 0 {
 		err = errors.Join(err, enc.AddArray("ownerReferences", (*ownerReferences)(&m.OwnerReferences)))
 	}
@@ -39,21 +35,18 @@ func (v *metaView) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 }
 
 // specView is what was decided.
-type specView struct {
-	line *line
-	of   *v1alpha1.AuditEventSpec
-}
+type specView line
 
 // MarshalLogObject writes the spec.
-func (v *specView) MarshalLogObject(enc zapcore.ObjectEncoder) error {
-	v.line.encoded = true
-	s, err := v.of, error(nil)
+func (l *specView) MarshalLogObject(enc zapcore.ObjectEncoder) error {
+	l.encoded = true
+	s, err := &l.spec, error(nil)
 	if s.RunRef != nil {
 		err = enc.AddObject("runRef", (*reference)(s.RunRef))
 	}
 	enc.AddString("decision", string(s.Decision))
 	enc.AddString("kind", string(s.Kind))
-	v.line.addTime(enc, "timestamp", s.Timestamp)
+	(*line)(l).addTime(enc, "timestamp", s.Timestamp)
 	if s.Destination != nil {
 		err = errors.Join(err, enc.AddObject("destination", (*destination)(s.Destination)))
 	}
@@ -71,24 +64,41 @@ func (v *specView) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 		err = errors.Join(err, enc.AddArray("sampleDestinations", (*destinations)(&s.SampleDestinations)))
 	}
 	if s.WindowStart != nil {
-		v.line.addTime(enc, "windowStart", *s.WindowStart)
+		(*line)(l).addTime(enc, "windowStart", *s.WindowStart)
 	}
 	if s.WindowEnd != nil {
-		v.line.addTime(enc, "windowEnd", *s.WindowEnd)
+		(*line)(l).addTime(enc, "windowEnd", *s.WindowEnd)
 	}
-	return errors.Join(err, v.line.addMap(enc, "detail", s.Detail))
+	return errors.Join(err, l.detail.addTo(enc, "detail"))
 }
 
-// mapView is a map in the order of its sorted keys.
-type mapView struct {
-	keys []string
-	of   map[string]string
+// pairs are the entries of a map in the order of their keys.
+type pairs []pair
+
+type pair struct{ key, value string }
+
+// add appends the entries of m.
+func (p pairs) add(m map[string]string) pairs {
+	before := len(p)
+	for k, v := range m {
+		p = append(p, pair{k, v})
+	}
+	slices.SortFunc(p[before:], func(a, b pair) int { return strings.Compare(a.key, b.key) })
+	return p
+}
+
+// addTo writes the entries, and nothing when there are none.
+func (p *pairs) addTo(enc zapcore.ObjectEncoder, key string) error {
+	if len(*p) == 0 {
+		return nil
+	}
+	return enc.AddObject(key, p)
 }
 
 // MarshalLogObject writes the entries.
-func (v *mapView) MarshalLogObject(enc zapcore.ObjectEncoder) error {
-	for _, k := range v.keys {
-		enc.AddString(k, v.of[k])
+func (p *pairs) MarshalLogObject(enc zapcore.ObjectEncoder) error {
+	for _, e := range *p {
+		enc.AddString(e.key, e.value)
 	}
 	return nil
 }

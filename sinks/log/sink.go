@@ -78,6 +78,9 @@ func (s *Sink) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 // Level returns LevelDurable for a file with fsync, and LevelAccepted otherwise.
 func (s *Sink) Level() auditing.Level { return s.level }
 
+// ReadsOnly returns true.
+func (s *Sink) ReadsOnly() bool { return true }
+
 // String returns what the sink writes to: "log(stderr)".
 func (s *Sink) String() string { return sinkName + "(" + s.name + ")" }
 
@@ -125,11 +128,15 @@ func (s *Sink) takeTurn(ctx context.Context) error {
 	default:
 	}
 	select {
-	case s.turn <- struct{}{}:
-	case <-s.closing:
-		return auditing.WithClass(auditing.ClassClosed, errClosed)
-	case <-ctx.Done():
-		return fmt.Errorf("not written: %s is busy with an earlier line: %w", s.name, ctx.Err())
+	case s.turn <- struct{}{}: // most are alone, and this is quicker for them
+	default:
+		select {
+		case s.turn <- struct{}{}:
+		case <-s.closing:
+			return auditing.WithClass(auditing.ClassClosed, errClosed)
+		case <-ctx.Done():
+			return fmt.Errorf("not written: %s is busy with an earlier line: %w", s.name, ctx.Err())
+		}
 	}
 	select {
 	case <-s.closing: // while this one waited
@@ -142,21 +149,27 @@ func (s *Sink) takeTurn(ctx context.Context) error {
 
 func (s *Sink) giveBack() { <-s.turn }
 
+// answers are channels of detached for one error. They are used again, but for
+// those whose error came too late to be waited for.
+var answers = sync.Pool{New: func() any { return make(chan error, 1) }}
+
 // detached runs job, which has the turn, on a goroutine that gives the turn back,
 // and waits for it until ctx ends.
 func (s *Sink) detached(ctx context.Context, late string, job func() error) error {
-	done := make(chan error, 1)
+	done, _ := answers.Get().(chan error)
 	go func() {
 		defer s.giveBack()
 		done <- guarded(job)
 	}()
 	select {
 	case err := <-done:
+		answers.Put(done)
 		return err
 	case <-ctx.Done():
 	}
 	select {
 	case err := <-done:
+		answers.Put(done)
 		return err
 	default:
 		return fmt.Errorf("%s blocks, %s: %w", s.name, late, ctx.Err())

@@ -6,8 +6,6 @@ import (
 	"io"
 	"os"
 
-	"go.uber.org/zap/zapcore"
-
 	"github.com/paddock-dev/audit/api/v1alpha1"
 )
 
@@ -42,21 +40,9 @@ func isRegular(w io.Writer) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// encoderConfig is that of the lines of NewFile, NewWriter, Stdout and Stderr.
-func encoderConfig() zapcore.EncoderConfig {
-	return zapcore.EncoderConfig{
-		LevelKey:    "level",
-		TimeKey:     "ts",
-		NameKey:     "logger",
-		MessageKey:  "msg",
-		EncodeLevel: zapcore.LowercaseLevelEncoder,
-		EncodeTime:  zapcore.RFC3339NanoTimeEncoder,
-	}
-}
-
 func newLineSink(name string, w *lineWriter, opts Options) *Sink {
 	s := newSink(name, opts)
-	out := &lineOutput{sink: s, enc: zapcore.NewJSONEncoder(encoderConfig()), w: w}
+	out := &lineOutput{sink: s, name: quoted(s.logger), w: w}
 	s.send = out.send
 	return s
 }
@@ -64,30 +50,26 @@ func newLineSink(name string, w *lineWriter, opts Options) *Sink {
 // lineOutput encodes on the caller's goroutine and writes in turn.
 type lineOutput struct {
 	sink *Sink
-	enc  zapcore.Encoder
+	name []byte // of the logger, as JSON
 	w    *lineWriter
 }
 
 func (o *lineOutput) send(ctx context.Context, ae *v1alpha1.AuditEvent) error {
-	l := newLine(o.sink.logger, ae)
-	buf, err := o.enc.EncodeEntry(l.entry, l.fields[:])
-	l.free()
-	if err != nil {
-		return err
-	}
+	t := newText()
+	t.bytes = appendLine(t.bytes, o.name, ae)
 	if err := o.sink.takeTurn(ctx); err != nil {
-		buf.Free()
+		t.free()
 		return err
 	}
 	if o.w.mayBlock && ctx.Done() != nil {
 		return o.sink.detached(ctx, outcomeUnknown, func() error {
-			defer buf.Free()
-			return o.w.writeLine(buf.Bytes())
+			defer t.free()
+			return o.w.writeLine(t.bytes)
 		})
 	}
 	defer o.sink.giveBack()
-	defer buf.Free()
-	return o.w.writeLine(buf.Bytes())
+	defer t.free()
+	return o.w.writeLine(t.bytes)
 }
 
 // lineWriter writes whole lines. It is used by one goroutine at a time.

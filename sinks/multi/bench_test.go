@@ -3,14 +3,17 @@ package multi_test
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"testing"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/sinks/log"
 	"github.com/paddock-dev/audit/sinks/multi"
 )
 
-// instant takes no time, so that what is left is the fan-out's own.
+// instant takes no time, so that what is left is the fan-out's own. It does not
+// say that it only reads; auditing.NoopSink does.
 type instant struct{}
 
 func (instant) Write(context.Context, *v1alpha1.AuditEvent) error { return nil }
@@ -22,6 +25,14 @@ func BenchmarkWrite(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	file := func(name string) auditing.Sink {
+		s, err := log.NewFile(filepath.Join(b.TempDir(), name), log.FileOptions{MaxSizeMB: 1 << 20})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { _ = s.Close(context.Background()) })
+		return s
+	}
 	run := func(name string, s auditing.Sink) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
@@ -32,14 +43,25 @@ func BenchmarkWrite(b *testing.B) {
 			}
 		})
 	}
-	children := []multi.Child{{Name: "a", Sink: instant{}}, {Name: "b", Sink: instant{}}, {Name: "c", Sink: instant{}}}
-	for n := 1; n <= len(children); n++ {
-		for _, require := range []multi.Policy{multi.All(), multi.Any()} {
-			s, err := multi.New(children[:n], multi.Options{Require: require})
-			if err != nil {
-				b.Fatal(err)
+	run("log/alone", file("alone"))
+	for name, child := range map[string]func(string) auditing.Sink{
+		"instant": func(string) auditing.Sink { return instant{} },
+		"noop":    func(string) auditing.Sink { return auditing.NoopSink{} },
+		"log":     file,
+	} {
+		for n := 1; n <= 3; n++ {
+			children := make([]multi.Child, n)
+			for i := range children {
+				id := string(rune('a' + i))
+				children[i] = multi.Child{Name: id, Sink: child(id)}
 			}
-			run(fmt.Sprintf("%s-of-%d", require, n), s)
+			for _, require := range []multi.Policy{multi.All(), multi.Any()} {
+				s, err := multi.New(children, multi.Options{Require: require})
+				if err != nil {
+					b.Fatal(err)
+				}
+				run(fmt.Sprintf("%s/%s-of-%d", name, require, n), s)
+			}
 		}
 	}
 }

@@ -13,8 +13,10 @@ import (
 
 // fan is one event on its way to all children.
 type fan struct {
-	sink   *Sink
-	event  string // for OnFailure
+	sink *Sink
+	// namespace and name of the event, for OnFailure.
+	namespace, name string
+
 	cancel context.CancelFunc
 	// settled receives once: the requirement is met, or all children are done.
 	settled chan struct{}
@@ -49,14 +51,12 @@ func (s *Sink) fanOut(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 func (s *Sink) start(ctx context.Context, ae *v1alpha1.AuditEvent) (*fan, error) {
 	n := len(s.children)
 	f := &fan{
-		sink:     s,
-		event:    ae.Name,
-		settled:  make(chan struct{}, 1),
-		outcomes: make([]outcome, n),
-		pending:  n,
-	}
-	if ae.Namespace != "" {
-		f.event = ae.Namespace + "/" + ae.Name
+		sink:      s,
+		namespace: ae.Namespace,
+		name:      ae.Name,
+		settled:   make(chan struct{}, 1),
+		outcomes:  make([]outcome, n),
+		pending:   n,
 	}
 	own := ctx // the children's
 	if s.require.need < n {
@@ -76,7 +76,11 @@ func (s *Sink) start(ctx context.Context, ae *v1alpha1.AuditEvent) (*fan, error)
 				"%d earlier writes are still under way although theirs was given up", s.opts.MaxStragglers)))
 			continue
 		}
-		go f.write(own, i, ae.DeepCopy())
+		event := ae
+		if !c.readsOnly {
+			event = ae.DeepCopy()
+		}
+		go f.write(own, i, event)
 	}
 	return f, nil
 }
@@ -106,8 +110,9 @@ func (s *Sink) enter() error {
 
 var errNoReturn = errors.New("the sink ended the goroutine instead of returning")
 
-// write writes to child i. It has its own copy of the event.
+// write writes to child i. The event is its own, or one that others are reading.
 func (f *fan) write(ctx context.Context, i int, ae *v1alpha1.AuditEvent) {
+	growStack()
 	err := errNoReturn
 	defer func() {
 		if r := recover(); r != nil {
@@ -123,6 +128,19 @@ func (f *fan) write(ctx context.Context, i int, ae *v1alpha1.AuditEvent) {
 	}
 	err = c.sink.Write(ctx, ae)
 }
+
+// growStack makes room on the stack of a new goroutine while there is little on it
+// to move. Goroutines begin with 2 KiB; to grow in the depths of a sink, twice,
+// takes as long as writing a whole line to a log.
+//
+//go:noinline
+func growStack() {
+	var room [6 << 10]byte
+	touch(&room)
+}
+
+//go:noinline
+func touch(*[6 << 10]byte) {}
 
 // finish records how child i ended.
 func (f *fan) finish(i int, err error) {
@@ -228,5 +246,9 @@ func (f *fan) unreported(i int, err error) {
 		return
 	}
 	defer func() { _ = recover() }()
-	f.sink.opts.OnFailure(f.sink.children[i].name, f.event, err)
+	event := f.name
+	if f.namespace != "" {
+		event = f.namespace + "/" + event
+	}
+	f.sink.opts.OnFailure(f.sink.children[i].name, event, err)
 }

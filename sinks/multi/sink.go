@@ -61,6 +61,7 @@ type Sink struct {
 	opts     Options
 	children []*child
 	require  requirement
+	shares   bool               // there are children that only read
 	send     auditing.Transport // a method value that every Write would allocate
 
 	mu         sync.RWMutex
@@ -69,9 +70,10 @@ type Sink struct {
 }
 
 type child struct {
-	name    string
-	sink    auditing.Sink
-	timeout time.Duration
+	name      string
+	sink      auditing.Sink
+	timeout   time.Duration
+	readsOnly bool
 
 	active     sync.WaitGroup // writes under way
 	stragglers atomic.Int64   // those that outlived their Write
@@ -107,7 +109,9 @@ func New(children []Child, opts Options) (*Sink, error) {
 		if slices.ContainsFunc(s.children, func(other *child) bool { return other.name == c.Name }) {
 			return nil, fmt.Errorf("multi: two children are named %q: give each a name of its own", c.Name)
 		}
-		s.children = append(s.children, &child{name: c.Name, sink: c.Sink, timeout: c.Timeout})
+		readsOnly := auditing.ReadsOnly(c.Sink)
+		s.shares = s.shares || readsOnly
+		s.children = append(s.children, &child{name: c.Name, sink: c.Sink, timeout: c.Timeout, readsOnly: readsOnly})
 	}
 	var err error
 	s.require, err = opts.Require.over(s.children)
@@ -130,7 +134,7 @@ var errClosed = errors.New("the fan-out is closed")
 // timeout when ctx ended, and transient otherwise, with the longest pause that a
 // child asked for.
 func (s *Sink) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
-	target := auditing.Target{Sink: sinkName, Component: s.opts.Component, Stage: true}
+	target := auditing.Target{Sink: sinkName, Component: s.opts.Component, Stage: true, Keep: s.shares}
 	return auditing.Deliver(ctx, target, ae, s.send)
 }
 
@@ -147,6 +151,9 @@ func (s *Sink) Level() auditing.Level {
 	slices.Sort(levels)
 	return levels[s.require.need-1]
 }
+
+// ReadsOnly returns true: children that change their event get a copy of it.
+func (s *Sink) ReadsOnly() bool { return true }
 
 // String prints the requirement and the children: "multi(all)[kube, log(stderr)]".
 func (s *Sink) String() string {
