@@ -41,6 +41,8 @@ func (l lent) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error { return
 
 func (l lent) Level() auditing.Level { return auditing.LevelOf(l.sink) }
 
+func (l lent) ReadsOnly() bool { return auditing.ReadsOnly(l.sink) }
+
 func (l lent) String() string { return auditing.Chain(l.sink) }
 
 // openFile opens the sinks of f, taking over from old what has not changed. When

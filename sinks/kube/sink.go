@@ -73,6 +73,9 @@ func (s Sink) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 // Level returns LevelAcknowledged.
 func (s Sink) Level() auditing.Level { return auditing.LevelAcknowledged }
 
+// ReadsOnly returns true: the client gets a copy.
+func (s Sink) ReadsOnly() bool { return true }
+
 // String returns "kube".
 func (s Sink) String() string { return "kube" }
 

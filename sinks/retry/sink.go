@@ -136,6 +136,9 @@ func (s *Sink) Close(ctx context.Context) error {
 // Level returns the level of the next sink.
 func (s *Sink) Level() auditing.Level { return auditing.LevelOf(s.next) }
 
+// ReadsOnly returns what the next sink states.
+func (s *Sink) ReadsOnly() bool { return auditing.ReadsOnly(s.next) }
+
 // String prints the chain: "retry(kube)".
 func (s *Sink) String() string { return sinkName + "(" + auditing.Chain(s.next) + ")" }
 

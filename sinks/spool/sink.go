@@ -136,6 +136,9 @@ func (s *Sink) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 // Level returns LevelDurable.
 func (s *Sink) Level() auditing.Level { return auditing.LevelDurable }
 
+// ReadsOnly returns true: the event is encoded.
+func (s *Sink) ReadsOnly() bool { return true }
+
 // String prints the chain: "spool(loki)".
 func (s *Sink) String() string { return sinkName + "(" + auditing.Chain(s.next) + ")" }
 
