@@ -15,6 +15,8 @@ const (
 	module = "github.com/paddock-dev/audit"
 	api    = module + "/api/v1alpha1"
 	core   = module + "/auditing"
+	// eventJSON is the one package of internal that destinations share.
+	eventJSON = module + "/internal/eventjson"
 )
 
 // goPackage is what `go list -json` says of a package.
@@ -48,19 +50,24 @@ type arrows struct {
 
 var allArrows = []arrows{
 	{pkg: "api/v1alpha1", imports: []string{machinery}, never: []string{client, runtime, zap, grafana, prometheus}},
+	{pkg: "internal/eventjson", imports: []string{api, machinery}, never: []string{client, runtime, zap, grafana, prometheus}},
 	{
 		pkg: "auditing", imports: []string{api, machinery, prometheus, "github.com/oklog/ulid/v2"},
 		never: []string{client, runtime, zap, grafana, sinks, module + "/config"},
 	},
 	{pkg: "auditing/sinktest", ownImports: []string{api, core}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/kube", ownImports: []string{api, core}, never: []string{zap, grafana}},
-	{pkg: "sinks/log", ownImports: []string{api, core}, never: []string{client, runtime, grafana}},
-	{pkg: "sinks/loki", ownImports: []string{api, core, sinks + "/loki"}, never: []string{client, runtime, zap, grafana + "/loki-client-go", grafana + "/loki/v3"}},
+	{pkg: "sinks/log", ownImports: []string{api, core, eventJSON}, never: []string{client, runtime, grafana}},
+	{pkg: "sinks/loki", ownImports: []string{api, core, eventJSON, sinks + "/loki"}, never: []string{client, runtime, zap, grafana + "/loki-client-go", grafana + "/loki/v3"}},
 	{pkg: "sinks/multi", imports: []string{api, core}, never: []string{client, runtime, zap, grafana}},
-	{pkg: "sinks/retry", ownImports: []string{api, core}, never: []string{client, runtime, zap, grafana}},
-	{pkg: "sinks/spool", ownImports: []string{api, core}, never: []string{client, runtime, zap, grafana}},
-	{pkg: "sinks/flood", ownImports: []string{api, core}, never: []string{client, runtime, zap, grafana}},
+	{pkg: "sinks/retry", ownImports: []string{api, core, module + "/internal/sharedmetrics"}, never: []string{client, runtime, zap, grafana}},
+	{pkg: "sinks/spool", ownImports: []string{api, core, eventJSON}, never: []string{client, runtime, zap, grafana}},
+	{pkg: "sinks/flood", ownImports: []string{api, core, module + "/internal/sharedmetrics"}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "config", never: []string{sinks, client, runtime, zap, grafana}},
+	{
+		pkg: "retention", ownImports: []string{api, core, module + "/config"},
+		never: []string{sinks, zap, grafana, runtime + "/pkg/manager"},
+	},
 }
 
 // The arrows between packages point one way: who wants only the log links no

@@ -17,6 +17,8 @@ type decoder struct {
 	warnings []Problem
 	lines    map[string]int // of each path
 	refs     []reference    // in the order of the file
+	// ifEmpty and ifAlias say what to write instead.
+	ifEmpty, ifAlias string
 }
 
 // reference is a place where a sink is named.
@@ -96,7 +98,7 @@ func (d *decoder) fill(n *yaml.Node, v reflect.Value, path string, k key) bool {
 	t := v.Type()
 	switch {
 	case n.Kind == yaml.AliasNode:
-		d.problem(n, path, "is an alias: aliases are not supported, name the sink and refer to it by its name")
+		d.problem(n, path, "is an alias: aliases are not supported, %s", d.ifAlias)
 		return false
 	case n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null":
 		d.problem(n, path, "is empty: give it a value or leave the key out")

@@ -29,7 +29,7 @@ func (d *decoder) read(data []byte) (root *yaml.Node) {
 	var doc, more yaml.Node
 	switch err := decodeNode(dec, &doc); {
 	case errors.Is(err, io.EOF), err == nil && len(doc.Content) == 0:
-		d.problem(whole, "", "is empty: want apiVersion: %s and kind: %s", APIVersion, Kind)
+		d.problem(whole, "", "is empty: want %s", d.ifEmpty)
 		return nil
 	case err != nil:
 		d.syntax(err, data)

@@ -114,7 +114,11 @@ func Parse(name string, data []byte, types *Types) (*File, error) {
 	if types == nil || len(types.byName) == 0 {
 		return nil, errNoTypes
 	}
-	d := &decoder{file: name, lines: map[string]int{}}
+	d := &decoder{
+		file: name, lines: map[string]int{},
+		ifEmpty: fmt.Sprintf("apiVersion: %s and kind: %s", APIVersion, Kind),
+		ifAlias: "name the sink and refer to it by its name",
+	}
 	f := &File{name: name, sinks: map[string]*definition{}, components: map[string]Component{}}
 	if root := d.read(data); root != nil {
 		d.lines[""] = root.Line

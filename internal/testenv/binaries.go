@@ -12,7 +12,7 @@ import (
 
 // Environment variables that name servers to use instead of building them.
 const (
-	envKubeAssets = "KUBEBUILDER_ASSETS" // a folder that holds kube-apiserver and etcd
+	envKubeAssets = "KUBEBUILDER_ASSETS" // a folder that holds kube-apiserver and etcd, and maybe kube-controller-manager
 	envLoki       = "LOKI_BIN"           // the loki binary
 )
 
@@ -51,6 +51,20 @@ func kubeBinaries() (etcd, apiserver string, err error) {
 		}
 	}
 	return etcd, apiserver, nil
+}
+
+// controllerManagerBinary returns the path of kube-controller-manager, building it when it is missing. envtest's
+// folders have none, so one beside the API server is taken only where there is one.
+func controllerManagerBinary() (string, error) {
+	const name = "kube-controller-manager"
+	if dir := os.Getenv(envKubeAssets); dir != "" {
+		path := filepath.Join(dir, name)
+		if _, err := os.Stat(path); err == nil {
+			return path, nil
+		}
+	}
+	dir, err := built(name)
+	return filepath.Join(dir, name), err
 }
 
 // lokiBinary returns the path of loki, building it when it is missing.

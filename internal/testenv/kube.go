@@ -12,8 +12,8 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// Kube is an etcd and a Kubernetes API server with this project's CRDs installed. There is no controller
-// manager: nothing collects garbage, and a deleted namespace stays in the phase Terminating.
+// Kube is an etcd and a Kubernetes API server. Until StartControllers is called nothing collects garbage, and a
+// deleted namespace stays in the phase Terminating.
 //
 // envtest does not serve here: it offers neither a SIGKILL nor an end with the test binary.
 type Kube struct {
@@ -23,18 +23,32 @@ type Kube struct {
 
 	group     *group
 	apiserver *process
+	etcdURL   string
 	path      string   // of kube-apiserver
 	args      []string // kept, so that a restart listens on the same port with the same credentials
+	pair      *keyPair
 }
 
 // StartKube starts both servers and returns when they are ready and the CRDs of deploy/crd are served. A
 // missing binary is built first, which takes minutes. Stop it when done; it also ends with this process.
 func StartKube() (*Kube, error) {
-	etcd, apiserver, err := kubeBinaries()
+	root, err := moduleRoot()
 	if err != nil {
 		return nil, err
 	}
-	root, err := moduleRoot()
+	k, err := StartEmptyKube()
+	if err != nil {
+		return nil, err
+	}
+	if err := installCRDs(context.Background(), k.Config, filepath.Join(root, "deploy", "crd")); err != nil {
+		return nil, errors.Join(err, k.Stop())
+	}
+	return k, nil
+}
+
+// StartEmptyKube is StartKube without the CRDs.
+func StartEmptyKube() (*Kube, error) {
+	etcd, apiserver, err := kubeBinaries()
 	if err != nil {
 		return nil, err
 	}
@@ -44,14 +58,14 @@ func StartKube() (*Kube, error) {
 			return nil, err
 		}
 		k := &Kube{group: g, path: apiserver}
-		if err := k.start(etcd, filepath.Join(root, "deploy", "crd")); err != nil {
+		if err := k.start(etcd); err != nil {
 			return nil, errors.Join(err, g.close())
 		}
 		return k, nil
 	})
 }
 
-func (k *Kube) start(etcd, crds string) error {
+func (k *Kube) start(etcd string) error {
 	addresses, err := freeAddresses(3)
 	if err != nil {
 		return err
@@ -60,13 +74,11 @@ func (k *Kube) start(etcd, crds string) error {
 	if err := k.startEtcd(ctx, etcd, addresses[0], addresses[1]); err != nil {
 		return err
 	}
-	if err := k.configure("http://"+addresses[0], addresses[2]); err != nil {
+	k.etcdURL = "http://" + addresses[0]
+	if err := k.configure(k.etcdURL, addresses[2]); err != nil {
 		return err
 	}
-	if err := k.startAPIServer(ctx); err != nil {
-		return err
-	}
-	return installCRDs(ctx, k.Config, crds)
+	return k.startAPIServer(ctx)
 }
 
 func (k *Kube) startEtcd(ctx context.Context, path, clientAddress, peerAddress string) error {
@@ -95,6 +107,7 @@ func (k *Kube) configure(etcdURL, address string) error {
 	if err != nil {
 		return err
 	}
+	k.pair = pair
 	token := rand.Text()
 	tokens := filepath.Join(k.group.dir, "tokens.csv")
 	if err := os.WriteFile(tokens, []byte(token+`,admin,admin,"system:masters"`+"\n"), 0o600); err != nil {

@@ -113,10 +113,10 @@ func TestConfigForActsWithTheRightsOfItsUserAlone(t *testing.T) {
 	})
 }
 
-// eventually calls try until it returns nil, for at most 10 s.
+// eventually calls try until it returns nil, for at most a minute.
 func eventually(t *testing.T, try func(context.Context) error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+)
+
+// options are what the flags say.
+type options struct {
+	config                  string
+	auditConfig, archive    string
+	metricsAddr, healthAddr string
+	leaderElect             bool
+	namespace, kubeconfig   string
+	dryRun, once, version   bool
+}
+
+var (
+	// errUsage is wrapped by errors of the arguments.
+	errUsage = errors.New("wrong arguments")
+	errHelp  = flag.ErrHelp
+)
+
+func parse(args []string, errOut io.Writer) (o options, err error) {
+	flags := flag.NewFlagSet("audit-reaper", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.StringVar(&o.config, "config", "", "`file` with the retention; 30 days for every event when empty")
+	flags.StringVar(&o.auditConfig, "audit-config", "", "audit configuration `file` that has the archive")
+	flags.StringVar(&o.archive, "archive", "", "name of the `sink` in it that must confirm each event before it is deleted")
+	flags.StringVar(&o.metricsAddr, "metrics-addr", ":8080", "`address` of /metrics; 0 for none")
+	flags.StringVar(&o.healthAddr, "health-addr", ":8081", "`address` of /healthz and /readyz; 0 for none")
+	flags.BoolVar(&o.leaderElect, "leader-elect", false, "work only while holding the lease audit-reaper")
+	flags.StringVar(&o.namespace, "namespace", os.Getenv("POD_NAMESPACE"), "`namespace` of the lease; $POD_NAMESPACE, or that of the pod, when empty")
+	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig `file`; $KUBECONFIG, or the pod's own account, when empty")
+	flags.BoolVar(&o.dryRun, "dry-run", false, "print what would go by namespace and kind, change nothing, and exit")
+	flags.BoolVar(&o.once, "once", false, "make one pass and exit")
+	flags.BoolVar(&o.version, "version", false, "print the version and exit")
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		flags.SetOutput(errOut)
+		flags.PrintDefaults()
+		return o, errHelp
+	case err != nil:
+		return o, fmt.Errorf("%w: %w", errUsage, err)
+	case flags.NArg() > 0:
+		return o, fmt.Errorf("%w: %q is no flag", errUsage, flags.Arg(0))
+	case (o.archive == "") != (o.auditConfig == ""):
+		return o, fmt.Errorf("%w: -archive and -audit-config need each other", errUsage)
+	case o.dryRun && o.once:
+		return o, fmt.Errorf("%w: -dry-run makes one pass without -once", errUsage)
+	}
+	return o, nil
+}

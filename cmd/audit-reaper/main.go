@@ -1,0 +1,62 @@
+// Command audit-reaper deletes AuditEvents whose retention is over, as package
+// retention does.
+//
+//	audit-reaper -config retention.yaml -leader-elect                  pass after pass, until SIGTERM
+//	audit-reaper -config retention.yaml -dry-run                       print what would go
+//	audit-reaper -config retention.yaml -once                          one pass, as from a job
+//	audit-reaper ... -audit-config audit.yaml -archive lake            store each event in a sink first
+//
+// The API server is that of its pod, or the one that -kubeconfig or KUBECONFIG
+// names. It needs the verbs list and delete on auditevents in every namespace,
+// and with -leader-elect get, create and update on leases, and create on events
+// of the core group, in the namespace of its lease. A stop finishes the requests
+// that are under way and closes the archive, which takes at most 40 s.
+//
+// Both files are read once, at the start. The audit configuration should be a
+// file of its own: every sink that a component of it uses is opened. A sink of type kube without kubeconfig is
+// refused, for it would store into the API server that is reaped.
+//
+// It exits with 0 when all is well, with 1 when it is not, and with 2 when it
+// does not understand its arguments. -once and -dry-run take no lease.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	p := program{out: os.Stdout, errOut: os.Stderr, now: time.Now}
+	os.Exit(p.run(ctx, os.Args[1:]))
+}
+
+// program is the command with its surroundings handed in.
+type program struct {
+	out, errOut io.Writer
+	now         func() time.Time
+}
+
+// run returns the exit code.
+func (p program) run(ctx context.Context, args []string) int {
+	o, err := parse(args, p.errOut)
+	if err == nil {
+		err = p.do(ctx, o)
+	}
+	switch {
+	case err == nil, errors.Is(err, errHelp):
+		return 0
+	case errors.Is(err, errUsage):
+		_, _ = fmt.Fprintf(p.errOut, "audit-reaper: %v\naudit-reaper -help lists the flags\n", err)
+		return 2
+	}
+	_, _ = fmt.Fprintln(p.errOut, "audit-reaper:", err) // who cannot print has nobody to tell
+	return 1
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/paddock-dev/audit/retention"
+)
+
+// leaseName is fixed: two reapers of one cluster must compete for the same lease.
+const leaseName = "audit-reaper"
+
+// stopTimeout is how long a stop waits for requests that are under way; the
+// longest of them may take 25 s.
+const stopTimeout = 30 * time.Second
+
+// do carries out what the flags say.
+func (p program) do(ctx context.Context, o options) (err error) {
+	if o.version {
+		_, err := fmt.Fprintln(p.out, version())
+		return err
+	}
+	logger := slog.New(slog.NewJSONHandler(p.errOut, nil))
+	ctrl.SetLogger(logr.FromSlogHandler(logger.Handler()))
+	ctx = logr.NewContext(ctx, ctrl.Log) // client-go takes its logger from there
+
+	var policy retention.Policy
+	if o.config != "" {
+		if policy, err = retention.LoadPolicy(o.config); err != nil {
+			return err
+		}
+	}
+	cfg, err := restConfig(o.kubeconfig)
+	if err != nil {
+		return fmt.Errorf("finding the API server: %w", err)
+	}
+	opts := retention.Options{Logger: logger, Now: p.now}
+	if o.dryRun {
+		return p.dryRun(ctx, cfg, policy, opts)
+	}
+	if o.archive != "" {
+		var closeArchive func() error
+		if opts.Archive, closeArchive, err = openArchive(ctx, o, logger); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, closeArchive()) }()
+	}
+	if o.once {
+		reaper, err := retention.New(cfg, policy, opts)
+		if err != nil {
+			return err
+		}
+		_, err = reaper.Pass(ctx)
+		return err
+	}
+	return serve(ctx, cfg, policy, opts, o)
+}
+
+// serve makes passes, while it leads where that is asked for, until ctx ends.
+func serve(ctx context.Context, cfg *rest.Config, policy retention.Policy, opts retention.Options, o options) error {
+	opts.Registerer = metrics.Registry
+	reaper, err := retention.New(cfg, policy, opts)
+	if err != nil {
+		return err
+	}
+	timeout := stopTimeout
+	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
+		Metrics:                       server.Options{BindAddress: o.metricsAddr},
+		HealthProbeBindAddress:        o.healthAddr,
+		LeaderElection:                o.leaderElect,
+		LeaderElectionID:              leaseName,
+		LeaderElectionNamespace:       o.namespace,
+		LeaderElectionReleaseOnCancel: true, // the process ends with the manager
+		GracefulShutdownTimeout:       &timeout,
+	})
+	if err != nil {
+		return fmt.Errorf("setting up: %w", err)
+	}
+	err = errors.Join(mgr.Add(reaper), mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("ping", healthz.Ping))
+	if err != nil {
+		return fmt.Errorf("setting up: %w", err)
+	}
+	return mgr.Start(ctx)
+}
+
+func restConfig(path string) (cfg *rest.Config, err error) {
+	if path == "" {
+		cfg, err = ctrl.GetConfig()
+	} else {
+		cfg, err = clientcmd.BuildConfigFromFlags("", path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	// The reaper limits its deletes itself, and a lease must not wait behind them.
+	cfg.QPS = -1
+	return cfg, nil
+}
+
+// version is what the Go tool stamped into the binary.
+func version() string {
+	text := "audit-reaper"
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return text
+	}
+	text += " " + info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			text += " " + s.Value
+		}
+	}
+	return text + " " + info.GoVersion
+}

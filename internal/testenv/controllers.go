@@ -1,0 +1,71 @@
+package testenv
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"strings"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+)
+
+// StartControllers starts the named controllers of a kube-controller-manager, such as
+// "garbage-collector-controller", and returns when it is healthy. Each acts as its own service account. They end
+// with the server. The name of a controller that does not exist is an error.
+func (k *Kube) StartControllers(ctx context.Context, names ...string) error {
+	path, err := controllerManagerBinary()
+	if err != nil {
+		return err
+	}
+	kubeconfig := filepath.Join(k.group.dir, "controllers.kubeconfig")
+	if err := clientcmd.WriteToFile(asKubeconfig(k.Config), kubeconfig); err != nil {
+		return fmt.Errorf("testenv: write the controllers' kubeconfig: %w", err)
+	}
+	_, err = onFreePorts(func() (struct{}, error) { return struct{}{}, k.startControllers(ctx, path, kubeconfig, names) })
+	return err
+}
+
+func (k *Kube) startControllers(ctx context.Context, path, kubeconfig string, names []string) error {
+	address, err := freeAddress()
+	if err != nil {
+		return err
+	}
+	host, port := splitAddress(address)
+	p, err := k.group.start(path,
+		"--kubeconfig="+kubeconfig,
+		"--controllers="+strings.Join(names, ","),
+		"--use-service-account-credentials",
+		"--leader-elect=false",
+		"--authentication-skip-lookup", // nobody but this process asks it anything
+		"--bind-address="+host, "--secure-port="+port,
+		"--tls-cert-file="+k.pair.certFile, "--tls-private-key-file="+k.pair.keyFile,
+	)
+	if err != nil {
+		return err
+	}
+	client, err := rest.HTTPClientFor(rest.AnonymousClientConfig(k.Config))
+	if err != nil {
+		return fmt.Errorf("testenv: make a client of the controllers: %w", err)
+	}
+	defer client.CloseIdleConnections()
+	get, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+address+"/healthz", nil)
+	if err != nil {
+		return fmt.Errorf("testenv: ask the controllers for their health: %w", err)
+	}
+	return p.waitReady(ctx, client, get, "")
+}
+
+func asKubeconfig(config *rest.Config) clientcmdapi.Config {
+	const name = "testenv"
+	return clientcmdapi.Config{
+		Clusters: map[string]*clientcmdapi.Cluster{
+			name: {Server: config.Host, CertificateAuthorityData: config.CAData},
+		},
+		AuthInfos:      map[string]*clientcmdapi.AuthInfo{name: {Token: config.BearerToken}},
+		Contexts:       map[string]*clientcmdapi.Context{name: {Cluster: name, AuthInfo: name}},
+		CurrentContext: name,
+	}
+}

@@ -1,0 +1,24 @@
+// Package retention deletes AuditEvents from the API server when their time is
+// over: after 30 days where nothing is said, sooner or later for a namespace or a
+// kind, and never in the first day after an event was stored.
+//
+//	reaper, err := retention.New(mgr.GetConfig(), policy, retention.Options{Archive: lake})
+//	err = mgr.Add(reaper)
+//
+// Use the program cmd/audit-reaper where you deploy something for this; add a
+// Reaper to a manager that you run anyway; call Pass from a job; call Preview to
+// see what would go.
+//
+// A pass reads all events in pages of 25, through a client of its own and never
+// through a cache, and holds one page. An event's own time decides (see
+// auditing.EventTime), read from its spec, which nobody can change. A delete
+// names the object's UID and resource version, so that it takes the very object
+// that was looked at. A reaper can be killed at any point and started again; two
+// at once do no harm.
+//
+// With an Archive, an event is deleted when that has confirmed it, and stays when
+// it has not. After a crash between the two it is archived again, as the same
+// event: the name, the times and the component are those that it has. A Loki
+// that is an archive should take old entries (reject_old_samples: false), so that
+// they stand at their own time.
+package retention

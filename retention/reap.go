@@ -1,0 +1,84 @@
+package retention
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/auditing"
+)
+
+// archiveTimeout bounds one write to the archive.
+const archiveTimeout = 15 * time.Second
+
+// reap archives and deletes one event. Its error ends the pass; what concerns
+// the event alone is noted instead.
+func (p *pass) reap(ctx context.Context, ae *v1alpha1.AuditEvent) error {
+	if err := p.limit.Wait(ctx); err != nil {
+		p.left(ae, nil)
+		return fmt.Errorf("retention: the pass was ended: %w", err)
+	}
+	if p.archive != nil {
+		if down, err := p.store(ctx, ae); err != nil {
+			p.left(ae, err)
+			return down
+		}
+	}
+	err := p.delete(ctx, ae)
+	switch {
+	case err == nil:
+		p.metrics.deleted.Inc()
+		p.count(&p.sum.Deleted)
+	case isGone(err):
+		p.count(&p.sum.Gone)
+	case apierrors.IsConflict(err):
+		p.count(&p.sum.Changed)
+		p.left(ae, nil)
+	default:
+		p.left(ae, fmt.Errorf("deleting: %w", err))
+		var silent *noAnswerError
+		if errors.As(err, &silent) {
+			return fmt.Errorf("retention: deleting: %w", err)
+		}
+	}
+	return nil
+}
+
+// store writes ae to the archive and returns when that has confirmed it. down is
+// not nil when the archive fails event after event.
+func (p *pass) store(ctx context.Context, ae *v1alpha1.AuditEvent) (down, err error) {
+	// A write that has begun is finished, also when the reaper is asked to stop.
+	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), archiveTimeout)
+	defer cancel()
+	copied := ae.DeepCopy() // the sink may fill in metadata, and the delete needs what the server said
+	copied.ManagedFields = nil
+	err = p.archive.Write(writing, copied)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err == nil {
+		p.metrics.archived.Inc()
+		p.sum.Archived++
+		p.archiveFailed = 0
+		return nil, nil
+	}
+	p.metrics.failures.WithLabelValues(opArchive).Inc()
+	if class, _ := auditing.ClassOf(err); class != auditing.ClassPermanent {
+		p.archiveFailed++
+	}
+	if p.archiveFailed >= archiveGivesUp {
+		down = fmt.Errorf("retention: the archive %s failed %d times in a row, the last: %w", auditing.Chain(p.archive), p.archiveFailed, err)
+	}
+	return down, fmt.Errorf("archiving: %w", err)
+}
+
+// delete deletes the very object that was listed and archived: neither one that
+// has taken its name nor one that was changed since.
+func (p *pass) delete(ctx context.Context, ae *v1alpha1.AuditEvent) error {
+	same := client.Preconditions{UID: &ae.UID, ResourceVersion: &ae.ResourceVersion}
+	return p.try(ctx, opDelete, func(ctx context.Context) error { return p.client.Delete(ctx, ae, same) })
+}

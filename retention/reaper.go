@@ -1,0 +1,169 @@
+package retention
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/time/rate"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/auditing"
+)
+
+// afterFailure is the longest wait for the pass after one that failed.
+const afterFailure = time.Minute
+
+// Options are what a Reaper takes beside its policy. The zero value is valid.
+type Options struct {
+	// Archive gets every event before it is deleted; only what it confirms goes.
+	// Its level must be at least auditing.LevelDurable. It must not store into the
+	// API server that is reaped: that would confirm what it has already. Closing
+	// it is the caller's, after Start has returned. None when nil.
+	Archive auditing.Sink
+	// Logger hears of every pass; slog.Default() when nil.
+	Logger *slog.Logger
+	// Registerer takes the metrics; none when nil.
+	Registerer prometheus.Registerer
+	// Now is the clock that events are held against; time.Now when nil.
+	Now func() time.Time
+}
+
+// Reaper deletes expired AuditEvents. It is a manager.Runnable of
+// controller-runtime that needs leader election; without a manager, call Start
+// or Pass. Its methods may be called by several goroutines.
+type Reaper struct {
+	client   client.Client
+	keeps    schedule
+	interval time.Duration
+	limit    *rate.Limiter
+	archive  auditing.Sink
+	logger   *slog.Logger
+	now      func() time.Time
+	metrics  *metrics
+}
+
+// New returns a Reaper for the API server of cfg, such as a manager's
+// GetConfig(). It makes a client of its own, which no cache stands behind and
+// which no QPS of cfg holds back: the policy's DeletesPerSecond does. It asks
+// the server nothing yet. Its account needs the verbs list and delete on
+// auditevents, in every namespace.
+func New(cfg *rest.Config, policy Policy, opts Options) (*Reaper, error) {
+	policy = policy.defaults()
+	if err := policy.validate(); err != nil {
+		return nil, fmt.Errorf("retention: %w", err)
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.Default()
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	c, err := newClient(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("retention: making a client of the API server: %w", err)
+	}
+	r := &Reaper{
+		client:   c,
+		keeps:    newSchedule(policy),
+		interval: policy.Interval,
+		limit:    rate.NewLimiter(rate.Limit(policy.DeletesPerSecond), 1),
+		archive:  opts.Archive,
+		logger:   opts.Logger,
+		now:      opts.Now,
+	}
+	if err := r.archiveKeeps(); err != nil {
+		return nil, err
+	}
+	r.metrics, err = newMetrics(opts.Registerer)
+	return r, err
+}
+
+// newClient needs no discovery: what it works on is known.
+func newClient(cfg *rest.Config) (client.Client, error) {
+	if cfg == nil {
+		return nil, errors.New("the rest.Config is nil")
+	}
+	cfg = rest.CopyConfig(cfg)
+	cfg.QPS, cfg.RateLimiter = -1, nil
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		return nil, err
+	}
+	mapper := meta.NewDefaultRESTMapper([]schema.GroupVersion{v1alpha1.GroupVersion})
+	mapper.Add(v1alpha1.GroupVersion.WithKind("AuditEvent"), meta.RESTScopeNamespace)
+	return client.New(cfg, client.Options{Scheme: scheme, Mapper: mapper})
+}
+
+// archiveKeeps reports an archive whose nil does not mean that the event is safe.
+// It is asked again by every pass: a configuration can change under a sink.
+func (r *Reaper) archiveKeeps() error {
+	if r.archive == nil {
+		return nil
+	}
+	if level := auditing.LevelOf(r.archive); level < auditing.LevelDurable {
+		return fmt.Errorf("retention: the archive %s is at level %s: events are deleted once it confirms them, so it must be at least %s",
+			auditing.Chain(r.archive), level, auditing.LevelDurable)
+	}
+	return nil
+}
+
+// NeedLeaderElection returns true: a manager starts the reaper in one replica.
+// Two at once would do no harm, only the same work twice.
+func (r *Reaper) NeedLeaderElection() bool { return true }
+
+// Start makes passes until ctx ends, the first at once. A pass that fails is
+// logged and counted, and the next one begins within a minute. When ctx ends,
+// deletes and archive writes under way are finished, which takes at most half a
+// minute and is nearly always done at once; Start then returns nil.
+func (r *Reaper) Start(ctx context.Context) error {
+	r.metrics.leader.Set(1)
+	defer r.metrics.leader.Set(0)
+	log := r.logger.With("default", r.keeps.fallback.String(), "rules", len(r.keeps.rules), "interval", r.interval.String())
+	if r.archive != nil {
+		log = log.With("archive", auditing.Chain(r.archive))
+	}
+	log.InfoContext(ctx, "reaping audit events")
+	for {
+		wait := r.interval
+		if _, err := r.Pass(ctx); err != nil {
+			wait = min(wait, afterFailure)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(jittered(wait)):
+		}
+	}
+}
+
+// jittered changes d by up to a tenth, so that reapers of many clusters that
+// were installed together do not work together.
+func jittered(d time.Duration) time.Duration {
+	return d - d/10 + rand.N(d/5+1)
+}
+
+// due returns when the retention of ae ends by its own time, and when it may go.
+// Its own time does not count where it is later than that of its storing: it
+// would stay for as long as it likes. And it stays for MinKeep after that in any
+// case.
+func (r *Reaper) due(ae *v1alpha1.AuditEvent) (own, due time.Time) {
+	decided, stored := auditing.EventTime(ae), ae.CreationTimestamp.Time
+	if decided.After(stored) {
+		decided = stored
+	}
+	own = decided.Add(r.keeps.keep(ae.Namespace, ae.Spec.Kind))
+	if least := stored.Add(MinKeep); own.Before(least) {
+		return own, least
+	}
+	return own, own
+}
