@@ -13,17 +13,28 @@ MODULES = $(shell find . -name go.mod -not -path './tools/*' -not -path './bench
 ALL_MODULES = $(shell find . -name go.mod | sed 's|/go.mod$$||' | sort)
 
 # The servers that tests talk to. What these variables name is used instead of building:
-#   KUBEBUILDER_ASSETS  a folder with kube-apiserver and etcd
+#   KUBEBUILDER_ASSETS  a folder with kube-apiserver and etcd, and maybe kube-controller-manager
 #   LOKI_BIN            the loki binary
+#   PROMTOOL_BIN        promtool, which tests the alerts; no server, but built like one
 SERVERS =
 ifeq ($(KUBEBUILDER_ASSETS),)
 SERVERS += bin/kube-apiserver bin/etcd
 endif
+ifeq ($(wildcard $(KUBEBUILDER_ASSETS)/kube-controller-manager),)
+SERVERS += bin/kube-controller-manager
+endif
 ifeq ($(LOKI_BIN),)
 SERVERS += bin/loki
 endif
+ifeq ($(PROMTOOL_BIN),)
+SERVERS += bin/promtool
+endif
 
 SCHEMA = deploy/audit-configuration.schema.json
+METRICS = docs/metrics.md
+RULES = deploy/monitoring/rules.yaml
+PROMETHEUSRULE = deploy/monitoring/prometheusrule.yaml
+GENERATED = api deploy/crd $(SCHEMA) $(METRICS) $(PROMETHEUSRULE)
 
 ##@ Use
 
@@ -31,7 +42,7 @@ SCHEMA = deploy/audit-configuration.schema.json
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+		/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: demo
 demo: ## Send requests through the example proxy and show what it recorded
@@ -65,7 +76,20 @@ fuzz: ## Run each fuzz target for FUZZTIME (30s)
 	done
 
 .PHONY: bench
-bench: $(SERVERS) ## Run every benchmark of the library COUNT (1) times
+bench: $(SERVERS) ## Compare with other libraries, and write docs/benchmarks.md: about 25 minutes on two quiet cores
+	go -C benchmarks test ./...
+	cd benchmarks && go run ./cmd/benchreport
+
+.PHONY: bench-quick
+bench-quick: $(SERVERS) ## The same with one event and one short round, printed only: under 2 minutes
+	cd benchmarks && go run ./cmd/benchreport -quick
+
+.PHONY: bench-render
+bench-render: ## Write docs/benchmarks.md again from the results in benchmarks/results
+	cd benchmarks && go run ./cmd/benchreport -render
+
+.PHONY: bench-package
+bench-package: $(SERVERS) ## Run the benchmarks inside the library's packages COUNT (1) times
 	go test -run '^$$' -bench . -benchmem -count $(COUNT) -timeout 30m \
 		$$(grep -rl --include='*_test.go' '^func Benchmark' auditing sinks config 2>/dev/null | sed 's|/[^/]*$$||; s|^|./|' | sort -u)
 
@@ -78,7 +102,7 @@ cover: $(SERVERS) ## Measure what the tests of the root module cover, into bin/c
 
 .PHONY: lint
 lint: bin/golangci-lint ## Lint every module
-	@for module in $(MODULES); do \
+	@for module in $(MODULES) ./benchmarks; do \
 		echo "lint $$module"; (cd "$$module" && "$(CURDIR)/bin/golangci-lint" run ./...) || exit 1; \
 	done
 
@@ -87,8 +111,8 @@ verify: verify-generated verify-tidy lint ## Check that committed files are what
 
 .PHONY: verify-generated
 verify-generated: generate
-	@changed=$$(git status --porcelain -- api deploy/crd $(SCHEMA)); test -z "$$changed" || { \
-		git diff -- api deploy/crd $(SCHEMA); echo "$$changed"; \
+	@changed=$$(git status --porcelain -- $(GENERATED)); test -z "$$changed" || { \
+		git diff -- $(GENERATED); echo "$$changed"; \
 		echo "generated files differ from the committed ones: run make generate and commit them"; exit 1; }
 
 .PHONY: verify-tidy
@@ -102,26 +126,37 @@ verify-tidy:
 ##@ Build
 
 .PHONY: generate
-generate: bin/controller-gen ## Generate the deepcopy functions and the CRD from api/, and the configuration's schema
+generate: bin/controller-gen ## Generate the deepcopy functions and the CRD from api/, the configuration's schema, docs/metrics.md and the PrometheusRule
 	bin/controller-gen object paths=./api/...
 	bin/controller-gen crd paths=./api/... output:crd:dir=deploy/crd
 	go run ./cmd/auditctl schema > $(SCHEMA).part && mv $(SCHEMA).part $(SCHEMA)
+	go run ./internal/metricsdoc > $(METRICS).part && mv $(METRICS).part $(METRICS)
+	{ printf '%s\n' '# Made from rules.yaml by make generate.' 'apiVersion: monitoring.coreos.com/v1' 'kind: PrometheusRule' \
+		'metadata:' '  name: audit' '  namespace: audit-system' 'spec:'; sed -e '/^#/d' -e 's/^./  &/' $(RULES); } > $(PROMETHEUSRULE)
 
 .PHONY: tools
-tools: $(SERVERS) ## Build etcd, kube-apiserver and loki into bin/: minutes the first time
+tools: $(SERVERS) ## Build etcd, Kubernetes, Loki and promtool into bin/: minutes the first time
 
-# build PACKAGE of the module tools/MODULE into the target. It is moved into place when it is whole: a test that
-# starts meanwhile takes a file that exists for a finished one.
-build = CGO_ENABLED=0 go -C tools/$(1) build -trimpath -ldflags='-s -w' -o "$(CURDIR)/$@.part" $(2) && mv $@.part $@
+# build PACKAGE of the module tools/MODULE into the target, with FLAGS of go build. It is moved into place when it is
+# whole: a test that starts meanwhile takes a file that exists for a finished one.
+build = CGO_ENABLED=0 go -C tools/$(1) build -trimpath -ldflags='-s -w' $(3) -o "$(CURDIR)/$@.part" $(2) && mv $@.part $@
 
 bin/kube-apiserver: tools/kube/go.mod tools/kube/go.sum
 	$(call build,kube,k8s.io/kubernetes/cmd/kube-apiserver)
+
+bin/kube-controller-manager: tools/kube/go.mod tools/kube/go.sum
+	$(call build,kube,k8s.io/kubernetes/cmd/kube-controller-manager)
 
 bin/etcd: tools/kube/go.mod tools/kube/go.sum
 	$(call build,kube,go.etcd.io/etcd/server/v3)
 
 bin/loki: tools/loki/go.mod tools/loki/go.sum
 	$(call build,loki,github.com/grafana/loki/v3/cmd/loki)
+
+# The promtool of the Prometheus that this Loki is built with, so that the two share what is compiled. Without the
+# tag it would bring the client of every cloud that Prometheus can find targets in.
+bin/promtool: tools/loki/go.mod tools/loki/go.sum
+	$(call build,loki,github.com/prometheus/prometheus/cmd/promtool,-tags remove_all_sd)
 
 bin/golangci-lint: tools/lint/go.mod tools/lint/go.sum
 	$(call build,lint,github.com/golangci/golangci-lint/v2/cmd/golangci-lint)

@@ -3,6 +3,7 @@
 //
 //	egressproxy -listen 127.0.0.1:8080 -allow api.example.com -sink log
 //	egressproxy -listen :8080 -allow api.example.com -sink loki -loki-url http://loki:3100
+//	egressproxy -listen :8080 -allow api.example.com -config audit.yaml
 //	egressproxy -demo                # real requests through it, then what was recorded
 //	egressproxy -demo -sink kube     # the same, into a real API server that it starts
 //
@@ -33,7 +34,8 @@ const (
 )
 
 type options struct {
-	listen, metrics, sink string
+	listen, metrics       string
+	sink, config          string
 	lokiURL, lokiTenant   string
 	allow, namespace, run string
 	demo, health          bool
@@ -44,6 +46,7 @@ func main() {
 	flag.StringVar(&o.listen, "listen", "127.0.0.1:8080", "address to listen on")
 	flag.StringVar(&o.metrics, "metrics", "", "address that serves /metrics; none when empty")
 	flag.StringVar(&o.sink, "sink", "log", "where decisions are recorded: "+strings.Join(sinkNames(), ", "))
+	flag.StringVar(&o.config, "config", "", "audit configuration `file` that says where instead of -sink, for the component "+component)
 	flag.StringVar(&o.lokiURL, "loki-url", "", "Loki to record to with -sink loki, such as http://loki:3100")
 	flag.StringVar(&o.lokiTenant, "loki-tenant", "", "tenant in that Loki; none when empty")
 	flag.StringVar(&o.allow, "allow", "", "hosts that may be reached, separated by commas")
@@ -70,24 +73,24 @@ func main() {
 
 // serve runs the proxy until ctx ends.
 func serve(ctx context.Context, o options) (err error) {
-	sink, err := openSink(o)
+	reg := prometheus.NewRegistry()
+	if err := auditing.RegisterMetrics(reg); err != nil {
+		return err
+	}
+	sink, closeSink, err := openSink(ctx, o, reg)
 	if err != nil {
 		return err
 	}
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 		defer cancel()
-		err = errors.Join(err, auditing.Close(ctx, sink))
+		err = errors.Join(err, closeSink(ctx))
 	}()
 	servers := []*http.Server{{
 		Addr: o.listen, ReadHeaderTimeout: shutdownTimeout,
 		Handler: newProxy(sink, strings.Split(o.allow, ","), o.namespace, o.run, reportTo(os.Stderr)),
 	}}
 	if o.metrics != "" {
-		reg := prometheus.NewRegistry()
-		if err := auditing.RegisterMetrics(reg); err != nil {
-			return err
-		}
 		mux := http.NewServeMux()
 		mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
 		servers = append(servers, &http.Server{Addr: o.metrics, ReadHeaderTimeout: shutdownTimeout, Handler: mux})

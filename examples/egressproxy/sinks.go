@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -14,6 +16,8 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/config"
+	"github.com/paddock-dev/audit/config/builtin"
 	"github.com/paddock-dev/audit/sinks/kube"
 	auditlog "github.com/paddock-dev/audit/sinks/log"
 	"github.com/paddock-dev/audit/sinks/loki"
@@ -25,11 +29,11 @@ var openers = map[string]func(options) (auditing.Sink, error){
 		return auditlog.Stdout(auditlog.Options{Component: component}), nil
 	},
 	"kube": func(options) (auditing.Sink, error) {
-		config, err := ctrl.GetConfig()
+		cfg, err := ctrl.GetConfig()
 		if err != nil {
 			return nil, fmt.Errorf("finding the API server: %w", err)
 		}
-		c, err := kubeClient(config)
+		c, err := kubeClient(cfg)
 		return kube.Sink{Client: c, Component: component}, err
 	},
 	"loki": func(o options) (auditing.Sink, error) {
@@ -42,23 +46,42 @@ var openers = map[string]func(options) (auditing.Sink, error){
 
 func sinkNames() []string { return slices.Sorted(maps.Keys(openers)) }
 
-func openSink(o options) (auditing.Sink, error) {
+// openSink opens what the options name, and returns what closes it.
+func openSink(ctx context.Context, o options, reg prometheus.Registerer) (auditing.Sink, func(context.Context) error, error) {
+	if o.allow == "" {
+		return nil, nil, errors.New("nothing may be reached: name hosts with -allow")
+	}
+	if o.config != "" {
+		return openConfigured(ctx, o.config, reg)
+	}
 	open, ok := openers[o.sink]
 	if !ok {
-		return nil, fmt.Errorf("unknown sink %q: one of %s", o.sink, strings.Join(sinkNames(), ", "))
+		return nil, nil, fmt.Errorf("unknown sink %q: one of %s", o.sink, strings.Join(sinkNames(), ", "))
 	}
-	if o.allow == "" {
-		return nil, errors.New("nothing may be reached: name hosts with -allow")
-	}
-	return open(o)
+	sink, err := open(o)
+	return sink, func(ctx context.Context) error { return auditing.Close(ctx, sink) }, err
 }
 
-func kubeClient(config *rest.Config) (client.Client, error) {
-	config = rest.CopyConfig(config)
-	config.QPS = -1 // 5 requests a second is what client-go allows a config that says nothing
+// openConfigured takes the sink of this component from a file. Its onFailure
+// applies as well: with open there, a denial that cannot be recorded stays a 403.
+func openConfigured(ctx context.Context, path string, reg prometheus.Registerer) (auditing.Sink, func(context.Context) error, error) {
+	trail, err := config.Open(ctx, path, builtin.Types(), config.Deps{Registerer: reg})
+	if err != nil {
+		return nil, nil, err
+	}
+	sink, err := trail.Lookup(component)
+	if err != nil {
+		return nil, nil, errors.Join(err, trail.Close(ctx))
+	}
+	return sink, trail.Close, nil
+}
+
+func kubeClient(cfg *rest.Config) (client.Client, error) {
+	cfg = rest.CopyConfig(cfg)
+	cfg.QPS = -1 // 5 requests a second is what client-go allows a config that says nothing
 	scheme := runtime.NewScheme()
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		return nil, err
 	}
-	return client.New(config, client.Options{Scheme: scheme})
+	return client.New(cfg, client.Options{Scheme: scheme})
 }

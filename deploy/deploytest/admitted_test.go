@@ -1,0 +1,186 @@
+package deploytest
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/auditing"
+	kubesink "github.com/paddock-dev/audit/sinks/kube"
+)
+
+// emitter returns a sink that writes as the component with the right to create events alone, in a cluster where
+// components are given to their writers.
+func emitter(t *testing.T, namespace, component string) kubesink.Sink {
+	t.Helper()
+	give(t, map[string]string{component: accountName(namespace, component)})
+	bind(t, "audit-emitter", "", account(namespace, component))
+	sink := kubesink.Sink{Client: serviceAccount(t, namespace, component), Component: component}
+	eventually(t, func() error { return sink.Client.Create(t.Context(), newEvent(namespace, component), client.DryRunAll) })
+	return sink
+}
+
+// buildersEvents are what the builders return, one event for each row of the library's table.
+func buildersEvents(t *testing.T, namespace string) (events []*v1alpha1.AuditEvent) {
+	t.Helper()
+	text, err := os.ReadFile("../../auditing/testdata/builders.json")
+	must(t, err)
+	var table struct {
+		Rows []struct{ Want *v1alpha1.AuditEvent }
+	}
+	must(t, json.Unmarshal(text, &table))
+	for _, row := range table.Rows {
+		row.Want.Namespace = namespace
+		if row.Want.Spec.Timestamp.IsZero() {
+			row.Want.Spec.Timestamp.Time = time.Now()
+		}
+		events = append(events, row.Want)
+	}
+	return events
+}
+
+func TestEveryBuildersEventIsAdmitted(t *testing.T) {
+	namespace := kube.Namespace(t)
+	sink := emitter(t, namespace, "broker")
+	events := buildersEvents(t, namespace)
+	for _, kind := range append(v1alpha1.KnownKinds(), "a-kind-of-somebody-elses") {
+		for _, decision := range []v1alpha1.AuditDecision{"granted", "denied", "warned"} {
+			events = append(events, auditing.NewEvent(auditing.EventInput{Namespace: namespace, Kind: kind, Decision: decision, RunName: "hr-1"}))
+		}
+	}
+	for _, ae := range events {
+		if err := sink.Write(t.Context(), ae); err != nil {
+			t.Errorf("%s %s: %v", ae.Spec.Kind, ae.Spec.Decision, err)
+		}
+	}
+	t.Logf("%d events", len(events))
+	checkStored(t, namespace, len(events))
+}
+
+// checkStored counts the events of a namespace and holds their labels against the library's own words.
+func checkStored(t *testing.T, namespace string, want int) {
+	t.Helper()
+	var list v1alpha1.AuditEventList
+	must(t, admin.List(t.Context(), &list, client.InNamespace(namespace)))
+	if len(list.Items) != want {
+		t.Errorf("%d events are stored, want %d", len(list.Items), want)
+	}
+	for _, ae := range list.Items {
+		if ae.Labels[v1alpha1.LabelKind] != string(ae.Spec.Kind) || ae.Labels[v1alpha1.LabelDecision] != string(ae.Spec.Decision) {
+			t.Errorf("stored out of step: %v", ae)
+		}
+	}
+}
+
+func TestEveryRunAndTimeIsAdmitted(t *testing.T) {
+	namespace := kube.Namespace(t)
+	sink := emitter(t, namespace, "broker")
+	runs := []string{
+		"", "a", "HR_1.x", strings.Repeat("a", 52), strings.Repeat("a", 53), strings.Repeat("a", 63), strings.Repeat("a", 64),
+		strings.Repeat("a", 1024), strings.Repeat("a", 2000), strings.Repeat("ü", 2000), longRun, wideRun, "-leading", "trailing-", "...", "- -", " ",
+		"with space", "team/run", "line\nbreak", "tab\t", `"quoted" 'twice' \n`, strings.Repeat("é", 20) + strings.Repeat("abc", 20),
+		strings.Repeat("日本語", 10), strings.Repeat("日本語", 30), strings.Repeat("日", 25) + "tail", "😀" + strings.Repeat("x", 70),
+		strings.Repeat("x", 51) + "-" + strings.Repeat("y", 20), strings.Repeat("x", 61) + "日本", strings.Repeat("-", 60) + "a", "0123456789", "-0123456789",
+	}
+	times := []time.Time{
+		time.Now(), time.Now().Truncate(time.Second), time.Unix(0, 0), time.Unix(0, 1), time.Unix(-1, 500), time.Date(1, 1, 1, 0, 0, 1, 0, time.UTC),
+		time.Date(9999, 12, 31, 23, 59, 59, 999999999, time.UTC), time.Date(2026, 6, 1, 12, 0, 0, 120000000, time.FixedZone("", 7200)),
+	}
+	n := 0
+	for _, run := range runs {
+		for _, when := range times {
+			ae := auditing.NewEvent(auditing.EventInput{Namespace: namespace, Kind: "run-failed", Decision: "denied", RunName: run, When: when})
+			if err := sink.Write(t.Context(), ae); err != nil {
+				t.Errorf("run %q at %s: %v", run, when, err)
+			}
+			n++
+		}
+	}
+	checkStored(t, namespace, n)
+
+	// The rule for the run's label against the library's own, for names of all shapes.
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 400 {
+		ae := newEvent(namespace, "broker")
+		ae.Spec.RunRef.Name = randomRun(random)
+		finished("broker", ae)
+		if err := sink.Client.Create(t.Context(), ae, client.DryRunAll); err != nil {
+			t.Errorf("run %q: %v", ae.Spec.RunRef.Name, err)
+		}
+	}
+}
+
+// randomRun is made of few characters, so that its beginning often is all that a label keeps or drops.
+func randomRun(random *rand.Rand) string {
+	alphabets := [][]rune{[]rune("aZ09"), []rune("a-_."), []rune("a ü"), []rune("-日a"), []rune("a/😀-"), []rune("0f-")}
+	alphabet := alphabets[random.IntN(len(alphabets))]
+	name := make([]rune, 1+random.IntN(90))
+	for i := range name {
+		name[i] = alphabet[random.IntN(len(alphabet))]
+	}
+	return string(name)
+}
+
+func TestARetryOfANamedEventIsOneEventUnderTheEmitterRole(t *testing.T) {
+	namespace := kube.Namespace(t)
+	sink := emitter(t, namespace, "broker")
+	ae := newEvent(namespace, "broker")
+	for range 3 {
+		must(t, sink.Write(t.Context(), ae))
+	}
+	checkStored(t, namespace, 1)
+
+	own := newEvent(namespace, "broker")
+	own.Name = "a-name-of-its-own"
+	must(t, sink.Write(t.Context(), own))
+	err := sink.Write(t.Context(), own)
+	if class, _ := auditing.ClassOf(err); class != auditing.ClassPermanent || !strings.Contains(err.Error(), "without the right to read it") {
+		t.Errorf("%s: %v", class, err)
+	}
+	checkStored(t, namespace, 2)
+}
+
+func TestTheVerifyingEmitterTellsARetryFromACollision(t *testing.T) {
+	namespace := kube.Namespace(t)
+	give(t, map[string]string{"controller": accountName(namespace, "controller")})
+	bind(t, "audit-emitter-verifying", "", account(namespace, "controller"))
+	sink := kubesink.Sink{Client: serviceAccount(t, namespace, "controller"), Component: "controller"}
+	own := newEvent(namespace, "controller")
+	own.Name = "a-name-of-its-own"
+	eventually(t, func() error { return sink.Write(t.Context(), own) })
+	before := raw(t, own)
+	must(t, sink.Write(t.Context(), own))
+	other := newEvent(namespace, "controller")
+	other.Name = own.Name
+	err := sink.Write(t.Context(), other)
+	if class, _ := auditing.ClassOf(err); class != auditing.ClassPermanent || !strings.Contains(err.Error(), "another event has this name") {
+		t.Errorf("a collision: %s: %v", class, err)
+	}
+	if after := raw(t, own); !equal(before, after) {
+		t.Errorf("before %v\nafter  %v", before, after)
+	}
+}
+
+// writeAtOnce writes from one goroutine for each event and returns the errors.
+func writeAtOnce(t *testing.T, sink auditing.Sink, events []*v1alpha1.AuditEvent) []error {
+	t.Helper()
+	errs := make([]error, len(events))
+	var wg sync.WaitGroup
+	for i, ae := range events {
+		wg.Go(func() {
+			if err := sink.Write(t.Context(), ae); err != nil {
+				errs[i] = fmt.Errorf("%s: %w", ae.Name, err)
+			}
+		})
+	}
+	wg.Wait()
+	return errs
+}
