@@ -1,0 +1,183 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// The block of README.md that is rewritten stands between these lines.
+const (
+	readmeBegin = "<!-- benchmarks: written by make bench, from benchmarks/results -->"
+	readmeEnd   = "<!-- benchmarks end -->"
+)
+
+const page = `# Benchmarks
+
+What somebody would use instead of this library, side by side in one run: the same three events, the same disk, the
+same servers. Written by ` + "`make bench`" + ` from the raw results in [benchmarks/results](../benchmarks/results), which are in the
+Go benchmark format, so that benchstat reads them too. [performance.md](performance.md) says where the time goes.
+
+How to read it:
+
+- **Rounds.** Every round runs every question, and in it every peer once, beginning with another one each round, so that a
+  drift of the machine hits all alike. What is shown are medians, and ± the 95%% interval of the median, as benchstat has it.
+- **beside ours** is the peer's time divided by ours: above 1 the peer is slower. ~ marks a difference that chance explains
+  (Mann-Whitney, 5%%).
+- **CPU** is the processor time of the benchmark's own process for an event, by getrusage; servers are other processes. B
+  and allocs are of the whole process too.
+- **Events.** credential is a credential-issued event with all its fields, egress an egress-block event, prompt a prompt with
+  1 KiB of detail.
+
+%s
+`
+
+// renderAll writes the page, the plots and the README's table from the results of all questions.
+func renderAll(results, root string) error {
+	docs := filepath.Join(root, "docs")
+	if err := os.MkdirAll(filepath.Join(docs, "benchmarks"), 0o755); err != nil {
+		return err
+	}
+	var body, short strings.Builder
+	config := map[string]string{}
+	for _, q := range questions {
+		r, err := read(filepath.Join(results, q.id+".txt"))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // it was not asked yet
+		}
+		if err != nil {
+			return err
+		}
+		if err := q.knows(r); err != nil {
+			return err
+		}
+		config = r.config
+		if err := drawTo(filepath.Join(docs, "benchmarks", q.id+".svg"), q, r); err != nil {
+			return fmt.Errorf("drawing %s: %w", q.id, err)
+		}
+		body.WriteString(q.section(r))
+		short.WriteString(q.headlines(r))
+	}
+	if body.Len() == 0 {
+		return fmt.Errorf("%s holds no results: run make bench", results)
+	}
+	text := strings.TrimRight(fmt.Sprintf(page, measuredOn(config)), "\n") + "\n" + body.String()
+	if err := os.WriteFile(filepath.Join(docs, "benchmarks.md"), []byte(text), 0o644); err != nil {
+		return err
+	}
+	return replaceBlock(filepath.Join(root, "README.md"), readmeTable(config, short.String()))
+}
+
+func drawTo(path string, q question, r *results) error {
+	d, err := q.plotOf(r)
+	if err != nil {
+		return err
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.writeTo(f), f.Close())
+}
+
+// measuredOn says where and with what the last of the results were measured.
+func measuredOn(config map[string]string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Measured on %s: %s; %s; load average at the beginning %s; %s, commit %s.\n\n", config[keyDate],
+		config[keyMachine], config[keySystem], config[keyLoad], config[keyGo], config[keyCommit])
+	b.WriteString("Versions: ")
+	for i, module := range strings.Fields(config[keyModules]) {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		path, version, _ := strings.Cut(module, "@")
+		fmt.Fprintf(&b, "%s %s", path, version)
+	}
+	b.WriteString(".\n")
+	return b.String()
+}
+
+// section is a question's part of the page.
+func (q question) section(r *results) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n## %s\n\n%s\n\n![%s](benchmarks/%s.svg)\n\n", q.title, q.intro, q.title, q.id)
+	for _, p := range q.peers {
+		fmt.Fprintf(&b, "- **%s**: %s.\n", p.name, p.text)
+	}
+	if len(q.peers) > 0 {
+		b.WriteString("\n")
+	}
+	if len(q.aims) > 0 {
+		b.WriteString("Aims:\n\n")
+		for _, a := range q.aims {
+			b.WriteString(a.judge(r))
+		}
+		b.WriteString("\n")
+	}
+	b.WriteString(q.tableOf(r))
+	return b.String()
+}
+
+// headlines are a question's rows of the README's table.
+func (q question) headlines(r *results) string {
+	var b strings.Builder
+	for _, setting := range q.headline {
+		base := r.find(ours, setting)
+		if base == nil {
+			continue
+		}
+		var others []string
+		for _, p := range q.peers {
+			if c := r.find(p.name, setting); c != nil && c != base {
+				others = append(others, p.name+" "+duration(c.median(unitTime))+loss(c))
+			}
+		}
+		what := q.title
+		if w := setting["writers"]; w != "" {
+			what += ", " + thousands(w) + plural(w, " writer")
+		}
+		if to := setting["to"]; to != "" {
+			what += ": " + to
+		}
+		fmt.Fprintf(&b, "| %s | **%s**%s | %s |\n", what, duration(base.median(unitTime)), loss(base), strings.Join(others, ", "))
+	}
+	return b.String()
+}
+
+func plural(count, noun string) string {
+	if count == "1" {
+		return noun
+	}
+	return noun + "s"
+}
+
+// loss is empty where nothing was lost.
+func loss(c *cell) string {
+	if text := c.lost(); text != "0" {
+		return " (loses " + strings.Trim(text, "*") + ")"
+	}
+	return ""
+}
+
+func readmeTable(config map[string]string, rows string) string {
+	return fmt.Sprintf("Time for one credential-issued event, medians of interleaved rounds on %s (%s). Who promises what, spreads,\n"+
+		"processor time, allocations, plots and the other events are in [docs/benchmarks.md](docs/benchmarks.md).\n\n"+
+		"| what | this library | others |\n| --- | ---: | --- |\n%s", config[keyMachine], config[keyDate], rows)
+}
+
+// replaceBlock rewrites what stands between the markers of a file.
+func replaceBlock(path, block string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	before, rest, found := strings.Cut(string(text), readmeBegin+"\n")
+	_, after, ended := strings.Cut(rest, readmeEnd)
+	if !found || !ended {
+		return fmt.Errorf("%s has no lines %q and %q around its table", path, readmeBegin, readmeEnd)
+	}
+	return os.WriteFile(path, []byte(before+readmeBegin+"\n"+block+readmeEnd+after), 0o644)
+}

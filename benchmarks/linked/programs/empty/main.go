@@ -1,0 +1,4 @@
+// The program empty links nothing: what any Go program takes.
+package main
+
+func main() {}
