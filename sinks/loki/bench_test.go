@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/paddock-dev/audit/sinks/loki"
 )
@@ -21,61 +24,105 @@ func BenchmarkConfirmed(b *testing.B) {
 	for _, writers := range []int{1, 64, 1024} {
 		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) {
 			l := permissive.get(b)
-			sink := open(b, l.URL, loki.Options{})
+			reg := prometheus.NewRegistry()
+			sink := open(b, l.URL, loki.Options{Registerer: reg})
 			ns := namespace()
 			if err := sink.Write(b.Context(), event(ns, "first")); err != nil {
 				b.Fatal(err)
 			}
-			measure(b, writers, func() error { return sink.Write(context.Background(), event(ns, "not on the list")) })
+			measure(b, writers, b.N, func(int) error { return sink.Write(context.Background(), event(ns, "not on the list")) })
+			b.ReportMetric(float64(b.N)/pushes(b, reg), "events/push")
 		})
 	}
 }
 
-// BenchmarkBarePOST sends the bodies that Write makes for a lone writer, with
-// net/http alone: what Confirmed with one writer is measured by.
-func BenchmarkBarePOST(b *testing.B) {
-	l := permissive.get(b)
-	var bodies [][]byte
-	recording := fake(b, func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		bodies = append(bodies, body)
-		w.WriteHeader(http.StatusNoContent)
-	})
-	sink := open(b, recording, loki.Options{ProveEvery: -1})
-	ns := namespace()
-	for range b.N {
-		if err := sink.Write(b.Context(), event(ns, "not on the list")); err != nil {
-			b.Fatal(err)
+func pushes(b *testing.B, reg *prometheus.Registry) (n float64) {
+	b.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, family := range families {
+		if family.GetName() == "paddock_audit_loki_pushes_total" {
+			for _, m := range family.GetMetric() {
+				n += m.GetCounter().GetValue()
+			}
 		}
 	}
-	next := 0
-	measure(b, 1, func() error {
-		resp, err := http.Post(l.URL+"/loki/api/v1/push", "application/x-protobuf", bytes.NewReader(bodies[next]))
-		if err != nil {
-			return err
-		}
-		next++
-		defer resp.Body.Close()
-		if resp.StatusCode != http.StatusNoContent {
-			return fmt.Errorf("push: %s", resp.Status)
-		}
-		_, err = io.Copy(io.Discard, resp.Body)
-		return err
-	})
+	return n
 }
 
-// measure calls write b.N times from some goroutines.
-func measure(b *testing.B, writers int, write func() error) {
+// BenchmarkBarePOST sends the bodies that Write makes, with net/http alone: what
+// Confirmed is measured by. There are as many events in a body as writers, which
+// is the most that they can share.
+func BenchmarkBarePOST(b *testing.B) {
+	for _, writers := range []int{1, 64, 1024} {
+		b.Run(fmt.Sprintf("events=%d", writers), func(b *testing.B) {
+			l := permissive.get(b)
+			bodies := prepared(b, writers)
+			measure(b, 1, len(bodies), func(i int) error {
+				resp, err := http.Post(l.URL+"/loki/api/v1/push", "application/x-protobuf", bytes.NewReader(bodies[i]))
+				if err != nil {
+					return err
+				}
+				defer resp.Body.Close()
+				if resp.StatusCode != http.StatusNoContent {
+					return fmt.Errorf("push: %s", resp.Status)
+				}
+				_, err = io.Copy(io.Discard, resp.Body)
+				return err
+			})
+		})
+	}
+}
+
+// prepared returns the requests with the b.N events of some writers, who share
+// them as far as they can: none is answered before every writer waits.
+func prepared(b *testing.B, writers int) (bodies [][]byte) {
 	b.Helper()
-	var left atomic.Int64
+	var left atomic.Int64 // events that nobody writes yet
 	left.Store(int64(b.N))
+	var sink *loki.Sink
+	recording := fake(b, func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			b.Error(err)
+		}
+		bodies = append(bodies, body)
+		for loki.Writing(sink) < writers && left.Load() > 0 {
+			runtime.Gosched()
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
+	sink = open(b, recording, loki.Options{ProveEvery: -1})
+	ns := namespace()
 	var wg sync.WaitGroup
+	for range writers {
+		wg.Go(func() {
+			for left.Add(-1) >= 0 {
+				if err := sink.Write(b.Context(), event(ns, "not on the list")); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return bodies
+}
+
+// measure makes some calls of write, numbered from 0, from some goroutines, and
+// reports them per event: there are b.N.
+func measure(b *testing.B, writers, calls int, write func(i int) error) {
+	b.Helper()
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	b.ReportAllocs()
 	before := processorTime(b)
 	b.ResetTimer()
 	for range writers {
 		wg.Go(func() {
-			for left.Add(-1) >= 0 {
-				if err := write(); err != nil {
+			for i := next.Add(1) - 1; i < int64(calls); i = next.Add(1) - 1 {
+				if err := write(int(i)); err != nil {
 					b.Error(err)
 					return
 				}

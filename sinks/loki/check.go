@@ -23,13 +23,12 @@ const proofLine = "This entry is too far in the future to be stored: its refusal
 // The error says what to look at. Check asks once: to wait for a Loki that is
 // starting, call it again.
 func (s *Sink) Check(ctx context.Context) error {
-	const path = "/ready"
-	status, text, err := s.client.do(ctx, http.MethodGet, path, nil)
+	status, text, err := s.client.do(ctx, s.client.ready, nil)
 	switch {
 	case err != nil:
 		return fmt.Errorf("loki: cannot be reached: check the URL, the network and TLS: %w", err)
 	case status == http.StatusServiceUnavailable:
-		return fmt.Errorf("loki: not ready: %w", s.client.statusError(http.MethodGet, path, status, text))
+		return fmt.Errorf("loki: not ready: %w", statusError(s.client.ready, status, text))
 	}
 	// Any other answer may be that of a gateway that only lets pushes through.
 	a := s.provePush(ctx, s.labels.of(&v1alpha1.AuditEvent{}, ""))
@@ -46,7 +45,7 @@ func (s *Sink) Check(ctx context.Context) error {
 // provePush sends the entry that Loki must refuse.
 func (s *Sink) provePush(ctx context.Context, labels string) answer {
 	compressed, _ := body(labels, [][]byte{appendEntry(nil, proofTime, []byte(proofLine), nil)})
-	return s.client.push(ctx, compressed)
+	return s.client.send(ctx, compressed)
 }
 
 type nothingStored struct{}
@@ -58,12 +57,17 @@ func (nothingStored) Error() string {
 
 var errNothingStored = nothingStored{}
 
+// unproved reports that it is time for prove to ask. The caller holds the mutex.
+func (q *stream) unproved() bool {
+	every := q.sink.opts.ProveEvery
+	return every > 0 && time.Since(q.proved) >= every
+}
+
 // prove sees that Loki is not told to drop what it is sent and to say yes. The
 // answer is one of kind answerStored when a push may follow.
 func (q *stream) prove(ctx context.Context) answer {
-	every := q.sink.opts.ProveEvery
 	q.mu.Lock()
-	due := every > 0 && time.Since(q.proved) >= every
+	due := q.unproved()
 	q.mu.Unlock()
 	if !due {
 		return answer{kind: answerStored}

@@ -11,8 +11,9 @@
 //	}
 //
 // Writers share requests: one that is alone is sent at once, and whoever comes
-// while a push of the same stream is under way joins the next. A transient
-// answer is tried again until the writer's context ends, or Options.RetryFor.
+// while a push of the same stream is under way joins the next. Only when hundreds
+// wait does a stream have two pushes under way. A transient answer is tried again
+// until the writer's context ends, or Options.RetryFor.
 //
 // # What Loki holds
 //

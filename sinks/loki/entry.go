@@ -2,22 +2,34 @@ package loki
 
 import "context"
 
-// entry is one event on its way to one stream. All but done and ns are guarded
-// by the stream's mutex once the entry is added.
+// entry is one event on its way to one stream. All but done, ns and wire are
+// guarded by the stream's mutex once the entry is added; wire is then nil when
+// the writer has gone.
 type entry struct {
 	ns   int64        // timestamp
-	wire []byte       // EntryAdapter; nil when the writer has gone
-	done chan verdict // takes one
+	wire []byte       // EntryAdapter
+	done chan verdict // takes a verdict and one that ends the write
 
 	flight  *flight // nil while it waits in a queue
 	settled bool
+	verdict verdict // once settled
 	tried   attempt // attemptNone or attemptUnclear
 	last    error   // of the last push it was in
 }
 
-// verdict is what became of an entry.
+// begin makes e as good as new, but for its channel, on which Close and the end of
+// its time may just be reported.
+func (e *entry) begin(ns int64, wire []byte) {
+	e.ns, e.wire = ns, wire
+	e.flight, e.settled, e.verdict = nil, false, verdict{}
+	e.tried, e.last = attemptNone, nil
+}
+
+// verdict is what became of an entry, or, with ends, that its writer is to wait
+// for it no longer because of err.
 type verdict struct {
 	refused refused
+	ends    bool
 	err     error // nil when stored
 }
 
@@ -35,4 +47,6 @@ type flight struct {
 	entries []*entry
 	waiting int // writers that have not gone
 	cancel  context.CancelFunc
+
+	failures int // of its stream when it was sent
 }

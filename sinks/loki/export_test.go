@@ -4,5 +4,9 @@ package loki
 func Writing(s *Sink) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.writing)
+	n := 0
+	for w := s.ongoing.first; w != nil; w = w.next {
+		n++
+	}
+	return n
 }

@@ -4,6 +4,7 @@ import (
 	"hash/fnv"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
@@ -50,6 +51,7 @@ func sent(ae *v1alpha1.AuditEvent, now time.Time) placement {
 // places remembers where late events went, so that writing one again in this
 // process goes there too. The zero value is ready.
 type places struct {
+	any           atomic.Bool // there are some: most processes never have one
 	mu            sync.Mutex
 	recent, older map[string]placement
 }
@@ -59,11 +61,13 @@ const rememberedPlaces = 4096
 
 // of returns the place of an event: where it went before, or its own time.
 func (p *places) of(ae *v1alpha1.AuditEvent) placement {
-	p.mu.Lock()
-	known, ok := p.get(nameOf(ae))
-	p.mu.Unlock()
-	if ok {
-		return known
+	if p.any.Load() {
+		p.mu.Lock()
+		known, ok := p.get(nameOf(ae))
+		p.mu.Unlock()
+		if ok {
+			return known
+		}
 	}
 	at := auditing.EventTime(ae)
 	if at.Unix() < 0 || at.Unix() > math.MaxInt64/int64(time.Second)-1 {
@@ -73,9 +77,6 @@ func (p *places) of(ae *v1alpha1.AuditEvent) placement {
 }
 
 func (p *places) get(name string) (placement, bool) {
-	if len(p.recent)+len(p.older) == 0 {
-		return placement{}, false
-	}
 	at, ok := p.recent[name]
 	if !ok {
 		at, ok = p.older[name]
@@ -94,5 +95,6 @@ func (p *places) put(ae *v1alpha1.AuditEvent, at placement) placement {
 		p.recent = map[string]placement{}
 	}
 	p.recent[nameOf(ae)] = at
+	p.any.Store(true)
 	return at
 }

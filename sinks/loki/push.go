@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -42,17 +43,39 @@ type answer struct {
 // client speaks Loki's HTTP API at one address.
 type client struct {
 	http    *http.Client
-	base    string // without a slash at its end
-	tenant  string
 	secrets *strings.Replacer
+
+	// What to ask; do copies them.
+	push, ready *http.Request
 }
 
 func newClient(base *url.URL, o Options) (*client, error) {
-	c, err := promconfig.NewClientFromConfig(o.HTTP, "paddock-audit-loki", promconfig.WithUserAgent("paddock-audit"))
+	h, err := promconfig.NewClientFromConfig(o.HTTP, "paddock-audit-loki")
 	if err != nil {
 		return nil, err
 	}
-	return &client{http: c, base: base.String(), tenant: o.TenantID, secrets: newRedactor(o.HTTP)}, nil
+	c := &client{http: h, secrets: newRedactor(o.HTTP)}
+	if c.ready, err = newRequest(http.MethodGet, base.String()+"/ready", o.TenantID); err != nil {
+		return nil, err
+	}
+	if c.push, err = newRequest(http.MethodPost, base.String()+pushPath, o.TenantID); err != nil {
+		return nil, err
+	}
+	c.push.Header.Set("Content-Type", "application/x-protobuf")
+	c.push.Header.Set("Content-Encoding", "snappy")
+	return c, nil
+}
+
+func newRequest(method, address, tenant string) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(context.Background(), method, address, nil) // each copy has its own
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("User-Agent", "paddock-audit")
+	if tenant != "" {
+		req.Header.Set("X-Scope-OrgID", tenant)
+	}
+	return req, nil
 }
 
 func (c *client) closeIdle() { c.http.CloseIdleConnections() }
@@ -108,10 +131,8 @@ func body(labels string, entries [][]byte) (compressed []byte, size int) {
 	raw, packed := getBuffer(), getBuffer()
 	defer buffers.Put(raw)
 	defer buffers.Put(packed)
-	*raw = appendRequest((*raw)[:0], labels, entries)
-	if most := s2.MaxEncodedLen(len(*raw)); cap(*packed) < most {
-		*packed = make([]byte, most)
-	}
+	*raw = encodeRequest(*raw, labels, entries)
+	*packed = slices.Grow((*packed)[:0], s2.MaxEncodedLen(len(*raw)))
 	return bytes.Clone(s2.EncodeSnappy((*packed)[:cap(*packed)], *raw)), len(*raw)
 }
 
@@ -120,20 +141,21 @@ func (s *Sink) push(ctx context.Context, labels string, entries [][]byte) answer
 	compressed, size := body(labels, entries)
 	start := time.Now()
 	s.metrics.inFlight.Inc()
-	a := s.client.push(ctx, compressed)
+	a := s.client.send(ctx, compressed)
 	s.metrics.inFlight.Dec()
 	s.metrics.observe(a, len(entries), size, time.Since(start))
 	return a
 }
 
-func (c *client) push(ctx context.Context, compressed []byte) answer {
-	status, text, err := c.do(ctx, http.MethodPost, pushPath, compressed)
+// send pushes one request, compressed.
+func (c *client) send(ctx context.Context, compressed []byte) answer {
+	status, text, err := c.do(ctx, c.push, compressed)
 	if err != nil {
 		return answer{kind: answerRetry, err: err, sent: !isDial(err)}
 	}
 	a := classify(status, text)
 	if a.kind != answerStored {
-		a.err = c.statusError(http.MethodPost, pushPath, status, text)
+		a.err = statusError(c.push, status, text)
 	}
 	return a
 }
@@ -165,7 +187,7 @@ func classify(status int, text string) answer {
 }
 
 // statusError says what was asked, what Loki said, and what to check.
-func (c *client) statusError(method, path string, status int, text string) error {
+func statusError(req *http.Request, status int, text string) error {
 	advice := ""
 	switch status {
 	case http.StatusUnauthorized, http.StatusForbidden:
@@ -183,29 +205,24 @@ func (c *client) statusError(method, path string, status int, text string) error
 	if text == "" {
 		text = http.StatusText(status)
 	}
-	return fmt.Errorf("%s %s%s refused: %d: %s%s", method, c.base, path, status, text, advice)
+	return fmt.Errorf("%s %s refused: %d: %s%s", req.Method, req.URL, status, text, advice)
 }
 
 // maxText bounds what is kept of an answer. Ten refused entries take 2 KiB.
 const maxText = 8 << 10
 
-// do sends one request and returns the status and the text of the answer, or an
-// error without secrets when there was none.
-func (c *client) do(ctx context.Context, method, path string, compressed []byte) (status int, text string, err error) {
-	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(compressed))
-	if err != nil {
-		return 0, "", err
-	}
-	if compressed != nil {
-		req.Header.Set("Content-Type", "application/x-protobuf")
-		req.Header.Set("Content-Encoding", "snappy")
-	}
-	if c.tenant != "" {
-		req.Header.Set("X-Scope-OrgID", c.tenant)
+// do sends a copy of a request with a body, nil for none, and returns the status
+// and the text of the answer, or an error without secrets when there was none.
+func (c *client) do(ctx context.Context, template *http.Request, body []byte) (status int, text string, err error) {
+	req := template.WithContext(ctx)
+	if body != nil {
+		req.ContentLength = int64(len(body))
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+		req.Body, _ = req.GetBody() // never fails
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return 0, "", c.requestError(method, path, err)
+		return 0, "", c.requestError(template, err)
 	}
 	defer resp.Body.Close()
 	var head []byte
@@ -219,13 +236,13 @@ func (c *client) do(ctx context.Context, method, path string, compressed []byte)
 }
 
 // requestError keeps the cause for errors.Is and takes the secrets out of the text.
-func (c *client) requestError(method, path string, err error) error {
+func (c *client) requestError(req *http.Request, err error) error {
 	var inner *url.Error
 	if errors.As(err, &inner) {
 		err = inner.Err
 	}
 	return &requestError{
-		text: c.secrets.Replace(fmt.Sprintf("%s %s%s: no answer: %v", method, c.base, path, err)),
+		text: c.secrets.Replace(fmt.Sprintf("%s %s: no answer: %v", req.Method, req.URL, err)),
 		err:  err,
 	}
 }

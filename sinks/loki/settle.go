@@ -9,9 +9,20 @@ import (
 
 // settle gives every entry of a push its verdict, or puts it back.
 func (q *stream) settle(f *flight, a answer) {
+	q.decide(f, a)
+	// Without the mutex, for the writers who wake come back for it. An entry that
+	// was put back cannot be settled before the next push, which is after this.
+	for _, e := range f.entries {
+		if e.settled {
+			e.done <- e.verdict // it has room for this one
+		}
+	}
+}
+
+func (q *stream) decide(f *flight, a answer) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if a.kind == answerStored || a.kind == answerPartial {
+	if (a.kind == answerStored || a.kind == answerPartial) && q.failures == f.failures {
 		q.failures, q.notBefore = 0, time.Time{}
 	}
 	switch a.kind {
@@ -41,11 +52,11 @@ func (q *stream) settle(f *flight, a answer) {
 	}
 }
 
-// settle answers the writer, if it is still there.
+// settle is the last that is decided on an entry.
 func (e *entry) settle(v verdict) {
 	e.flight = nil
 	e.settled = true
-	e.done <- v // it has room for this one
+	e.verdict = v
 }
 
 // requeue puts entries behind the others, so that one that Loki never takes
@@ -95,7 +106,8 @@ func (q *stream) resolve(f *flight, a answer) {
 			continue
 		}
 		if why == refusedBehind && r.behind > 0 {
-			q.cutoff, q.cutoffKnown = r.behind, time.Now()
+			q.cutoff.Store(r.behind)
+			q.cutoffKnown = time.Now()
 		}
 		e.settle(verdict{refused: why, err: auditing.Permanent(a.err)})
 	}

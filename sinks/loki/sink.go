@@ -27,7 +27,7 @@ type Sink struct {
 	labels  labelText
 	places  places
 
-	slots chan struct{}       // one for each push under way
+	slots chan *batch         // MaxInFlight, but for those of pushes under way
 	leads bool                // lone writers push by themselves
 	room  *semaphore.Weighted // bytes of encoded events
 
@@ -36,21 +36,17 @@ type Sink struct {
 	stopPushes context.CancelFunc
 	pushers    sync.WaitGroup
 
+	writings sync.Pool // of *writing, each with a channel of its own
+
 	mu      sync.Mutex
 	streams map[streamKey]*stream
-	writing map[*writing]struct{} // the calls of Write under way
+	ongoing ongoing
 	closed  bool
-	drained chan struct{} // closed when closed is set and writing is empty
+	drained chan struct{} // closed when closed is set and nothing is ongoing
 }
 
 // streamKey is what tells the streams of one Sink apart.
 type streamKey struct{ component, namespace, late string }
-
-// writing is one call of Write.
-type writing struct {
-	event string
-	stop  context.CancelCauseFunc
-}
 
 var (
 	errClosed  = errors.New("the sink is closed")
@@ -82,13 +78,15 @@ func New(address string, opts Options) (*Sink, error) {
 		metrics: m,
 		lines:   lines{limit: opts.MaxLineBytes},
 		labels:  newLabelText(opts),
-		slots:   make(chan struct{}, opts.MaxInFlight),
+		slots:   make(chan *batch, opts.MaxInFlight),
 		room:    semaphore.NewWeighted(opts.MaxPendingBytes),
 		streams: map[streamKey]*stream{},
-		writing: map[*writing]struct{}{},
 		drained: make(chan struct{}),
 		// A token may be fetched under the context of whoever needed it first.
 		leads: opts.HTTP.OAuth2 == nil,
+	}
+	for range opts.MaxInFlight {
+		s.slots <- &batch{}
 	}
 	s.pushing, s.stopPushes = context.WithCancel(context.Background())
 	return s, nil
@@ -108,6 +106,9 @@ func (s *Sink) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 // Level returns LevelAcknowledged.
 func (s *Sink) Level() auditing.Level { return auditing.LevelAcknowledged }
 
+// ReadsOnly returns true: the event is encoded.
+func (s *Sink) ReadsOnly() bool { return true }
+
 // String returns "loki".
 func (s *Sink) String() string { return sinkName }
 
@@ -118,7 +119,7 @@ func (s *Sink) Close(ctx context.Context) error {
 	s.mu.Lock()
 	if !s.closed {
 		s.closed = true
-		if len(s.writing) == 0 {
+		if s.ongoing.first == nil {
 			close(s.drained)
 		}
 	}
@@ -133,6 +134,11 @@ func (s *Sink) Close(ctx context.Context) error {
 	}
 	s.stopPushes()
 	s.pushers.Wait()
+	s.mu.Lock()
+	if s.ongoing.timer != nil {
+		s.ongoing.timer.Stop()
+	}
+	s.mu.Unlock()
 	s.client.closeIdle()
 	return err
 }
@@ -141,8 +147,8 @@ func (s *Sink) Close(ctx context.Context) error {
 func (s *Sink) abandon(ctx context.Context) error {
 	s.mu.Lock()
 	var events []string
-	for w := range s.writing {
-		events = append(events, w.event)
+	for w := s.ongoing.first; w != nil; w = w.next {
+		events = append(events, eventName(w.namespace, w.name))
 		w.stop(errClosing)
 	}
 	s.mu.Unlock()
@@ -157,26 +163,6 @@ func (s *Sink) abandon(ctx context.Context) error {
 		events = events[:most]
 	}
 	return fmt.Errorf("loki: closed with events unconfirmed: %s%s: %w", strings.Join(events, ", "), rest, ctx.Err())
-}
-
-// begin registers a call of Write, unless the Sink is closed.
-func (s *Sink) begin(w *writing) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return auditing.WithClass(auditing.ClassClosed, errClosed)
-	}
-	s.writing[w] = struct{}{}
-	return nil
-}
-
-func (s *Sink) end(w *writing) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.writing, w)
-	if s.closed && len(s.writing) == 0 {
-		close(s.drained)
-	}
 }
 
 // maxIdleStreams bounds what is remembered of streams without a writer.

@@ -1,6 +1,8 @@
 package loki
 
 import (
+	"slices"
+
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
@@ -52,12 +54,14 @@ func appendEntry(b []byte, ns int64, line []byte, metadata []pair) []byte {
 	return b
 }
 
-// appendRequest appends a PushRequest of one stream.
-func appendRequest(b []byte, labels string, entries [][]byte) []byte {
+// encodeRequest writes a PushRequest of one stream over b, which it lets grow at
+// most once.
+func encodeRequest(b []byte, labels string, entries [][]byte) []byte {
 	size := fieldSize(streamLabels, len(labels))
 	for _, e := range entries {
 		size += fieldSize(streamEntries, len(e))
 	}
+	b = slices.Grow(b[:0], fieldSize(requestStreams, size))
 	b = protowire.AppendTag(b, requestStreams, protowire.BytesType)
 	b = protowire.AppendVarint(b, uint64(size))
 	b = protowire.AppendTag(b, streamLabels, protowire.BytesType)

@@ -11,17 +11,12 @@ import (
 )
 
 // store is the transport of auditing.Deliver.
-func (s *Sink) store(caller context.Context, ae *v1alpha1.AuditEvent) error {
-	ctx, stop := context.WithCancelCause(caller)
-	defer stop(nil)
-	w := &writing{event: nameOf(ae), stop: stop}
-	if err := s.begin(w); err != nil {
+func (s *Sink) store(ctx context.Context, ae *v1alpha1.AuditEvent) error {
+	w, err := s.begin(ae)
+	if err != nil {
 		return err
 	}
 	defer s.end(w)
-	ctx, cancel := context.WithTimeoutCause(ctx, s.opts.RetryFor, errGaveUp)
-	defer cancel()
-
 	at := s.places.of(ae)
 	for {
 		q := s.stream(ae, at.late)
@@ -29,7 +24,7 @@ func (s *Sink) store(caller context.Context, ae *v1alpha1.AuditEvent) error {
 			at = s.places.put(ae, at.next(ae, refusedBehind))
 			continue
 		}
-		v, err := s.send(ctx, q, ae, at)
+		v, err := s.send(ctx, w, q, ae, at)
 		if err != nil {
 			return err
 		}
@@ -45,57 +40,99 @@ func (s *Sink) store(caller context.Context, ae *v1alpha1.AuditEvent) error {
 
 // send puts ae into the queue of q and waits for what becomes of it. Its error
 // is that of a writer who gave up; what Loki says is in the verdict.
-func (s *Sink) send(ctx context.Context, q *stream, ae *v1alpha1.AuditEvent, at placement) (verdict, error) {
-	e := &entry{ns: at.ns, done: make(chan verdict, 1)}
-	release, err := s.encode(ctx, e, ae, at)
+func (s *Sink) send(ctx context.Context, w *writing, q *stream, ae *v1alpha1.AuditEvent, at placement) (verdict, error) {
+	size, err := s.encode(ctx, w, ae, at)
 	if err != nil {
 		return verdict{}, err
 	}
-	defer release()
-	if q.add(e) {
-		q.lead(ctx)
+	defer s.room.Release(size)
+	if w.cause != nil {
+		return verdict{}, gaveUp(attemptNone, w.cause, nil)
 	}
-	select {
-	case v := <-e.done:
-		return v, nil
-	case <-ctx.Done():
-		return q.leave(e, context.Cause(ctx))
+	w.lent = true
+	if b := q.add(&w.entry); b != nil {
+		q.lead(ctx, w.until, b)
 	}
+	v, ok := w.await(ctx.Done())
+	if !ok {
+		cause := w.cause
+		if cause == nil {
+			cause = context.Cause(ctx)
+		}
+		if err := q.leave(&w.entry, cause); err != nil {
+			return verdict{}, err
+		}
+		for !ok { // the verdict is under way
+			v, ok = w.await(nil)
+		}
+	}
+	w.lent = false
+	return v, nil
+}
+
+// await waits for a verdict. It returns false when the write is to end first.
+func (w *writing) await(done <-chan struct{}) (verdict, bool) {
+	var v verdict
+	if done == nil {
+		v = <-w.entry.done
+	} else {
+		select {
+		case v = <-w.entry.done:
+		case <-done:
+			return verdict{}, false
+		}
+	}
+	if v.ends {
+		w.cause = v.err
+	}
+	return v, !v.ends
 }
 
 // entryOverhead is what an entry takes in memory beside its bytes, roughly.
 const entryOverhead = 512
 
-// encode fills in the bytes of e within MaxPendingBytes; release gives them back.
-// A writer that has to wait for room keeps no bytes while it waits.
-func (s *Sink) encode(ctx context.Context, e *entry, ae *v1alpha1.AuditEvent, at placement) (release func(), err error) {
-	fill := func(line []byte) {
-		metadata := at.metadata(ae)
+// encode fills in the bytes of w's entry within MaxPendingBytes, of which it
+// returns how many it took. A writer that has to wait for room keeps no bytes
+// while it waits.
+func (s *Sink) encode(ctx context.Context, w *writing, ae *v1alpha1.AuditEvent, at placement) (size int64, err error) {
+	if err := w.fill(s.lines, ae, at); err != nil {
+		return 0, auditing.Permanent(err)
+	}
+	size = int64(cap(w.buffer)) + entryOverhead
+	if s.room.TryAcquire(size) {
+		return size, nil
+	}
+	w.buffer, w.entry.wire = nil, nil
+	ctx, cancel := s.context(ctx, w)
+	defer cancel()
+	if err := s.room.Acquire(ctx, size); err != nil {
+		err = fmt.Errorf("not sent: %d bytes of events wait already (MaxPendingBytes): %w", s.opts.MaxPendingBytes, ended(context.Cause(ctx)))
+		if errors.Is(err, errClosing) {
+			return 0, auditing.WithClass(auditing.ClassClosed, err)
+		}
+		return 0, auditing.WithClass(auditing.ClassFull, err)
+	}
+	if err := w.fill(s.lines, ae, at); err != nil {
+		s.room.Release(size)
+		return 0, auditing.Permanent(err)
+	}
+	return size, nil
+}
+
+// fill encodes ae into the entry, which is as good as new then.
+func (w *writing) fill(l lines, ae *v1alpha1.AuditEvent, at placement) error {
+	return l.encode(ae, func(line []byte) {
+		var pairs [maxMetadata]pair
+		metadata := at.metadata(pairs[:0], ae)
 		size := len(line) + 64
 		for _, p := range metadata {
 			size += len(p.name) + len(p.value) + 16
 		}
-		e.wire = appendEntry(make([]byte, 0, size), at.ns, line, metadata)
-	}
-	if err := s.lines.encode(ae, fill); err != nil {
-		return nil, auditing.Permanent(err)
-	}
-	size := int64(cap(e.wire)) + entryOverhead
-	if !s.room.TryAcquire(size) {
-		e.wire = nil
-		if err := s.room.Acquire(ctx, size); err != nil {
-			err = fmt.Errorf("not sent: %d bytes of events wait already (MaxPendingBytes): %w", s.opts.MaxPendingBytes, ended(context.Cause(ctx)))
-			if errors.Is(err, errClosing) {
-				return nil, auditing.WithClass(auditing.ClassClosed, err)
-			}
-			return nil, auditing.WithClass(auditing.ClassFull, err)
+		if cap(w.buffer) < size {
+			w.buffer = make([]byte, 0, size)
 		}
-		if err := s.lines.encode(ae, fill); err != nil {
-			s.room.Release(size)
-			return nil, auditing.Permanent(err)
-		}
-	}
-	return func() { s.room.Release(size) }, nil
+		w.entry.begin(at.ns, appendEntry(w.buffer[:0], at.ns, line, metadata))
+	})
 }
 
 // ended names the end of a context: the bound of this sink counts as a deadline.
@@ -134,28 +171,31 @@ func gaveUp(state attempt, cause, last error) error {
 	return err
 }
 
-// metadata of an entry: plain snake_case names, which Loki leaves as they are.
-// It answers 500 to a whole request with a name that it cannot normalise.
-func (p placement) metadata(ae *v1alpha1.AuditEvent) []pair {
-	metadata := []pair{
-		{"kind", clean(string(ae.Spec.Kind))},
-		{"decision", clean(string(ae.Spec.Decision))},
-		{"event", clean(ae.Name)},
-		{},
-		{},
-	}[:3]
+// maxMetadata is how many pairs of metadata an entry has at most.
+const maxMetadata = 5
+
+// metadata appends that of an entry: plain snake_case names, which Loki leaves as
+// they are. It answers 500 to a whole request with a name that it cannot
+// normalise.
+func (p placement) metadata(pairs []pair, ae *v1alpha1.AuditEvent) []pair {
+	pairs = append(pairs,
+		pair{"kind", clean(string(ae.Spec.Kind))},
+		pair{"decision", clean(string(ae.Spec.Decision))},
+		pair{"event", clean(ae.Name)})
 	if ae.Spec.RunRef != nil {
-		metadata = append(metadata, pair{"run", clean(ae.Spec.RunRef.Name)})
+		pairs = append(pairs, pair{"run", clean(ae.Spec.RunRef.Name)})
 	}
 	if p.late != "" {
-		metadata = append(metadata, pair{"event_time", auditing.EventTime(ae).UTC().Format(time.RFC3339Nano)})
+		pairs = append(pairs, pair{"event_time", auditing.EventTime(ae).UTC().Format(time.RFC3339Nano)})
 	}
-	return metadata
+	return pairs
 }
 
-func nameOf(ae *v1alpha1.AuditEvent) string {
-	if ae.Namespace == "" {
-		return ae.Name
+func nameOf(ae *v1alpha1.AuditEvent) string { return eventName(ae.Namespace, ae.Name) }
+
+func eventName(namespace, name string) string {
+	if namespace == "" {
+		return name
 	}
-	return ae.Namespace + "/" + ae.Name
+	return namespace + "/" + name
 }
