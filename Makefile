@@ -67,6 +67,10 @@ compose-test: $(filter bin/loki,$(SERVERS)) ## Prove examples/compose with a Doc
 crash: $(SERVERS) ## Kill a process that writes through a spool 1,000 times, and look for what it confirmed
 	AUDIT_SPOOL_KILLS=1000 go test -count 1 -v -timeout 60m -run HoweverOftenTheProcessIsKilled ./sinks/spool
 
+.PHONY: crash-reaper
+crash-reaper: $(SERVERS) ## Kill a reaper ten times while it deletes 100,000 expired events
+	AUDIT_REAPER_EXPIRED=100000 go test -count 1 -v -timeout 60m -run HoweverOftenTheReaperIsKilled ./retention
+
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (30s)
 	@grep -rn --include='*_test.go' '^func Fuzz' . | sed 's|^\(.*\)/[^/]*:[0-9]*:func \(Fuzz[A-Za-z0-9_]*\).*|\1 \2|' \

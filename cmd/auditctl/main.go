@@ -30,7 +30,8 @@ const usage = `usage:
   auditctl spool stats DIR          depth, bytes and the oldest event
   auditctl spool list DIR           the dead letters
   auditctl spool show DIR ID        one of them, with its reason
-  auditctl spool requeue DIR ID...  put them back into the queue; --all for all of them
+  auditctl spool requeue DIR ID...  put them back into the queue; --all for all of them; the name of a
+                                    segment in damaged/ for the events that it holds
 `
 
 func main() {
