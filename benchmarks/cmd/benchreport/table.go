@@ -85,7 +85,11 @@ func (c *cell) lost() string {
 		return "0"
 	}
 	events, _ := strconv.ParseFloat(c.keys["events"], 64)
-	return fmt.Sprintf("**%.1f%%**", 100*lost/(events*float64(len(c.samples[unitLost]))))
+	all := events * float64(len(c.samples[unitLost]))
+	if lost < all/1000 {
+		return fmt.Sprintf("**%.0f of %.0f**", lost, all)
+	}
+	return fmt.Sprintf("**%.1f%%**", 100*lost/all)
 }
 
 // ratio is how long c takes beside ours, marked where chance explains the difference.
