@@ -70,7 +70,7 @@ func (p *pass) store(ctx context.Context, ae *v1alpha1.AuditEvent) (down, err er
 	if class, _ := auditing.ClassOf(err); class != auditing.ClassPermanent {
 		p.archiveFailed++
 	}
-	if p.archiveFailed >= archiveGivesUp {
+	if p.archiveFailed == archiveGivesUp { // the failure that ends the pass; those under way beside it do not
 		down = fmt.Errorf("retention: the archive %s failed %d times in a row, the last: %w", auditing.Chain(p.archive), p.archiveFailed, err)
 	}
 	return down, fmt.Errorf("archiving: %w", err)
