@@ -1,6 +1,7 @@
 package loki
 
 import (
+	"cmp"
 	"context"
 	"math/rand/v2"
 	"slices"
@@ -113,7 +114,7 @@ func (q *stream) take(cancel context.CancelFunc, b *batch) *flight {
 	if len(entries) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(entries, func(a, b *entry) int { return compare(a.ns, b.ns) })
+	slices.SortStableFunc(entries, func(a, b *entry) int { return cmp.Compare(a.ns, b.ns) })
 	f := &flight{entries: entries, waiting: len(entries), cancel: cancel, failures: q.failures}
 	b.wires = b.wires[:0]
 	for _, e := range entries {
@@ -122,16 +123,6 @@ func (q *stream) take(cancel context.CancelFunc, b *batch) *flight {
 	}
 	q.live -= len(entries)
 	return f
-}
-
-func compare(a, b int64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // next removes what fits into one push from the first group, or from the queue.
