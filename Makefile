@@ -15,6 +15,7 @@ ALL_MODULES = $(shell find . -name go.mod | sed 's|/go.mod$$||' | sort)
 # The servers that tests talk to. What these variables name is used instead of building:
 #   KUBEBUILDER_ASSETS  a folder with kube-apiserver and etcd, and maybe kube-controller-manager
 #   LOKI_BIN            the loki binary
+#   VICTORIALOGS_BIN    the victoria-logs binary
 #   PROMTOOL_BIN        promtool, which tests the alerts; no server, but built like one
 SERVERS =
 ifeq ($(KUBEBUILDER_ASSETS),)
@@ -25,6 +26,9 @@ SERVERS += bin/kube-controller-manager
 endif
 ifeq ($(LOKI_BIN),)
 SERVERS += bin/loki
+endif
+ifeq ($(VICTORIALOGS_BIN),)
+SERVERS += bin/victoria-logs
 endif
 ifeq ($(PROMTOOL_BIN),)
 SERVERS += bin/promtool
@@ -139,7 +143,7 @@ generate: bin/controller-gen ## Generate the deepcopy functions and the CRD from
 		'metadata:' '  name: audit' '  namespace: audit-system' 'spec:'; sed -e '/^#/d' -e 's/^./  &/' $(RULES); } > $(PROMETHEUSRULE)
 
 .PHONY: tools
-tools: $(SERVERS) ## Build etcd, Kubernetes, Loki and promtool into bin/: minutes the first time
+tools: $(SERVERS) ## Build etcd, Kubernetes, Loki, VictoriaLogs and promtool into bin/: minutes the first time
 
 # build PACKAGE of the module tools/MODULE into the target, with FLAGS of go build. It is moved into place when it is
 # whole: a test that starts meanwhile takes a file that exists for a finished one.
@@ -157,10 +161,12 @@ bin/etcd: tools/kube/go.mod tools/kube/go.sum
 bin/loki: tools/loki/go.mod tools/loki/go.sum
 	$(call build,loki,github.com/grafana/loki/v3/cmd/loki)
 
-# The promtool of the Prometheus that this Loki is built with, so that the two share what is compiled. Without the
-# tag it would bring the client of every cloud that Prometheus can find targets in.
-bin/promtool: tools/loki/go.mod tools/loki/go.sum
-	$(call build,loki,github.com/prometheus/prometheus/cmd/promtool,-tags remove_all_sd)
+bin/victoria-logs: tools/victorialogs/go.mod tools/victorialogs/go.sum
+	$(call build,victorialogs,github.com/VictoriaMetrics/VictoriaLogs/app/victoria-logs)
+
+# Without the tag it would bring the client of every cloud that Prometheus can find targets in.
+bin/promtool: tools/promtool/go.mod tools/promtool/go.sum
+	$(call build,promtool,github.com/prometheus/prometheus/cmd/promtool,-tags remove_all_sd)
 
 bin/golangci-lint: tools/lint/go.mod tools/lint/go.sum
 	$(call build,lint,github.com/golangci/golangci-lint/v2/cmd/golangci-lint)
