@@ -60,6 +60,27 @@ func (p *process) kill() {
 	<-p.done
 }
 
+// killRunning is kill for a process that a test believes to run.
+func (p *process) killRunning() error {
+	select {
+	case <-p.done:
+		return fmt.Errorf("testenv: kill %s: it is not running; Restart it first", p.name)
+	default:
+	}
+	p.kill()
+	return nil
+}
+
+// mustHaveEnded returns an error while the process runs.
+func (p *process) mustHaveEnded() error {
+	select {
+	case <-p.done:
+		return nil
+	default:
+		return fmt.Errorf("testenv: restart %s: it still runs; Kill it first", p.name)
+	}
+}
+
 // waitReady polls until get answers 200 and the process's own log contains marker. The marker tells this server
 // from another one that was faster to listen on the same port; "" skips it.
 func (p *process) waitReady(ctx context.Context, client *http.Client, get *http.Request, marker string) error {

@@ -2,6 +2,7 @@ package testenv
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -20,6 +21,29 @@ var sharedKube struct {
 	err    error
 }
 
+// sharedVictoriaLogs is this test binary's VictoriaLogs. Its tests keep apart by service names or namespaces.
+var sharedVictoriaLogs struct {
+	once   sync.Once
+	server *VictoriaLogs
+	err    error
+}
+
+// SharedVictoriaLogs returns the VictoriaLogs of this test binary, which the first call starts. It keeps rows of the
+// last 100 years, and what it has answered reaches its disk within some seconds (a flush interval of 1 s). A test that
+// kills it must not run beside others.
+func SharedVictoriaLogs(tb testing.TB) *VictoriaLogs {
+	tb.Helper()
+	sharedVictoriaLogs.once.Do(func() {
+		sharedVictoriaLogs.server, sharedVictoriaLogs.err = StartVictoriaLogs(VictoriaLogsOptions{
+			Flags: []string{"-retentionPeriod=100y", "-inmemoryDataFlushInterval=1s"},
+		})
+	})
+	if sharedVictoriaLogs.err != nil {
+		tb.Fatal(sharedVictoriaLogs.err)
+	}
+	return sharedVictoriaLogs.server
+}
+
 // SharedKube returns the API server of this test binary, which the first call starts. Tests keep apart by
 // namespaces; one that kills the server must not run beside others.
 func SharedKube(tb testing.TB) *Kube {
@@ -31,14 +55,18 @@ func SharedKube(tb testing.TB) *Kube {
 	return sharedKube.server
 }
 
-// Run runs the tests and stops the shared server; call it from TestMain. Without it, or when a test panics, the
-// server still ends with the test binary, only nobody waits for that and hears of a failure.
+// Run runs the tests and stops the shared servers; call it from TestMain. Without it, or when a test panics, the
+// servers still end with the test binary, only nobody waits for that and hears of a failure.
 func Run(m *testing.M) (exitCode int) {
 	exitCode = m.Run()
-	if sharedKube.server == nil {
-		return exitCode
+	var errs []error
+	if sharedKube.server != nil {
+		errs = append(errs, sharedKube.server.Stop())
 	}
-	if err := sharedKube.server.Stop(); err != nil {
+	if sharedVictoriaLogs.server != nil {
+		errs = append(errs, sharedVictoriaLogs.server.Stop())
+	}
+	if err := errors.Join(errs...); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return max(exitCode, 1)
 	}

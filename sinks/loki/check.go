@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"time"
-
-	"github.com/paddock-dev/audit/api/v1alpha1"
 )
 
 // proofTime is the last second that Loki can express, in 2262. It refuses an
@@ -16,13 +14,20 @@ const proofTime = int64(9223372036) * int64(time.Second)
 
 const proofLine = "This entry is too far in the future to be stored: its refusal shows that Loki reads what it is sent."
 
-// Check says whether Loki is reachable and ready, and takes pushes with these
-// credentials. It stores nothing, and asks for the right to write only. Loki
-// counts what it sends as one discarded sample, too_far_in_future.
+// Check says whether the server is reachable and ready, and takes pushes with
+// these credentials. It stores nothing. What it sends to Loki needs the right to
+// write only and is counted there as one discarded sample, too_far_in_future.
 //
-// The error says what to look at. Check asks once: to wait for a Loki that is
+// Of a VictoriaLogs it reads /metrics as well: whether the server keeps as much
+// as Options.Oldest and Newest say, and whether it counts what it drops
+// (vl_rows_dropped_total), as it has to for the entry that Check sends.
+//
+// The error says what to look at. Check asks once: to wait for a server that is
 // starting, call it again.
 func (s *Sink) Check(ctx context.Context) error {
+	if s.opts.Server == ServerVictoriaLogs {
+		return s.checkVictoriaLogs(ctx)
+	}
 	status, text, err := s.client.do(ctx, s.client.ready, nil)
 	switch {
 	case err != nil:
@@ -31,7 +36,7 @@ func (s *Sink) Check(ctx context.Context) error {
 		return fmt.Errorf("loki: not ready: %w", statusError(s.client.ready, status, text))
 	}
 	// Any other answer may be that of a gateway that only lets pushes through.
-	a := s.provePush(ctx, s.labels.of(&v1alpha1.AuditEvent{}, ""))
+	a := s.provePush(ctx, s.labels.none())
 	switch {
 	case a.kind == answerPartial && tooNew.MatchString(a.text):
 		return nil

@@ -46,6 +46,9 @@ func (l labelText) of(ae *v1alpha1.AuditEvent, late string) string {
 	return "{" + string(b) + "}"
 }
 
+// none returns the labels of a stream that has no event.
+func (l labelText) none() string { return l.of(&v1alpha1.AuditEvent{}, "") }
+
 // clean replaces what is not UTF-8, which protobuf does not carry, and U+FFFD
 // itself, which Loki removes from metadata.
 func clean(s string) string {

@@ -10,10 +10,33 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	promconfig "github.com/prometheus/common/config"
+
+	"github.com/paddock-dev/audit/auditing"
 )
 
 // Options say how events are labelled and sent. The zero value is valid.
 type Options struct {
+	// Server is what stands behind the address: ServerLoki, when empty, or
+	// ServerVictoriaLogs. They take the same pushes and promise different things.
+	Server Server
+
+	// Level is what nil from Write promises: auditing.LevelAcknowledged that the
+	// server keeps the event whatever happens to its process, or
+	// auditing.LevelAccepted that it has answered. When 0 it is
+	// LevelAcknowledged for Loki, whose answer says so, and LevelAccepted for
+	// VictoriaLogs, whose answer does not: there LevelAcknowledged makes each
+	// Write wait until the server's disk has the event (see ServerVictoriaLogs).
+	Level auditing.Level
+
+	// Oldest and Newest are how long before and after now the server keeps what
+	// it is sent. Write refuses an event beyond them, with ClassPermanent, before
+	// it is sent; a margin of a minute and RetryFor is left for clocks and
+	// retries. For a server that drops such an entry and confirms it all the same.
+	// For VictoriaLogs 7 and 2 days when 0, its own defaults; Check compares them
+	// with the server's flags. For Loki no bound when 0: it says itself what it
+	// does not take, and such an event is stored as a late one.
+	Oldest, Newest time.Duration
+
 	// Component is stamped on every event, as its label paddock.dev/component and
 	// as the stream's label component. Empty leaves what the event says. It must
 	// be a Kubernetes label value.
@@ -28,8 +51,9 @@ type Options struct {
 	// bytes and values of at most 2,048, which are Loki's limits as well.
 	Labels map[string]string
 
-	// TenantID is sent as X-Scope-OrgID. Empty for a Loki without tenants, or
-	// behind a gateway that sets it.
+	// TenantID is sent as X-Scope-OrgID. Empty for a server without tenants, or
+	// behind a gateway that sets it. VictoriaLogs takes numbers only, such as 12
+	// or 12:34.
 	TenantID string
 
 	// HTTP configures authentication, TLS, proxy and headers with the keys that
@@ -66,6 +90,7 @@ type Options struct {
 	// one discarded sample, too_far_in_future. Asked once a stream before its
 	// first push and then after this time. 1 minute when 0; negative for never,
 	// which a store needs that speaks Loki's protocol but takes any timestamp.
+	// Never for VictoriaLogs, which confirms such an entry too.
 	ProveEvery time.Duration
 
 	// Registerer takes the metrics paddock_audit_loki_*. nil for none. Several
@@ -107,6 +132,7 @@ const (
 const pushPath = "/loki/api/v1/push"
 
 func (o Options) withDefaults() Options {
+	o = o.withServerDefaults()
 	setDefault(&o.ServiceName, defaultServiceName)
 	setDefault(&o.MaxInFlight, defaultMaxInFlight)
 	setDefault(&o.MaxPendingBytes, defaultMaxPending)
@@ -145,7 +171,7 @@ func (o Options) validate() error {
 	if strings.ContainsAny(o.TenantID, "\r\n\x00") {
 		errs = append(errs, errors.New("Options.TenantID: must not contain control characters"))
 	}
-	errs = append(errs, o.validateLabels())
+	errs = append(errs, o.validateServer(), o.validateLabels())
 	http := o.HTTP
 	if err := http.Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("Options.HTTP: %w", err))
@@ -181,9 +207,9 @@ func (o Options) validateLabels() error {
 	return errors.Join(errs...)
 }
 
-// endpoint returns the address of Loki from that of its root, of a path that a
-// gateway puts before it, or of the push API.
-func endpoint(address string) (*url.URL, error) {
+// endpoint returns the address of the server from that of its root, of a path
+// that a gateway puts before it, or of the push API.
+func endpoint(address string, server Server) (*url.URL, error) {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil:
@@ -197,6 +223,7 @@ func endpoint(address string) (*url.URL, error) {
 		return nil, errors.New("the URL has a query or a fragment: want one like http://loki:3100")
 	}
 	u.Path = strings.TrimSuffix(strings.TrimRight(u.Path, "/"), pushPath)
+	u.Path = strings.TrimSuffix(u.Path, server.prefix())
 	u.RawPath = ""
 	return u, nil
 }

@@ -45,8 +45,8 @@ type client struct {
 	http    *http.Client
 	secrets *strings.Replacer
 
-	// What to ask; do copies them.
-	push, ready *http.Request
+	// What to ask; do copies them. Loki has ready, VictoriaLogs metrics.
+	push, ready, metrics *http.Request
 }
 
 func newClient(base *url.URL, o Options) (*client, error) {
@@ -55,11 +55,18 @@ func newClient(base *url.URL, o Options) (*client, error) {
 		return nil, err
 	}
 	c := &client{http: h, secrets: newRedactor(o.HTTP)}
-	if c.ready, err = newRequest(http.MethodGet, base.String()+"/ready", o.TenantID); err != nil {
-		return nil, err
-	}
-	if c.push, err = newRequest(http.MethodPost, base.String()+pushPath, o.TenantID); err != nil {
-		return nil, err
+	for _, r := range []struct {
+		request *(*http.Request)
+		method  string
+		address string
+	}{
+		{&c.ready, http.MethodGet, base.String() + "/ready"},
+		{&c.metrics, http.MethodGet, base.String() + "/metrics"},
+		{&c.push, http.MethodPost, base.String() + o.Server.prefix() + pushPath + o.Server.query()},
+	} {
+		if *r.request, err = newRequest(r.method, r.address, o.TenantID); err != nil {
+			return nil, err
+		}
 	}
 	c.push.Header.Set("Content-Type", "application/x-protobuf")
 	c.push.Header.Set("Content-Encoding", "snappy")
@@ -193,7 +200,7 @@ func statusError(req *http.Request, status int, text string) error {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		advice = ": check Options.TenantID and the credentials in Options.HTTP"
 	case http.StatusNotFound, http.StatusMethodNotAllowed:
-		advice = ": check that the URL is Loki's, or the path of a gateway to it"
+		advice = ": check that the URL is Loki's, or the path of a gateway to it, and Options.Server"
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
 		advice = ": use the URL that it redirects to"
 	case http.StatusRequestEntityTooLarge:
@@ -214,15 +221,9 @@ const maxText = 8 << 10
 // do sends a copy of a request with a body, nil for none, and returns the status
 // and the text of the answer, or an error without secrets when there was none.
 func (c *client) do(ctx context.Context, template *http.Request, body []byte) (status int, text string, err error) {
-	req := template.WithContext(ctx)
-	if body != nil {
-		req.ContentLength = int64(len(body))
-		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
-		req.Body, _ = req.GetBody() // never fails
-	}
-	resp, err := c.http.Do(req)
+	resp, err := c.ask(ctx, template, body)
 	if err != nil {
-		return 0, "", c.requestError(template, err)
+		return 0, "", err
 	}
 	defer resp.Body.Close()
 	var head []byte
@@ -233,6 +234,22 @@ func (c *client) do(ctx context.Context, template *http.Request, body []byte) (s
 	}
 	text = strings.ToValidUTF8(strings.TrimSpace(string(head)), "?")
 	return resp.StatusCode, c.secrets.Replace(text), nil
+}
+
+// ask sends a copy of a request with a body, nil for none. The caller closes the
+// body of the answer. The error holds no secret.
+func (c *client) ask(ctx context.Context, template *http.Request, body []byte) (*http.Response, error) {
+	req := template.WithContext(ctx)
+	if body != nil {
+		req.ContentLength = int64(len(body))
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+		req.Body, _ = req.GetBody() // never fails
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, c.requestError(template, err)
+	}
+	return resp, nil
 }
 
 // requestError keeps the cause for errors.Is and takes the secrets out of the text.

@@ -26,6 +26,7 @@ type Sink struct {
 	lines   lines
 	labels  labelText
 	places  places
+	disk    *disk // nil where an answer says enough
 
 	slots chan *batch         // MaxInFlight, but for those of pushes under way
 	leads bool                // lone writers push by themselves
@@ -54,13 +55,13 @@ var (
 	errGaveUp  = errors.New("Options.RetryFor is over")
 )
 
-// New returns a Sink that pushes to the Loki at address, such as
-// "http://loki:3100": its root, the path that a gateway puts before it, or the
-// whole address of the push API. It connects to nothing: ask Check. The error
-// names every option that is wrong.
+// New returns a Sink that pushes to the server at address, such as
+// "http://loki:3100" or "http://victorialogs:9428": its root, the path that a
+// gateway puts before it, or the whole address of the push API. It connects to
+// nothing: ask Check. The error names every option that is wrong.
 func New(address string, opts Options) (*Sink, error) {
 	opts = opts.withDefaults()
-	base, err := endpoint(address)
+	base, err := endpoint(address, opts.Server)
 	if err = errors.Join(err, opts.validate()); err != nil {
 		return nil, fmt.Errorf("loki: invalid options: %w", err)
 	}
@@ -85,6 +86,9 @@ func New(address string, opts Options) (*Sink, error) {
 		// A token may be fetched under the context of whoever needed it first.
 		leads: opts.HTTP.OAuth2 == nil,
 	}
+	if opts.Server == ServerVictoriaLogs && opts.Level == auditing.LevelAcknowledged {
+		s.disk = newDisk(c, opts.RetryFor)
+	}
 	for range opts.MaxInFlight {
 		s.slots <- &batch{}
 	}
@@ -92,8 +96,9 @@ func New(address string, opts Options) (*Sink, error) {
 	return s, nil
 }
 
-// Write returns nil once Loki has confirmed that it stored ae. It tries again
-// what may succeed later, until ctx ends or Options.RetryFor is over.
+// Write returns nil once the server has confirmed that it stored ae, at the level
+// of the sink. It tries again what may succeed later, until ctx ends or
+// Options.RetryFor is over.
 //
 // An error says whether the event was not sent or whether the outcome is
 // unknown; writing it again is harmless either way. What Loki refuses for good
@@ -103,8 +108,8 @@ func (s *Sink) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 	return auditing.Deliver(ctx, auditing.Target{Sink: sinkName, Component: s.opts.Component}, ae, s.store)
 }
 
-// Level returns LevelAcknowledged.
-func (s *Sink) Level() auditing.Level { return auditing.LevelAcknowledged }
+// Level returns Options.Level, or its default for the server.
+func (s *Sink) Level() auditing.Level { return s.opts.Level }
 
 // ReadsOnly returns true: the event is encoded.
 func (s *Sink) ReadsOnly() bool { return true }
@@ -119,7 +124,7 @@ func (s *Sink) Close(ctx context.Context) error {
 	s.mu.Lock()
 	if !s.closed {
 		s.closed = true
-		if s.ongoing.first == nil {
+		if s.ongoing.none() {
 			close(s.drained)
 		}
 	}
@@ -147,7 +152,7 @@ func (s *Sink) Close(ctx context.Context) error {
 func (s *Sink) abandon(ctx context.Context) error {
 	s.mu.Lock()
 	var events []string
-	for w := s.ongoing.first; w != nil; w = w.next {
+	for w := range s.ongoing.all() {
 		events = append(events, eventName(w.namespace, w.name))
 		w.stop(errClosing)
 	}

@@ -17,6 +17,9 @@ func (s *Sink) store(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 		return err
 	}
 	defer s.end(w)
+	if err := s.opts.keeps(ae, time.Now()); err != nil {
+		return auditing.Permanent(err)
+	}
 	at := s.places.of(ae)
 	for {
 		q := s.stream(ae, at.late)
@@ -28,11 +31,11 @@ func (s *Sink) store(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 		if err != nil {
 			return err
 		}
-		if v.refused == refusedForGood || at.late == lateSent {
+		switch {
+		case v.refused == refusedNot:
+			return s.onDisk(ctx, w)
+		case v.refused == refusedForGood || at.late == lateSent:
 			return v.err
-		}
-		if v.refused == refusedNot {
-			return nil
 		}
 		at = s.places.put(ae, at.next(ae, v.refused))
 	}
@@ -171,22 +174,37 @@ func gaveUp(state attempt, cause, last error) error {
 	return err
 }
 
-// maxMetadata is how many pairs of metadata an entry has at most.
-const maxMetadata = 5
+// The names of metadata: plain snake_case, which Loki leaves as they are. It
+// answers 500 to a whole request with a name that it cannot normalise.
+const (
+	metadataKind      = "kind"
+	metadataDecision  = "decision"
+	metadataEvent     = "event"
+	metadataRun       = "run"
+	metadataEventTime = "event_time"
 
-// metadata appends that of an entry: plain snake_case names, which Loki leaves as
-// they are. It answers 500 to a whole request with a name that it cannot
-// normalise.
+	maxMetadata = 5 // pairs of an entry
+)
+
+func isMetadata(name string) bool {
+	switch name {
+	case metadataKind, metadataDecision, metadataEvent, metadataRun, metadataEventTime:
+		return true
+	}
+	return false
+}
+
+// metadata appends that of an entry.
 func (p placement) metadata(pairs []pair, ae *v1alpha1.AuditEvent) []pair {
 	pairs = append(pairs,
-		pair{"kind", clean(string(ae.Spec.Kind))},
-		pair{"decision", clean(string(ae.Spec.Decision))},
-		pair{"event", clean(ae.Name)})
+		pair{metadataKind, clean(string(ae.Spec.Kind))},
+		pair{metadataDecision, clean(string(ae.Spec.Decision))},
+		pair{metadataEvent, clean(ae.Name)})
 	if ae.Spec.RunRef != nil {
-		pairs = append(pairs, pair{"run", clean(ae.Spec.RunRef.Name)})
+		pairs = append(pairs, pair{metadataRun, clean(ae.Spec.RunRef.Name)})
 	}
 	if p.late != "" {
-		pairs = append(pairs, pair{"event_time", auditing.EventTime(ae).UTC().Format(time.RFC3339Nano)})
+		pairs = append(pairs, pair{metadataEventTime, auditing.EventTime(ae).UTC().Format(time.RFC3339Nano)})
 	}
 	return pairs
 }

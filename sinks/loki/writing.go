@@ -2,6 +2,7 @@ package loki
 
 import (
 	"context"
+	"iter"
 	"time"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
@@ -20,6 +21,7 @@ type writing struct {
 	cause error
 
 	// The others are guarded by the Sink's mutex.
+	in              *writings
 	prev, next      *writing
 	namespace, name string // of the event
 	until           time.Time
@@ -30,38 +32,58 @@ type writing struct {
 // keptBuffer bounds, in bytes, the buffer that a writing keeps.
 const keptBuffer = 4 << 10
 
-// ongoing are the calls of Write under way, in the order in which they began: the
-// first is the first whose time is over, so that one timer serves all. The
-// context of a write has no deadline of its own: it would cost more than the rest
-// of the bookkeeping.
-type ongoing struct {
-	first, last *writing
-	timer       *time.Timer // nil before the first Write
-	armed       bool        // timer is to fire
-}
+// writings are some calls of Write, in the order in which they came here.
+type writings struct{ first, last *writing }
 
-func (o *ongoing) push(w *writing) {
-	w.prev, w.next = o.last, nil
-	if o.last == nil {
-		o.first = w
+func (l *writings) push(w *writing) {
+	w.in, w.prev, w.next = l, l.last, nil
+	if l.last == nil {
+		l.first = w
 	} else {
-		o.last.next = w
+		l.last.next = w
 	}
-	o.last = w
+	l.last = w
 }
 
-func (o *ongoing) remove(w *writing) {
+func (l *writings) remove(w *writing) {
 	if w.prev == nil {
-		o.first = w.next
+		l.first = w.next
 	} else {
 		w.prev.next = w.next
 	}
 	if w.next == nil {
-		o.last = w.prev
+		l.last = w.prev
 	} else {
 		w.next.prev = w.prev
 	}
-	w.prev, w.next = nil, nil
+	w.in, w.prev, w.next = nil, nil, nil
+}
+
+// ongoing are the calls of Write under way.
+type ongoing struct {
+	// trying are not stored yet. The first is the first whose time is over, so
+	// that one timer serves all. The context of a write has no deadline of its
+	// own: it would cost more than the rest of the bookkeeping.
+	trying writings
+	timer  *time.Timer // nil before the first Write
+	armed  bool        // timer is to fire
+
+	// settling wait for the server's disk, which takes as long as it takes.
+	settling writings
+}
+
+func (o *ongoing) none() bool { return o.trying.first == nil && o.settling.first == nil }
+
+func (o *ongoing) all() iter.Seq[*writing] {
+	return func(yield func(*writing) bool) {
+		for _, l := range []*writings{&o.trying, &o.settling} {
+			for w := l.first; w != nil; w = w.next {
+				if !yield(w) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // begin registers a call of Write, unless the Sink is closed.
@@ -77,15 +99,15 @@ func (s *Sink) begin(ae *v1alpha1.AuditEvent) (*writing, error) {
 	}
 	w.namespace, w.name = ae.Namespace, ae.Name
 	w.until = time.Now().Add(s.opts.RetryFor)
-	s.ongoing.push(w)
+	s.ongoing.trying.push(w)
 	s.expireAt(w.until)
 	return w, nil
 }
 
 func (s *Sink) end(w *writing) {
 	s.mu.Lock()
-	s.ongoing.remove(w)
-	if s.closed && s.ongoing.first == nil {
+	w.in.remove(w)
+	if s.closed && s.ongoing.none() {
 		close(s.drained)
 	}
 	s.mu.Unlock()
@@ -123,7 +145,7 @@ func (s *Sink) expire() {
 	defer s.mu.Unlock()
 	s.ongoing.armed = false
 	now := time.Now()
-	for w := s.ongoing.first; w != nil; w = w.next {
+	for w := s.ongoing.trying.first; w != nil; w = w.next {
 		if now.Before(w.until) {
 			s.expireAt(w.until)
 			return

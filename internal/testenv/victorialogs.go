@@ -1,0 +1,118 @@
+package testenv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// envVictoriaLogs names the victoria-logs binary to use instead of building it.
+const envVictoriaLogs = "VICTORIALOGS_BIN"
+
+// VictoriaLogsOptions choose the flags of a VictoriaLogs. The zero value has the server's own defaults: rows are kept
+// for 7 days and taken up to 2 days ahead, and what it has answered reaches its disk within about 5 seconds.
+type VictoriaLogsOptions struct {
+	// Flags are given to the server as they are, for example "-retentionPeriod=100y". A Restart takes in what has
+	// changed here.
+	Flags []string
+}
+
+// VictoriaLogs is a single VictoriaLogs process that stores on the local disk.
+type VictoriaLogs struct {
+	// URL is the root of its API, without a slash at its end: "http://127.0.0.1:12345".
+	URL string
+
+	// Options are those it was started with.
+	Options VictoriaLogsOptions
+
+	group   *group
+	process *process
+	path    string // of the binary
+	address string // it listens on
+}
+
+// StartVictoriaLogs starts a VictoriaLogs and returns when it is ready. A missing binary is built first, which takes
+// less than a minute. Stop it when done; it also ends with this process.
+func StartVictoriaLogs(opts VictoriaLogsOptions) (*VictoriaLogs, error) {
+	path, err := victoriaLogsBinary()
+	if err != nil {
+		return nil, err
+	}
+	return onFreePorts(func() (*VictoriaLogs, error) {
+		address, err := freeAddress()
+		if err != nil {
+			return nil, err
+		}
+		g, err := newGroup("victorialogs")
+		if err != nil {
+			return nil, err
+		}
+		v := &VictoriaLogs{URL: "http://" + address, Options: opts, group: g, path: path, address: address}
+		if err := v.start(context.Background()); err != nil {
+			return nil, errors.Join(err, g.close())
+		}
+		return v, nil
+	})
+}
+
+// NewVictoriaLogs starts a VictoriaLogs for one test and stops it when the test ends.
+func NewVictoriaLogs(tb testing.TB, opts VictoriaLogsOptions) *VictoriaLogs {
+	tb.Helper()
+	v, err := StartVictoriaLogs(opts)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := v.Stop(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return v
+}
+
+// victoriaLogsBinary returns the path of victoria-logs, building it when it is missing.
+func victoriaLogsBinary() (string, error) {
+	const name = "victoria-logs"
+	if path := os.Getenv(envVictoriaLogs); path != "" {
+		if _, err := os.Stat(path); err != nil {
+			return "", fmt.Errorf("testenv: %s must name the %s binary: %w", envVictoriaLogs, name, err)
+		}
+		return path, nil
+	}
+	dir, err := built(name)
+	return filepath.Join(dir, name), err
+}
+
+func (v *VictoriaLogs) start(ctx context.Context) error {
+	get, err := http.NewRequestWithContext(ctx, http.MethodGet, v.URL+"/health", nil)
+	if err != nil {
+		return fmt.Errorf("testenv: ask VictoriaLogs whether it is ready: %w", err)
+	}
+	flags := append([]string{
+		"-httpListenAddr=" + v.address,
+		"-storageDataPath=" + filepath.Join(v.group.dir, "data"),
+		"-memory.allowedBytes=256MiB", // it would take most of the machine's otherwise
+	}, v.Options.Flags...)
+	if v.process, err = v.group.start(v.path, flags...); err != nil {
+		return err
+	}
+	return v.process.waitReady(ctx, http.DefaultClient, get, "started server at "+v.URL)
+}
+
+// Stop kills VictoriaLogs and removes its data. A second call does nothing.
+func (v *VictoriaLogs) Stop() error { return v.group.close() }
+
+// Kill ends VictoriaLogs with SIGKILL, as a crash would, and returns when it is gone. What had reached its disk stays.
+func (v *VictoriaLogs) Kill() error { return v.process.killRunning() }
+
+// Restart starts VictoriaLogs again after Kill, on the same port with the same data, and returns when it is ready.
+func (v *VictoriaLogs) Restart(ctx context.Context) error {
+	if err := v.process.mustHaveEnded(); err != nil {
+		return err
+	}
+	return v.start(ctx)
+}
