@@ -8,8 +8,9 @@ FUZZTIME ?= 30s
 COUNT ?= 1
 TESTFLAGS ?=
 
-# Modules with tests of their own: all but the pinned tools and the comparison with other libraries.
-MODULES = $(shell find . -name go.mod -not -path './tools/*' -not -path './benchmarks/*' | sed 's|/go.mod$$||' | sort)
+# Modules with tests of their own: all but the pinned tools and the comparison with other libraries. The licence gate is
+# no pinned tool but this project's own program. tools/gotest goes through the same modules.
+MODULES = $(shell find . -name go.mod -not -path './tools/*' -not -path './benchmarks/*' | sed 's|/go.mod$$||' | sort) ./tools/licences
 ALL_MODULES = $(shell find . -name go.mod | sed 's|/go.mod$$||' | sort)
 
 # The servers that tests talk to. What these variables name is used instead of building:
@@ -111,7 +112,7 @@ lint: bin/golangci-lint ## Lint every module
 	done
 
 .PHONY: verify
-verify: verify-generated verify-tidy lint ## Check that committed files are what generate, gofmt and go mod tidy make
+verify: verify-generated verify-tidy verify-licences lint ## Check generated files, formatting, go.mod files and the licences of what they require
 
 .PHONY: verify-generated
 verify-generated: generate
@@ -126,6 +127,12 @@ verify-tidy:
 	@for module in $(ALL_MODULES); do \
 		go -C "$$module" mod tidy -diff || { echo "run go mod tidy in $$module"; exit 1; }; \
 	done
+
+# Every require line of every go.mod, indirect ones and those of tools included, names a module whose licence is accepted
+# for what the module is for. After verify-tidy the module cache holds all of the texts already.
+.PHONY: verify-licences
+verify-licences:
+	@go -C tools/licences run . "$(CURDIR)"
 
 ##@ Build
 
