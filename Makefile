@@ -8,13 +8,13 @@ FUZZTIME ?= 30s
 COUNT ?= 1
 TESTFLAGS ?=
 
-# Modules with tests of their own: all but the pinned tools and the comparison with other libraries.
-MODULES = $(shell find . -name go.mod -not -path './tools/*' -not -path './benchmarks/*' | sed 's|/go.mod$$||' | sort)
+# Modules with tests of their own: all but the pinned tools and the comparison with other libraries. The licence gate is
+# no pinned tool but this project's own program. tools/gotest goes through the same modules.
+MODULES = $(shell find . -name go.mod -not -path './tools/*' -not -path './benchmarks/*' | sed 's|/go.mod$$||' | sort) ./tools/licences
 ALL_MODULES = $(shell find . -name go.mod | sed 's|/go.mod$$||' | sort)
 
 # The servers that tests talk to. What these variables name is used instead of building:
 #   KUBEBUILDER_ASSETS  a folder with kube-apiserver and etcd, and maybe kube-controller-manager
-#   LOKI_BIN            the loki binary
 #   VICTORIALOGS_BIN    the victoria-logs binary
 #   PROMTOOL_BIN        promtool, which tests the alerts; no server, but built like one
 SERVERS =
@@ -23,9 +23,6 @@ SERVERS += bin/kube-apiserver bin/etcd
 endif
 ifeq ($(wildcard $(KUBEBUILDER_ASSETS)/kube-controller-manager),)
 SERVERS += bin/kube-controller-manager
-endif
-ifeq ($(LOKI_BIN),)
-SERVERS += bin/loki
 endif
 ifeq ($(VICTORIALOGS_BIN),)
 SERVERS += bin/victoria-logs
@@ -64,7 +61,7 @@ test-unit: ## Run the tests that start no server: those that do not link interna
 		| grep -v '/internal/testenv' | sed -n 's/^\([^ ]*\)\.test .*/\1/p')
 
 .PHONY: compose-test
-compose-test: $(filter bin/loki,$(SERVERS)) ## Prove examples/compose with a Docker engine, started where it may be
+compose-test: ## Prove examples/compose with a Docker engine, started where it may be
 	examples/compose/test.sh
 
 .PHONY: crash
@@ -115,7 +112,7 @@ lint: bin/golangci-lint ## Lint every module
 	done
 
 .PHONY: verify
-verify: verify-generated verify-tidy lint ## Check that committed files are what generate, gofmt and go mod tidy make
+verify: verify-generated verify-tidy verify-licences lint ## Check generated files, formatting, go.mod files and the licences of what they require
 
 .PHONY: verify-generated
 verify-generated: generate
@@ -131,6 +128,12 @@ verify-tidy:
 		go -C "$$module" mod tidy -diff || { echo "run go mod tidy in $$module"; exit 1; }; \
 	done
 
+# Every require line of every go.mod, indirect ones and those of tools included, names a module whose licence is accepted
+# for what the module is for. After verify-tidy the module cache holds all of the texts already.
+.PHONY: verify-licences
+verify-licences:
+	@go -C tools/licences run . "$(CURDIR)"
+
 ##@ Build
 
 .PHONY: generate
@@ -143,7 +146,7 @@ generate: bin/controller-gen ## Generate the deepcopy functions and the CRD from
 		'metadata:' '  name: audit' '  namespace: audit-system' 'spec:'; sed -e '/^#/d' -e 's/^./  &/' $(RULES); } > $(PROMETHEUSRULE)
 
 .PHONY: tools
-tools: $(SERVERS) ## Build etcd, Kubernetes, Loki, VictoriaLogs and promtool into bin/: minutes the first time
+tools: $(SERVERS) ## Build etcd, Kubernetes, VictoriaLogs and promtool into bin/: minutes the first time
 
 # build PACKAGE of the module tools/MODULE into the target, with FLAGS of go build. It is moved into place when it is
 # whole: a test that starts meanwhile takes a file that exists for a finished one.
@@ -157,9 +160,6 @@ bin/kube-controller-manager: tools/kube/go.mod tools/kube/go.sum
 
 bin/etcd: tools/kube/go.mod tools/kube/go.sum
 	$(call build,kube,go.etcd.io/etcd/server/v3)
-
-bin/loki: tools/loki/go.mod tools/loki/go.sum
-	$(call build,loki,github.com/grafana/loki/v3/cmd/loki)
 
 bin/victoria-logs: tools/victorialogs/go.mod tools/victorialogs/go.sum
 	$(call build,victorialogs,github.com/VictoriaMetrics/VictoriaLogs/app/victoria-logs)
