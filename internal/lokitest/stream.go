@@ -13,6 +13,10 @@ import (
 // block is recognised at once.
 const blockSize = 256 << 10
 
+// chunkSize is how many bytes of a stream make a chunk, which is then closed as a flush closes it
+// (ingester.chunk_target_size). Loki counts them compressed.
+const chunkSize = 3 << 19
+
 // stream is what a tenant has stored under one set of labels.
 type stream struct {
 	labels map[string]string
@@ -20,9 +24,10 @@ type stream struct {
 	rate   *rate.Limiter
 	newest int64 // the largest timestamp, in nanoseconds since 1970; 0 for no entry
 
-	open      map[identity]bool // of the open block
-	openBytes int
-	recent    []entry // of the open chunk, in which an entry of an earlier block may be repeated
+	open       map[identity]bool // of the open block
+	openBytes  int
+	chunkBytes int
+	recent     []entry // of the open chunk, in which an entry of an earlier block may be repeated
 
 	closed  []entry // of closed chunks, each once
 	flushed map[identity]bool
@@ -100,7 +105,11 @@ func (st *stream) store(e entry) {
 	st.recent = append(st.recent, e)
 	st.open[id] = true
 	st.openBytes += e.size()
-	if st.openBytes >= blockSize {
+	st.chunkBytes += e.size()
+	switch {
+	case st.chunkBytes >= chunkSize:
+		st.closeChunk()
+	case st.openBytes >= blockSize:
 		st.open, st.openBytes = map[identity]bool{}, 0
 	}
 }
@@ -113,7 +122,7 @@ func (st *stream) closeChunk() {
 			st.closed = append(st.closed, e)
 		}
 	}
-	st.recent = nil
+	st.recent, st.chunkBytes = nil, 0
 	st.open, st.openBytes = map[identity]bool{}, 0
 }
 
