@@ -7,14 +7,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"syscall"
 )
 
-// Environment variables that name servers to use instead of building them.
-const (
-	envKubeAssets = "KUBEBUILDER_ASSETS" // a folder that holds kube-apiserver and etcd, and maybe kube-controller-manager
-	envLoki       = "LOKI_BIN"           // the loki binary
-)
+// envKubeAssets names servers to use instead of building them: a folder that holds kube-apiserver and etcd, and maybe
+// kube-controller-manager.
+const envKubeAssets = "KUBEBUILDER_ASSETS"
 
 // moduleLine tells this module's go.mod from those of the modules nested in its tree.
 var moduleLine = []byte("module github.com/paddock-dev/audit\n")
@@ -67,16 +66,44 @@ func controllerManagerBinary() (string, error) {
 	return filepath.Join(dir, name), err
 }
 
-// lokiBinary returns the path of loki, building it when it is missing.
+// lokiBinary returns the path of the real loki that LOKI_BIN names.
 func lokiBinary() (string, error) {
-	if path := os.Getenv(envLoki); path != "" {
-		if _, err := os.Stat(path); err != nil {
-			return "", fmt.Errorf("testenv: %s must name the loki binary: %w", envLoki, err)
-		}
-		return path, nil
+	path := os.Getenv(envLokiBinary)
+	if _, err := os.Stat(path); err != nil {
+		return "", fmt.Errorf("testenv: %s must name the loki binary: %w", envLokiBinary, err)
 	}
-	dir, err := built("loki")
-	return filepath.Join(dir, "loki"), err
+	return filepath.Abs(path)
+}
+
+// standinBinary builds the stand-in for Loki, which takes an instant when nothing has changed, and returns its path.
+var standinBinary = sync.OnceValues(func() (string, error) {
+	const name = "lokistandin"
+	root, err := moduleRoot()
+	if err != nil {
+		return "", err
+	}
+	dir, unlock, err := lockedBin(root)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	path := filepath.Join(dir, name)
+	build := exec.Command("go", "build", "-o", path, "./internal/lokitest/"+name)
+	build.Dir = root
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("testenv: build %s in %s: %w:\n%s", name, root, err, out)
+	}
+	return path, nil
+})
+
+// lockedBin makes the folder of the binaries and waits until nobody else builds into it.
+func lockedBin(root string) (dir string, unlock func(), err error) {
+	dir = filepath.Join(root, "bin")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", nil, fmt.Errorf("testenv: make the folder for the servers: %w", err)
+	}
+	unlock, err = lock(filepath.Join(dir, ".lock"))
+	return dir, unlock, err
 }
 
 // built returns the folder of the binaries that make tools builds and has make build those that are missing.
@@ -86,11 +113,7 @@ func built(names ...string) (dir string, err error) {
 	if err != nil {
 		return "", err
 	}
-	dir = filepath.Join(root, "bin")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fmt.Errorf("testenv: make the folder for the servers: %w", err)
-	}
-	unlock, err := lock(filepath.Join(dir, ".lock"))
+	dir, unlock, err := lockedBin(root)
 	if err != nil {
 		return "", err
 	}

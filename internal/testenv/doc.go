@@ -1,6 +1,8 @@
-// Package testenv starts the real servers that tests and demos talk to: etcd with a Kubernetes API server, and
-// Loki. They are built from the pinned modules under tools/, or taken from KUBEBUILDER_ASSETS (a folder) and
-// LOKI_BIN (a file) when those are set.
+// Package testenv starts the servers that tests and demos talk to: etcd with a Kubernetes API server, and a Loki.
+//
+// The API server is real. It is built from the pinned modules under tools/, or taken from the folder
+// KUBEBUILDER_ASSETS when that is set. Loki is the stand-in of package lokitest, for the project neither builds nor
+// downloads Loki; LOKI_BIN (a file) or LOKI_URL (a running server) names a real one instead, see docs/loki-facts.md.
 //
 // A test asks for the API server that its test binary shares, or for a Loki of its own:
 //

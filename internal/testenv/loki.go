@@ -2,12 +2,17 @@ package testenv
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"net/http"
 	"os"
-	"path/filepath"
+	"testing"
+
+	"github.com/paddock-dev/audit/internal/lokitest"
+)
+
+// Environment variables that name a real Loki to use instead of the stand-in. envLokiBinary wins.
+const (
+	envLokiBinary = "LOKI_BIN" // a loki binary, which is started for each test
+	envLokiURL    = "LOKI_URL" // the root of a running Loki with the configuration in internal/lokitest/testdata
 )
 
 // LokiOptions choose the configuration of a Loki. The zero value is one tenant with limits that no test reaches.
@@ -26,7 +31,8 @@ type LokiOptions struct {
 	Limits map[string]any
 }
 
-// Loki is a single Loki process that stores on the local disk and keeps a write-ahead log.
+// Loki is a Loki that a test writes to: the stand-in of package lokitest as a process of its own, or the real Loki that
+// LOKI_BIN or LOKI_URL names.
 type Loki struct {
 	// URL has no path and no slash at its end: "http://127.0.0.1:12345".
 	URL string
@@ -34,76 +40,58 @@ type Loki struct {
 	// Options are those it was started with.
 	Options LokiOptions
 
-	group      *group
-	process    *process
-	path       string // of the binary
-	http, grpc string // the addresses it listens on
+	server server
 }
 
-// StartLoki starts a Loki and returns when it is ready. A missing binary is built first, which takes minutes.
-// Stop it when done; it also ends with this process.
+// server is what is behind a Loki.
+type server interface {
+	kill() error
+	restart(ctx context.Context, opts LokiOptions) error
+	stop() error
+}
+
+// StartLoki starts a Loki and returns when it is ready: the binary that LOKI_BIN names, or a way to the running Loki
+// that LOKI_URL names, or else the stand-in. Stop it when done; it also ends with this process.
 func StartLoki(opts LokiOptions) (*Loki, error) {
-	path, err := lokiBinary()
-	if err != nil {
-		return nil, err
-	}
-	return onFreePorts(func() (*Loki, error) {
-		addresses, err := freeAddresses(2)
-		if err != nil {
-			return nil, err
-		}
-		g, err := newGroup("loki")
-		if err != nil {
-			return nil, err
-		}
-		l := &Loki{URL: "http://" + addresses[0], Options: opts, group: g, path: path, http: addresses[0], grpc: addresses[1]}
-		if err := l.start(context.Background()); err != nil {
-			return nil, errors.Join(err, g.close())
-		}
-		return l, nil
-	})
-}
-
-func (l *Loki) start(ctx context.Context) error {
-	config, err := json.MarshalIndent(l.config(), "", "  ") // JSON is YAML too
-	if err != nil {
-		return fmt.Errorf("testenv: encode Loki's configuration: %w", err)
-	}
-	file := filepath.Join(l.group.dir, "loki.yaml")
-	if err := os.WriteFile(file, config, 0o600); err != nil {
-		return fmt.Errorf("testenv: write Loki's configuration: %w", err)
-	}
-	get, err := http.NewRequestWithContext(ctx, http.MethodGet, l.URL+"/ready", nil)
-	if err != nil {
-		return fmt.Errorf("testenv: ask Loki whether it is ready: %w", err)
-	}
-	if l.process, err = l.group.start(l.path, "-config.file="+file); err != nil {
-		return err
-	}
-	return l.process.waitReady(ctx, http.DefaultClient, get, "server listening on addresses")
-}
-
-// Stop kills Loki and removes its data. A second call does nothing.
-func (l *Loki) Stop() error { return l.group.close() }
-
-// Kill ends Loki with SIGKILL, as a crash would, and returns when it is gone. Its data stays.
-func (l *Loki) Kill() error {
-	select {
-	case <-l.process.done:
-		return errors.New("testenv: kill Loki: it is not running; Restart it first")
+	switch {
+	case os.Getenv(envLokiBinary) != "":
+		return startLokiProcess(opts, realLoki)
+	case os.Getenv(envLokiURL) != "":
+		return reachLoki(opts, os.Getenv(envLokiURL))
 	default:
+		return startLokiProcess(opts, standin)
 	}
-	l.process.kill()
-	return nil
 }
+
+// Stop ends Loki and removes its data. A second call does nothing. A Loki that LOKI_URL names goes on running; only the
+// way to it ends.
+func (l *Loki) Stop() error { return l.server.stop() }
+
+// Kill ends Loki with SIGKILL, as a crash would, and returns when it is gone. Its data stays. A Loki that LOKI_URL
+// names cannot be killed: see NeedsOwnLoki.
+func (l *Loki) Kill() error { return l.server.kill() }
 
 // Restart starts Loki again after Kill, on the same ports with the same data, and returns when it is ready and
 // has read its write-ahead log.
-func (l *Loki) Restart(ctx context.Context) error {
-	select {
-	case <-l.process.done:
-		return l.start(ctx)
-	default:
-		return errors.New("testenv: restart Loki: it still runs; Kill it first")
+func (l *Loki) Restart(ctx context.Context) error { return l.server.restart(ctx, l.Options) }
+
+// NeedsOwnLoki skips a test that a Loki named by LOKI_URL cannot answer, because it kills the server or needs options
+// that are one for all tenants. make test-loki lists such tests by name; in make test there are none.
+func NeedsOwnLoki(tb testing.TB) {
+	tb.Helper()
+	if os.Getenv(envLokiBinary) == "" && os.Getenv(envLokiURL) != "" {
+		tb.Skip("cannot be asked through LOKI_URL: it needs a Loki process of its own; set LOKI_BIN")
 	}
 }
+
+// profile returns the options as a profile, which need not be one of the named ones.
+func (o LokiOptions) profile() lokitest.Profile {
+	return lokitest.Profile{Tenants: o.Tenants, ProductionLimits: o.ProductionLimits, Limits: o.Limits}
+}
+
+// ProfileOptions returns the options of a profile.
+func ProfileOptions(p lokitest.Profile) LokiOptions {
+	return LokiOptions{Tenants: p.Tenants, ProductionLimits: p.ProductionLimits, Limits: p.Limits}
+}
+
+var errOverURL = errors.New("testenv: a Loki that LOKI_URL names cannot be killed or started: set LOKI_BIN, or call NeedsOwnLoki first")

@@ -18,7 +18,7 @@ import (
 func permissiveKilled(t *testing.T) string {
 	t.Helper()
 	l := testenv.NewLoki(t, testenv.LokiOptions{})
-	if err := l.Kill(); err != nil {
+	if err := l.Stop(); err != nil {
 		t.Fatal(err)
 	}
 	return l.URL
@@ -71,6 +71,7 @@ func TestTwentyThousandEventsAreStoredOnceAndInOrder(t *testing.T) {
 
 func TestTrapLokiKilledUnderLoadKeepsWhatItConfirmed(t *testing.T) {
 	t.Parallel()
+	testenv.NeedsOwnLoki(t)
 	l := testenv.NewLoki(t, testenv.LokiOptions{})
 	sink := open(t, l.URL, loki.Options{RetryFor: 300 * time.Millisecond})
 	ns := namespace()

@@ -6,21 +6,19 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/internal/lokitest"
 	"github.com/paddock-dev/audit/internal/testenv"
 	"github.com/paddock-dev/audit/sinks/loki"
 )
 
 // blocked is a Loki whose operator has stopped ingestion.
-func blocked(t *testing.T, status int) *testenv.Loki {
-	return testenv.NewLoki(t, testenv.LokiOptions{ProductionLimits: true, Limits: map[string]any{
-		"block_ingestion_until":       time.Now().Add(time.Hour).Format(time.RFC3339),
-		"block_ingestion_status_code": status,
-	}})
+func blocked(t *testing.T, p lokitest.Profile) *testenv.Loki {
+	return testenv.NewLoki(t, testenv.ProfileOptions(p))
 }
 
 func TestTrap260IsNoSuccess(t *testing.T) {
 	t.Parallel()
-	l := blocked(t, 260)
+	l := blocked(t, lokitest.ProfileBlocked)
 	for name, opts := range map[string]loki.Options{"with the proof": {}, "without": {ProveEvery: -1}} {
 		sink := open(t, l.URL, opts)
 		ae := event(namespace(), "blocked")
@@ -37,7 +35,7 @@ func TestTrap260IsNoSuccess(t *testing.T) {
 
 func TestTrap204WithNothingStoredIsNoSuccess(t *testing.T) {
 	t.Parallel()
-	l := blocked(t, 200)
+	l := blocked(t, lokitest.ProfileBlockedUnseen)
 	sink := open(t, l.URL, loki.Options{})
 	ae := event(namespace(), "dropped")
 	failed := mustFail(t, sink.Write(shortly(t), ae), auditing.ClassTransient)

@@ -1,0 +1,152 @@
+package lokitest
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// store holds the streams of all tenants.
+type store struct {
+	mu      sync.RWMutex
+	journal *journal // nil for memory alone
+	tenants map[string]*tenant
+}
+
+type tenant struct {
+	rate    *rate.Limiter
+	streams map[string]*stream // by their labels as text
+	order   []*stream          // as they came
+}
+
+// openStore reads back what the folder holds; "" is none.
+func openStore(dir string) (*store, error) {
+	s := &store{tenants: map[string]*tenant{}}
+	if dir == "" {
+		return s, nil
+	}
+	var err error
+	s.journal, err = openJournal(dir, func(r record) {
+		if r.Flush {
+			s.closeChunks()
+			return
+		}
+		st := s.of(r.Tenant).stream(r.Labels, r.Text)
+		for _, e := range r.Entries {
+			st.store(e)
+		}
+	})
+	return s, err
+}
+
+func (s *store) close() error {
+	if s.journal == nil {
+		return nil
+	}
+	return s.journal.file.Close()
+}
+
+// of returns the tenant, new or not. The caller holds the lock.
+func (s *store) of(name string) *tenant {
+	t := s.tenants[name]
+	if t == nil {
+		t = &tenant{streams: map[string]*stream{}}
+		s.tenants[name] = t
+	}
+	return t
+}
+
+func (t *tenant) stream(labels map[string]string, text string) *stream {
+	st := t.streams[text]
+	if st == nil {
+		st = newStream(labels, text)
+		t.streams[text] = st
+		t.order = append(t.order, st)
+	}
+	return st
+}
+
+// allow reports whether the tenant may send so many bytes now. More than its burst it may never send.
+func (s *store) allow(name string, limits Limits, bytes int, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.of(name)
+	if t.rate == nil {
+		t.rate = rate.NewLimiter(rate.Limit(limits.Rate), limits.Burst)
+	}
+	return t.rate.AllowN(now, bytes)
+}
+
+// maxTold is how many refused entries a text names.
+const maxTold = 10
+
+// append stores the entries that the stream takes. What it does not take is in the refusal, whose status is that of the
+// last one. An error means that nothing was stored.
+func (s *store) append(tenant string, in labelled, limits Limits, behind time.Duration, now time.Time) (*refusal, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.of(tenant).stream(in.labels, in.text)
+	taken, refused := st.judge(in.entries, limits, behind, now)
+	if len(taken) > 0 {
+		if err := s.journal.write(record{Tenant: tenant, Labels: in.labels, Text: in.text, Entries: taken}); err != nil {
+			return nil, err
+		}
+	}
+	for _, e := range taken {
+		st.store(e)
+	}
+	if len(refused) == 0 {
+		return nil, nil
+	}
+	var text strings.Builder
+	for _, r := range refused[:min(len(refused), maxTold)] {
+		fmt.Fprintf(&text, "entry with timestamp %s ignored, reason: '%s',\n", time.Unix(0, r.entry.Time).UTC(), r.reason)
+	}
+	fmt.Fprintf(&text, "user '%s', total ignored: %d out of %d for stream: %s", tenant, len(refused), len(in.entries), in.text)
+	status := http.StatusBadRequest
+	if refused[len(refused)-1].rate {
+		status = http.StatusTooManyRequests
+	}
+	return &refusal{status, text.String()}, nil
+}
+
+// flush closes the chunks of all streams: within a stream every repeat is recognised then.
+func (s *store) flush() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.journal.write(record{Flush: true}); err != nil {
+		return err
+	}
+	s.closeChunks()
+	return nil
+}
+
+func (s *store) closeChunks() {
+	for _, t := range s.tenants {
+		for _, st := range t.order {
+			st.closeChunk()
+		}
+	}
+}
+
+// read calls use with each stream of a tenant and its entries from start up to, but not including, end. They are in no
+// order. use must not keep the slice.
+func (s *store) read(name string, start, end int64, use func(st *stream, entries []entry)) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	t := s.tenants[name]
+	if t == nil {
+		return
+	}
+	for _, st := range t.order {
+		entries := slices.DeleteFunc(st.entries(), func(e entry) bool { return e.Time < start || e.Time >= end })
+		if len(entries) > 0 {
+			use(st, entries)
+		}
+	}
+}
