@@ -32,7 +32,7 @@ func Types(opts ...Option) *config.Types {
 		{Name: "flood", Doc: "collapses floods of like events into summaries", New: newFlood},
 		{Name: "kube", Doc: "AuditEvent objects in the API server", New: func() config.Section { return &kubeSection{client: o.client, CheckNamespace: "default"} }},
 		{Name: "log", Doc: "one JSON line an event, on a standard stream or in a file that it rotates", New: newLog},
-		{Name: "loki", Doc: "Grafana Loki, which confirms every event", New: newLoki},
+		{Name: "loki", Doc: "Grafana Loki, which confirms every event, or VictoriaLogs", New: newLoki},
 		{Name: "multi", Doc: "several sinks at once", New: newMulti},
 		{Name: "retry", Doc: "writes again to the next sink while that may help", New: newRetry},
 		{Name: "spool", Doc: "stores events on the local disk before it hands them on to the next sink", New: newSpool},

@@ -17,8 +17,12 @@ import (
 )
 
 type lokiSection struct {
-	URL             string                      `yaml:"url" required:"true" doc:"the address of Loki, such as http://loki:3100"`
-	TenantID        string                      `yaml:"tenantID" doc:"tenant, sent as X-Scope-OrgID"`
+	URL             string                      `yaml:"url" required:"true" doc:"the address of the server, such as http://loki:3100 or http://victorialogs:9428"`
+	Server          string                      `yaml:"server" enum:"loki,victorialogs" doc:"what stands behind the address"`
+	Level           string                      `yaml:"level" enum:"accepted,acknowledged" doc:"what a write promises; acknowledged where it is left out, but accepted for victorialogs, where acknowledged waits for the disk of the server"`
+	Oldest          time.Duration               `yaml:"oldest" max:"876000h" doc:"how old an event the server keeps; for victorialogs 168h where it is left out"`
+	Newest          time.Duration               `yaml:"newest" max:"876000h" doc:"how far ahead an event the server keeps; for victorialogs 48h where it is left out"`
+	TenantID        string                      `yaml:"tenantID" doc:"tenant, sent as X-Scope-OrgID; numbers for victorialogs, such as \"12\" or \"12:34\""`
 	ServiceName     string                      `yaml:"serviceName" doc:"value of the label service_name"`
 	Labels          map[string]string           `yaml:"labels" doc:"further labels of every stream, few and with few values"`
 	HTTP            promconfig.HTTPClientConfig `yaml:"http" doc:"authentication, TLS, proxy and headers, with the keys of Prometheus; secrets belong into the keys that end in _file"`
@@ -27,27 +31,32 @@ type lokiSection struct {
 	MaxLineBytes    int                         `yaml:"maxLineBytes" min:"16384" max:"524288" doc:"longer lines are shortened visibly"`
 	RetryFor        time.Duration               `yaml:"retryFor" min:"1ms" max:"1h" doc:"how long one write goes on trying"`
 	PushTimeout     time.Duration               `yaml:"pushTimeout" min:"1ms" max:"10m" doc:"how long one push may take"`
-	ProveEvery      time.Duration               `yaml:"proveEvery" max:"24h" doc:"how often Loki has to prove that it stores what it is sent; 0s for never"`
+	ProveEvery      *time.Duration              `yaml:"proveEvery" max:"24h" doc:"how often Loki has to prove that it stores what it is sent, 1m where it is left out; 0s for never; not for victorialogs"`
 }
 
 func newLoki() config.Section {
 	return &lokiSection{
-		ServiceName: "audit", MaxInFlight: 8, MaxPendingBytes: 16 << 20, MaxLineBytes: 255 << 10,
-		RetryFor: 10 * time.Second, PushTimeout: 10 * time.Second, ProveEvery: time.Minute,
+		Server: string(loki.ServerLoki), ServiceName: "audit", MaxInFlight: 8, MaxPendingBytes: 16 << 20, MaxLineBytes: 255 << 10,
+		RetryFor: 10 * time.Second, PushTimeout: 10 * time.Second,
 	}
 }
 
 func (s *lokiSection) options() loki.Options {
 	o := loki.Options{
-		ServiceName: s.ServiceName, Labels: s.Labels, TenantID: s.TenantID, HTTP: s.HTTP, MaxInFlight: s.MaxInFlight,
+		Server: loki.Server(s.Server), Level: levels[s.Level], Oldest: s.Oldest, Newest: s.Newest, ServiceName: s.ServiceName, Labels: s.Labels, TenantID: s.TenantID, HTTP: s.HTTP, MaxInFlight: s.MaxInFlight,
 		MaxPendingBytes: s.MaxPendingBytes, MaxLineBytes: s.MaxLineBytes, RetryFor: s.RetryFor, PushTimeout: s.PushTimeout,
-		ProveEvery: s.ProveEvery,
 	}
-	if o.ProveEvery == 0 {
-		o.ProveEvery = -1
+	if s.ProveEvery != nil {
+		o.ProveEvery = *s.ProveEvery
+		if o.ProveEvery == 0 {
+			o.ProveEvery = -1
+		}
 	}
 	return o
 }
+
+// levels are those that a file can ask for; the sink knows its default.
+var levels = map[string]auditing.Level{"accepted": auditing.LevelAccepted, "acknowledged": auditing.LevelAcknowledged}
 
 // Validate asks the sink itself, which connects to nothing, and what it does not
 // look into before it is opened.
@@ -86,7 +95,9 @@ var inFile = strings.NewReplacer("Options.HTTP.BasicAuth", "http.basic_auth", "O
 // quoted is what a message must not repeat: it does not look like a name.
 var quoted = regexp.MustCompile(`"[^"]*[^"A-Za-z0-9_][^"]*"|""`)
 
-var keysOfOptions = map[string]string{"Labels": "labels", "TenantID": "tenantID", "ServiceName": "serviceName"}
+var keysOfOptions = map[string]string{
+	"Labels": "labels", "TenantID": "tenantID", "ServiceName": "serviceName", "Oldest": "oldest", "Newest": "newest", "ProveEvery": "proveEvery",
+}
 
 func flatten(errs []error) (all []error) {
 	for _, err := range errs {
@@ -100,7 +111,7 @@ func flatten(errs []error) (all []error) {
 }
 
 func (s *lokiSection) Plan(config.Planning) config.Plan {
-	return config.Plan{Chain: "loki", Level: auditing.LevelAcknowledged}
+	return config.Plan{Chain: "loki", Level: s.options().StatedLevel()}
 }
 
 func (s *lokiSection) Open(_ context.Context, o config.Opening) (auditing.Sink, error) {

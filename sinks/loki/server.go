@@ -57,6 +57,10 @@ func (s Server) query() string {
 	return ""
 }
 
+// StatedLevel is the level of a Sink with these options: Level, or its default
+// for the server.
+func (o Options) StatedLevel() auditing.Level { return o.withServerDefaults().Level }
+
 func (o Options) withServerDefaults() Options {
 	setDefault(&o.Server, ServerLoki)
 	if o.Server != ServerVictoriaLogs {
