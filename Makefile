@@ -60,6 +60,11 @@ test-unit: ## Run the tests that start no server: those that do not link interna
 	go test -race $(TESTFLAGS) $$(go list -test -f '{{.ImportPath}} {{join .Deps " "}}' ./... \
 		| grep -v '/internal/testenv' | sed -n 's/^\([^ ]*\)\.test .*/\1/p')
 
+.PHONY: test-dashboard
+test-dashboard: ## Run the dashboard's queries and check loki.yaml with the real Loki that LOKI_BIN names
+	@test -n "$(LOKI_BIN)" || { echo "set LOKI_BIN to a loki binary: nothing here builds one"; exit 1; }
+	go test -count 1 -tags loki ./examples/compose
+
 .PHONY: compose-test
 compose-test: ## Prove examples/compose with a Docker engine, started where it may be
 	examples/compose/test.sh

@@ -2,7 +2,6 @@ package compose_test
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -10,8 +9,6 @@ import (
 	"testing"
 
 	"sigs.k8s.io/yaml"
-
-	"github.com/paddock-dev/audit/internal/testenv"
 )
 
 type composeFile struct {
@@ -132,17 +129,5 @@ func TestTheDashboardAsksTheProvisionedDataSource(t *testing.T) {
 		if home := grafana.Environment["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]; home != p.Options.Path+"/audit.json" {
 			t.Errorf("the home dashboard is %s", home)
 		}
-	}
-}
-
-func TestLokiTakesItsConfiguration(t *testing.T) {
-	testenv.NewLoki(t, testenv.LokiOptions{}) // builds the binary where it is missing
-	binary := os.Getenv("LOKI_BIN")
-	if binary == "" {
-		binary = filepath.Join("..", "..", "bin", "loki")
-	}
-	out, err := exec.CommandContext(t.Context(), binary, "-verify-config", "-config.file=loki.yaml").CombinedOutput()
-	if err != nil {
-		t.Errorf("%v: %s", err, out)
 	}
 }

@@ -24,7 +24,7 @@ func (s *Standin) routes() {
 	s.mux.HandleFunc("GET /loki/api/v1/label/{name}/values", s.ofTenant(s.labelValues))
 	s.mux.HandleFunc("GET /loki/api/v1/series", s.ofTenant(s.series))
 	s.mux.HandleFunc("POST /flush", s.flush)
-	s.mux.HandleFunc("GET /ready", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ready") })
+	s.mux.HandleFunc("GET /ready", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, "ready") })
 	s.mux.HandleFunc("GET /loki/api/v1/status/buildinfo", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, map[string]string{"version": Recorded, "branch": "stand-in", "revision": "recorded from Loki " + Recorded})
 	})

@@ -51,7 +51,7 @@ var neutral = []string{
 
 // With returns the limits changed by keys of limits_config. A key that the stand-in does not know is an error.
 func (l Limits) With(config map[string]any) (Limits, error) {
-	var maxAge = l.MaxAge
+	maxAge := l.MaxAge
 	rejectOld := maxAge > 0
 	for key, value := range config {
 		var err error

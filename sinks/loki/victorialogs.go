@@ -177,7 +177,7 @@ func (o Options) fits(s state) error {
 	var errs []error
 	exceeds := func(option string, have time.Duration, flag string, keeps time.Duration) {
 		if keeps > 0 && have > keeps {
-			errs = append(errs, fmt.Errorf("Options.%s is %s, and the server drops and confirms what is beyond %s (-%s)", option, have, keeps, flag))
+			errs = append(errs, fmt.Errorf("the server drops and confirms what is beyond %s (-%s), and Options.%s is %s", keeps, flag, option, have))
 		}
 	}
 	exceeds("Oldest", o.Oldest, "retentionPeriod", s.retention)

@@ -37,7 +37,7 @@ var compared = []string{
 // servers are the modules that the servers are built from, in go.mod files of the tools.
 var servers = map[string]string{
 	"k8s.io/kubernetes": "../tools/kube/go.mod", "go.etcd.io/etcd/server/v3": "../tools/kube/go.mod",
-	"github.com/grafana/loki/v3": "../tools/loki/go.mod",
+	"github.com/VictoriaMetrics/VictoriaLogs": "../tools/victorialogs/go.mod",
 }
 
 // describeMachine returns the lines that begin every results file.

@@ -93,7 +93,7 @@ func (s jsonStage) apply(r *Row) (bool, error) {
 		r.Parsed = map[string]string{}
 	}
 	var whole json.RawMessage
-	if err := json.Unmarshal([]byte(r.Line), &whole); err != nil {
+	if json.Unmarshal([]byte(r.Line), &whole) != nil {
 		r.Parsed["__error__"] = "JSONParserErr"
 		return true, nil
 	}

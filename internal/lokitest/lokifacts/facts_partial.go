@@ -54,7 +54,8 @@ func partialFacts() []Fact {
 			}
 			return c.someOf(len(lines) - 1)
 		}},
-		{Name: "a stream over its rate is answered 429 without Retry-After, and some entries are stored", Source: Derived,
+		{
+			Name: "a stream over its rate is answered 429 without Retry-After, and some entries are stored", Source: Derived,
 			Profile: lokitest.ProfileSmall, ask: func(c *conn) error {
 				var lines []line
 				for i := range 300 {
@@ -68,7 +69,8 @@ func partialFacts() []Fact {
 					err = errors.New("the 429 has a Retry-After")
 				}
 				return errors.Join(err, c.someOf(len(lines)))
-			}},
+			},
+		},
 	}
 }
 
@@ -103,7 +105,8 @@ func rateFacts() []Fact {
 		{Name: "a push over 4 MiB and under the burst is answered 500", Source: Recorded, Profile: p, Alone: true, ask: func(c *conn) error {
 			return errors.Join(c.refused(http.StatusInternalServerError, c.of(kilobytes(5<<10)), "larger than max"), c.holds())
 		}},
-		{Name: "a tenant over its rate of 4 MB/s is answered 429, nothing of the push is stored, and later it is", Source: Recorded,
+		{
+			Name: "a tenant over its rate of 4 MB/s is answered 429, nothing of the push is stored, and later it is", Source: Recorded,
 			Profile: p, Alone: true, ask: func(c *conn) error {
 				const most, megabyte = 100, 1 << 10
 				for i := range most {
@@ -124,7 +127,8 @@ func rateFacts() []Fact {
 					return c.eventually(s)
 				}
 				return fmt.Errorf("%d pushes of 1 MiB in a row were all taken", most)
-			}},
+			},
+		},
 	}
 }
 

@@ -11,9 +11,10 @@ import (
 	"github.com/paddock-dev/audit/internal/lokitest"
 )
 
-// minutes stores a line for each of n minutes before now, the oldest first, and returns the first one's time.
-func (c *conn) minutes(n int) (first time.Time, err error) {
-	first = now().Add(-time.Duration(n) * time.Minute)
+// fourMinutes stores a line for each of the 4 minutes before now, the oldest first, and returns the first one's time.
+func (c *conn) fourMinutes() (first time.Time, err error) {
+	const n = 4
+	first = now().Add(-n * time.Minute)
 	var lines []line
 	for i := range n {
 		lines = append(lines, line{first.Add(time.Duration(i) * time.Minute), fmt.Sprintf("%04d", i), nil})
@@ -58,7 +59,7 @@ func queryFacts() []Fact {
 	p := lokitest.ProfileProduction
 	return []Fact{
 		{Name: "a range has its start and not its end", Source: Recorded, Profile: p, ask: func(c *conn) error {
-			first, err := c.minutes(4)
+			first, err := c.fourMinutes()
 			if err != nil {
 				return err
 			}
@@ -66,7 +67,7 @@ func queryFacts() []Fact {
 				"start", nanoseconds(first.Add(time.Minute)), "end", nanoseconds(first.Add(3*time.Minute)))
 		}},
 		{Name: "the start and the end of a range may be RFC 3339", Source: Documented, Profile: p, ask: func(c *conn) error {
-			first, err := c.minutes(4)
+			first, err := c.fourMinutes()
 			if err != nil {
 				return err
 			}
@@ -74,13 +75,13 @@ func queryFacts() []Fact {
 				"end", first.Add(2*time.Minute).Format(time.RFC3339Nano))
 		}},
 		{Name: "a range is answered newest first, and the limit keeps the newest", Source: Recorded, Profile: p, ask: func(c *conn) error {
-			if _, err := c.minutes(4); err != nil {
+			if _, err := c.fourMinutes(); err != nil {
 				return err
 			}
 			return c.wants([]string{"0003", "0002"}, "limit", "2")
 		}},
 		{Name: "direction=forward is answered oldest first, and the limit keeps the oldest", Source: Recorded, Profile: p, ask: func(c *conn) error {
-			if _, err := c.minutes(4); err != nil {
+			if _, err := c.fourMinutes(); err != nil {
 				return err
 			}
 			return c.wants([]string{"0000", "0001"}, "limit", "2", "direction", "forward")

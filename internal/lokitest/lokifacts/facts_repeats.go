@@ -47,7 +47,8 @@ func repeatFacts() []Fact {
 			}
 			return c.holds(want...)
 		}},
-		{Name: "a repeat of an entry before the last 256 KiB of its stream is held once after a flush, and maybe twice before", Source: Recorded,
+		{
+			Name: "a repeat of an entry before the last 256 KiB of its stream is held once after a flush, and maybe twice before", Source: Recorded,
 			Profile: p, ask: func(c *conn) error {
 				at := now()
 				first := c.of([]line{{at, "first", nil}})
@@ -63,7 +64,8 @@ func repeatFacts() []Fact {
 					return err
 				}
 				return c.flushedUntil(func() error { return c.finds(query, "first") })
-			}},
+			},
+		},
 		{Name: "a repeat of an entry that was flushed is held once", Source: Recorded, Profile: p, ask: func(c *conn) error {
 			s := c.of(one(now(), "x"))
 			if err := c.stored(s); err != nil {

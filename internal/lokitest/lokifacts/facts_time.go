@@ -67,9 +67,12 @@ func timeFacts() []Fact {
 			return c.holds("newest", "x")
 		}},
 		{Name: "an entry of the year 2262 is refused as too new", Source: Recorded, Profile: p, ask: refuses2262},
-		{Name: "an entry of the year 2262 is refused as too new even where limits let everything through", Source: Recorded,
-			Profile: lokitest.ProfilePermissive, ask: refuses2262},
-		{Name: "entries of any age are stored and visible at once where limits let everything through", Source: Recorded,
+		{
+			Name: "an entry of the year 2262 is refused as too new even where limits let everything through", Source: Recorded,
+			Profile: lokitest.ProfilePermissive, ask: refuses2262,
+		},
+		{
+			Name: "entries of any age are stored and visible at once where limits let everything through", Source: Recorded,
 			Profile: lokitest.ProfilePermissive, OwnProcess: true, ask: func(c *conn) error {
 				const day = 24 * time.Hour
 				var want []string
@@ -80,7 +83,8 @@ func timeFacts() []Fact {
 					want = append(want, age.String())
 				}
 				return c.holds(want...)
-			}},
+			},
+		},
 	}
 }
 

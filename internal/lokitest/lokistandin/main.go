@@ -8,6 +8,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -54,7 +55,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	l, err := net.Listen("tcp", *listen)
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", *listen)
 	if err != nil {
 		return errors.Join(err, standin.Close())
 	}
