@@ -92,8 +92,8 @@ func (s jsonStage) apply(r *Row) (bool, error) {
 	if r.Parsed == nil {
 		r.Parsed = map[string]string{}
 	}
-	var whole json.RawMessage
-	if json.Unmarshal([]byte(r.Line), &whole) != nil {
+	whole := json.RawMessage(r.Line)
+	if !json.Valid(whole) {
 		r.Parsed["__error__"] = "JSONParserErr"
 		return true, nil
 	}
