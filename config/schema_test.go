@@ -73,6 +73,8 @@ func TestWhatTheDecoderTakesTheSchemaTakes(t *testing.T) {
 // A schema cannot see what a key refers to, how two keys go together, how long a
 // duration is, what a type thinks of a text, and what YAML drops before.
 var beyondSchema = []string{
+	"VictoriaLogs takes numbers", "VictoriaLogs confirms any timestamp", // the server is another key
+
 	"there is no sink", "the chain comes back", "closed promises", "uses what the sink", "is not YAML", "stands in line", "document",
 	"is an alias", "not a plain word", "is out of range: want 1ms", "sinks.a.http: ", "sinks.a.http.tls_config: ", "cannot be read",
 	"the URL", "sinks.a.labels", "names a sink twice", "asks for what is not in next", "must be at least firstPause",

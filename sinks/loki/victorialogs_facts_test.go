@@ -58,7 +58,7 @@ func dropped(tb testing.TB, v *testenv.VictoriaLogs, reason string) int {
 	return n
 }
 
-// What the documentation of ServerVictoriaLogs and docs/loki.md say of its 204,
+// What the documentation of ServerVictoriaLogs and docs/adr/0021 say of its 204,
 // read from the server.
 func TestVictoriaLogsConfirmsWhatItDrops(t *testing.T) {
 	t.Parallel()
