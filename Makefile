@@ -73,6 +73,10 @@ compose-test: ## Prove examples/compose with a Docker engine, started where it m
 crash: $(SERVERS) ## Kill a process that writes through a spool 1,000 times, and look for what it confirmed
 	AUDIT_SPOOL_KILLS=1000 go test -count 1 -v -timeout 60m -run HoweverOftenTheProcessIsKilled ./sinks/spool
 
+.PHONY: crash-server
+crash-server: bin/victoria-logs ## Kill VictoriaLogs 20 times at each level under load, and count what it had confirmed
+	AUDIT_LOKI_SERVER_KILLS=20 go test -count 1 -v -timeout 60m -run KillsOfVictoriaLogs ./sinks/loki
+
 .PHONY: crash-reaper
 crash-reaper: $(SERVERS) ## Kill a reaper ten times while it deletes 100,000 expired events
 	AUDIT_REAPER_EXPIRED=100000 go test -count 1 -v -timeout 60m -run HoweverOftenTheReaperIsKilled ./retention
