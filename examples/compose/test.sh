@@ -88,8 +88,9 @@ images() {
 	services="loki proxy"
 	loki=$(image loki)
 	if ! at_hand "$loki"; then
+		[ -n "${LOKI_BIN:-}" ] || fail "$loki cannot be pulled: set LOKI_BIN to a loki binary"
 		context=$work/loki/files; mkdir -p "$context/usr/bin" "$context/loki"
-		cp "${LOKI_BIN:-$root/bin/loki}" "$context/usr/bin/loki"
+		cp "$LOKI_BIN" "$context/usr/bin/loki"
 		touch "$context/loki/.keep"
 		pack "$loki" /usr/bin/loki 10001:10001
 		not_proved "the published image $loki (built here around the same version's binary)"
