@@ -60,6 +60,14 @@ test-unit: ## Run the tests that start no server: those that do not link interna
 	go test -race $(TESTFLAGS) $$(go list -test -f '{{.ImportPath}} {{join .Deps " "}}' ./... \
 		| grep -v '/internal/testenv' | sed -n 's/^\([^ ]*\)\.test .*/\1/p')
 
+.PHONY: test-loki
+test-loki: ## Hold a real Loki, named by LOKI_URL or LOKI_BIN, to the facts that the tests assume
+	@test -n "$(LOKI_URL)$(LOKI_BIN)" || { echo "set LOKI_URL to the root of a running Loki, such as http://127.0.0.1:3100, or LOKI_BIN to a loki binary: see docs/loki-facts.md"; exit 1; }
+	go test -count 1 -v -timeout 30m -run '^TestFacts$$' ./internal/lokitest/lokifacts > bin/loki-facts.log; status=$$?; \
+		grep -a -e '^ok' -e '^FAIL' -e 'this Loki differs' -e 'cannot be asked' -e '^ *--- FAIL' -e '^ *--- SKIP' bin/loki-facts.log; \
+		echo "$$(grep -a -c '^    --- PASS' bin/loki-facts.log) facts hold"; test $$status = 0
+	go test -count 1 -timeout 30m -run 'Trap|^TestConformance$$' ./sinks/loki
+
 .PHONY: test-dashboard
 test-dashboard: ## Run the dashboard's queries and check loki.yaml with the real Loki that LOKI_BIN names
 	@test -n "$(LOKI_BIN)" || { echo "set LOKI_BIN to a loki binary: nothing here builds one"; exit 1; }
