@@ -91,11 +91,11 @@ func TestAScrapeOfTheRunningProxyAndReaperShowsTheMetricsOfThePageAndNoOther(t *
 	}
 }
 
-// runProxy starts the egress proxy with a chain of all stages in front of a Loki, sends a request that it denies
+// runProxy starts the egress proxy with a chain of all stages in front of VictoriaLogs, sends a request that it denies
 // through it, and returns where its metrics are.
 func runProxy(t *testing.T, bin string) (address string) {
 	t.Helper()
-	lake := testenv.NewLoki(t, testenv.LokiOptions{})
+	lake := testenv.NewVictoriaLogs(t, testenv.VictoriaLogsOptions{})
 	path := filepath.Join(t.TempDir(), "audit.yaml")
 	text := fmt.Sprintf(`apiVersion: audit.paddock.dev/v1alpha1
 kind: AuditConfiguration
@@ -103,7 +103,7 @@ sinks:
   calm: {type: flood, next: disk}
   disk: {type: spool, next: again, dir: %q}
   again: {type: retry, next: lake}
-  lake: {type: loki, url: %q}
+  lake: {type: loki, server: victorialogs, url: %q}
 components:
   proxy: {sink: calm, onFailure: {denied: closed, granted: open}}
 `, filepath.Join(t.TempDir(), "spool"), lake.URL)

@@ -32,6 +32,7 @@ var Destinations = []struct {
 	{"log", logHarness},
 	{"kube", kubeHarness},
 	{"loki", lokiHarness},
+	{"victorialogs", victoriaLogsHarness},
 }
 
 var errRefused = errors.New("refused")

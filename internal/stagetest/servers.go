@@ -120,11 +120,46 @@ func kubeHarness(t *testing.T, in Stage) sinktest.Harness {
 
 const lokiService = "stage"
 
+// The stand-in for Loki recognises repeats, as Loki does.
 func lokiHarness(t *testing.T, in Stage) sinktest.Harness {
 	t.Helper()
 	server := testenv.NewLoki(t, testenv.LokiOptions{})
+	return pushHarness(server.URL, loki.Options{ServiceName: lokiService}, in,
+		func(ctx context.Context) ([]v1alpha1.AuditEvent, error) { return rows(ctx, server) })
+}
+
+// VictoriaLogs stores a repeat again, and its readers fold what is the same.
+func victoriaLogsHarness(t *testing.T, in Stage) sinktest.Harness {
+	t.Helper()
+	const century = 100 * 365 * 24 * time.Hour // as long as the shared server keeps rows
+	server := testenv.SharedVictoriaLogs(t)
+	service := fmt.Sprintf("%s-%d", lokiService, time.Now().UnixNano())
+	return pushHarness(server.URL, loki.Options{Server: loki.ServerVictoriaLogs, ServiceName: service, Oldest: century}, in,
+		func(ctx context.Context) ([]v1alpha1.AuditEvent, error) {
+			found, err := server.Query(ctx, "", fmt.Sprintf("{service_name=%q}", service), time.Now().Add(-century), time.Now().Add(24*time.Hour))
+			if err != nil {
+				return nil, err
+			}
+			seen := map[string]bool{}
+			var events []v1alpha1.AuditEvent
+			for _, row := range found {
+				if seen[row.Line] {
+					continue
+				}
+				seen[row.Line] = true
+				var ae v1alpha1.AuditEvent
+				if err := json.Unmarshal([]byte(row.Line), &ae); err != nil {
+					return nil, fmt.Errorf("a row that is no event: %w", err)
+				}
+				events = append(events, ae)
+			}
+			return events, nil
+		})
+}
+
+// pushHarness is of a server that takes Loki's pushes.
+func pushHarness(server string, opts loki.Options, in Stage, stored func(context.Context) ([]v1alpha1.AuditEvent, error)) sinktest.Harness {
 	open := func(address string, opts loki.Options) (auditing.Sink, error) {
-		opts.ServiceName = lokiService
 		sink, err := loki.New(address, opts)
 		if err != nil {
 			return nil, err
@@ -133,18 +168,20 @@ func lokiHarness(t *testing.T, in Stage) sinktest.Harness {
 	}
 	return sinktest.Harness{
 		New: func(context.Context) (sinktest.Subject, error) {
-			sink, err := open(server.URL, loki.Options{})
+			sink, err := open(server, opts)
 			return sinktest.Subject{
 				Sink:    sink,
-				Stored:  func(ctx context.Context) ([]v1alpha1.AuditEvent, error) { return rows(ctx, server) },
-				Again:   func(context.Context) (auditing.Sink, error) { return open(server.URL, loki.Options{}) },
+				Stored:  stored,
+				Again:   func(context.Context) (auditing.Sink, error) { return open(server, opts) },
 				Release: http.DefaultTransport.(*http.Transport).CloseIdleConnections, //nolint:forcetypeassert // of testenv's queries
 			}, err
 		},
 		Failing: func(context.Context) (sinktest.Fault, error) {
 			gone := httptest.NewServer(http.NotFoundHandler())
 			gone.Close()
-			sink, err := open(gone.URL, loki.Options{RetryFor: 50 * time.Millisecond})
+			brief := opts
+			brief.RetryFor = 50 * time.Millisecond
+			sink, err := open(gone.URL, brief)
 			return sinktest.Fault{Sink: sink, Caused: func(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }}, err
 		},
 		Hanging: func(context.Context) (sinktest.Fault, error) {
@@ -157,7 +194,9 @@ func lokiHarness(t *testing.T, in Stage) sinktest.Harness {
 				case <-r.Context().Done():
 				}
 			}))
-			sink, err := open(silent.URL, loki.Options{ProveEvery: -1})
+			plain := opts
+			plain.ProveEvery = -1 // the proof would hang instead of the push
+			sink, err := open(silent.URL, plain)
 			return sinktest.Fault{Sink: sink, Release: sync.OnceFunc(func() { close(released); silent.Close() })}, err
 		},
 	}

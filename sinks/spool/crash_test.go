@@ -34,7 +34,7 @@ const (
 	childDir   = "AUDIT_SPOOL_TEST_DIR"
 	childLife  = "AUDIT_SPOOL_TEST_LIFE"
 	childNS    = "AUDIT_SPOOL_TEST_NAMESPACE"
-	childLoki  = "AUDIT_SPOOL_TEST_LOKI"
+	childLogs  = "AUDIT_SPOOL_TEST_VICTORIALOGS"
 	childKube  = "AUDIT_SPOOL_TEST_KUBE"
 	childToken = "AUDIT_SPOOL_TEST_TOKEN"
 	childCA    = "AUDIT_SPOOL_TEST_CA"
@@ -61,14 +61,17 @@ func runChild(what string) int {
 	return 0
 }
 
+// The names of the destinations.
+const toLogs, toKube = "victorialogs", "kube"
+
 const (
 	crashWriters = 4
 	crashEvents  = 15 // of each writer and life, so that delivery keeps up
 )
 
-// spools opens those of dir: one in front of Loki and one of the API server.
-func spools(dir, lokiURL string, config *rest.Config) (map[string]*spool.Sink, error) {
-	lake, err := loki.New(lokiURL, loki.Options{})
+// spools opens those of dir: one in front of VictoriaLogs and one of the API server.
+func spools(dir, logsURL string, config *rest.Config) (map[string]*spool.Sink, error) {
+	lake, err := loki.New(logsURL, loki.Options{Server: loki.ServerVictoriaLogs})
 	if err != nil {
 		return nil, err
 	}
@@ -79,12 +82,12 @@ func spools(dir, lokiURL string, config *rest.Config) (map[string]*spool.Sink, e
 	opts := quick()
 	opts.SegmentBytes = 16 << 10
 	opts.OnDamage = func(d spool.Damage) { fmt.Fprintln(os.Stderr, d) }
-	first, err := spool.New(filepath.Join(dir, "loki"), lake, opts)
+	first, err := spool.New(filepath.Join(dir, toLogs), lake, opts)
 	if err != nil {
 		return nil, err
 	}
-	second, err := spool.New(filepath.Join(dir, "kube"), kube.Sink{Client: c}, opts)
-	return map[string]*spool.Sink{"loki": first, "kube": second}, err
+	second, err := spool.New(filepath.Join(dir, toKube), kube.Sink{Client: c}, opts)
+	return map[string]*spool.Sink{toLogs: first, toKube: second}, err
 }
 
 func kubeClient(config *rest.Config) (client.Client, error) {
@@ -106,7 +109,7 @@ func writeUntilKilled() error {
 		TLSClientConfig: rest.TLSClientConfig{CAData: ca},
 	}
 	fmt.Println("begin")
-	sinks, err := spools(os.Getenv(childDir), os.Getenv(childLoki), config)
+	sinks, err := spools(os.Getenv(childDir), os.Getenv(childLogs), config)
 	if err != nil {
 		return err
 	}
@@ -141,7 +144,7 @@ func TestWhatWasConfirmedIsAtTheDestinationOnceAndInOrderHoweverOftenTheProcessI
 	if n, err := strconv.Atoi(os.Getenv(killsEnv)); err == nil {
 		kills = n
 	}
-	l, k := testenv.NewLoki(t, testenv.LokiOptions{}), testenv.SharedKube(t)
+	l, k := testenv.NewVictoriaLogs(t, testenv.VictoriaLogsOptions{}), testenv.SharedKube(t)
 	ns, dir := k.Namespace(t), t.TempDir()
 	confirmed := map[string][]string{}
 	start := time.Now()
@@ -168,7 +171,7 @@ func TestWhatWasConfirmedIsAtTheDestinationOnceAndInOrderHoweverOftenTheProcessI
 			t.Errorf("left in the spool of %s: %+v (%v)", to, sum, err)
 		}
 	}
-	stored := map[string][]string{"loki": lokiNames(t, l, ns), "kube": kubeNames(t, k, ns)}
+	stored := map[string][]string{toLogs: logsNames(t, l, ns), toKube: kubeNames(t, k, ns)}
 	for to, names := range stored {
 		check(t, to, confirmed[to], names)
 		t.Logf("%s: %d kills in %s, %d events confirmed, %d stored, each once and in order",
@@ -177,7 +180,7 @@ func TestWhatWasConfirmedIsAtTheDestinationOnceAndInOrderHoweverOftenTheProcessI
 	t.Logf("at the last start some %d events were waiting", waiting)
 }
 
-func child(t *testing.T, dir, life, ns, lokiURL string, config *rest.Config) *exec.Cmd {
+func child(t *testing.T, dir, life, ns, logsURL string, config *rest.Config) *exec.Cmd {
 	t.Helper()
 	binary, err := os.Executable()
 	if err != nil {
@@ -185,7 +188,7 @@ func child(t *testing.T, dir, life, ns, lokiURL string, config *rest.Config) *ex
 	}
 	cmd := exec.CommandContext(t.Context(), binary)
 	cmd.Env = append(os.Environ(), childEnv+"="+childWrites, childDir+"="+dir, childLife+"="+life, childNS+"="+ns,
-		childLoki+"="+lokiURL, childKube+"="+config.Host, childToken+"="+config.BearerToken,
+		childLogs+"="+logsURL, childKube+"="+config.Host, childToken+"="+config.BearerToken,
 		childCA+"="+base64.StdEncoding.EncodeToString(config.CAData))
 	return cmd
 }
