@@ -21,7 +21,7 @@ import (
 const pushPath = "/loki/api/v1/push"
 
 func newClient(to target) (*client.Client, error) {
-	config, err := client.NewDefaultConfig(to.loki.URL + pushPath)
+	config, err := client.NewDefaultConfig(to.push() + pushPath)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +78,7 @@ func openSlogLoki(_ *testing.B, _ int, to target) (bench.Writer, error) {
 // which the oldest is dropped.
 func openOTLP(b *testing.B, _ int, to target) (bench.Writer, error) {
 	ctx := b.Context()
-	exporter, err := otlploghttp.New(ctx, otlploghttp.WithEndpointURL(to.loki.URL+"/otlp/v1/logs"))
+	exporter, err := otlploghttp.New(ctx, otlploghttp.WithEndpointURL(to.server.URL+"/insert/opentelemetry/v1/logs"))
 	if err != nil {
 		return bench.Writer{}, err
 	}

@@ -28,7 +28,7 @@ func openPOST(b *testing.B, writers int, to target) (bench.Writer, error) {
 		Write: func(int) error { return nil },
 		Finish: func() error {
 			for _, body := range bodies {
-				if err := post(ctx, to.loki.URL+pushPath, body); err != nil {
+				if err := post(ctx, to.push()+pushPath, body); err != nil {
 					return err
 				}
 			}

@@ -15,7 +15,7 @@ import (
 
 // Row is one log entry as VictoriaLogs gives it back.
 type Row struct {
-	Time   time.Time // to the nanosecond, UTC
+	Time   time.Time // to the nanosecond, UTC; zero for a row of statistics
 	Line   string    // the field _msg
 	Fields map[string]string
 }
@@ -47,8 +47,10 @@ func (v *VictoriaLogs) Query(ctx context.Context, tenant, logsql string, start, 
 		if err := json.Unmarshal(lines.Bytes(), &row.Fields); err != nil {
 			return nil, fmt.Errorf("testenv: VictoriaLogs answers a row that is no JSON object of texts: %w", err)
 		}
-		if row.Time, err = time.Parse(time.RFC3339Nano, row.Fields["_time"]); err != nil {
-			return nil, fmt.Errorf("testenv: VictoriaLogs answers a row without a time: %w", err)
+		if at, ok := row.Fields["_time"]; ok {
+			if row.Time, err = time.Parse(time.RFC3339Nano, at); err != nil {
+				return nil, fmt.Errorf("testenv: VictoriaLogs answers a row without a time: %w", err)
+			}
 		}
 		row.Line = row.Fields["_msg"]
 		rows = append(rows, row)

@@ -47,7 +47,7 @@ func describeMachine(ctx context.Context) (string, error) {
 		return "", err
 	}
 	modules := strings.Fields(versions)
-	for _, name := range []string{"k8s.io/kubernetes", "go.etcd.io/etcd/server/v3", "github.com/grafana/loki/v3"} {
+	for _, name := range []string{"k8s.io/kubernetes", "go.etcd.io/etcd/server/v3", "github.com/VictoriaMetrics/VictoriaLogs"} {
 		text, err := os.ReadFile(servers[name])
 		if err != nil {
 			return "", err

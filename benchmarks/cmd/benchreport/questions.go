@@ -31,26 +31,26 @@ var logFile = question{
 }
 
 var lokiPush = question{
-	id: "loki", dir: "loki", title: "To Loki",
-	intro: "One real Loki on the same machine, whose own processor time is not counted. The time of the unconfirmed " +
-		"clients ends when all that they took is delivered. lost is what Loki does not have afterwards, by a query. All " +
-		"that ours calls written is confirmed by Loki before Write returns; the others have confirmed nothing by then.",
+	id: "loki", dir: "loki", title: "To VictoriaLogs, by Loki's push",
+	intro: "One real VictoriaLogs on the same machine, whose own processor time is not counted. The time of the unconfirmed " +
+		"clients ends when all that they took is delivered. lost is what the server does not have afterwards, by a query. All " +
+		"that ours calls written is answered by the server before Write returns (level accepted); the others have heard nothing by then.",
 	runs: []run{
 		{pattern: "Loki/writers=1$/event=EVENT/peer=.*", full: 500, quick: 300, seconds: 5},
 		{pattern: "Loki/writers=64$/event=EVENT/peer=.*", full: 10_000, quick: 5_000, seconds: 9},
 		{pattern: "Loki/writers=1024$/event=EVENT/peer=.*", full: 20_000, quick: 10_000, seconds: 16},
 	},
 	peers: []peer{
-		{ours, "`loki.Sink`: nil when Loki answered 204 for a request that holds the event"},
+		{ours, "`loki.Sink`: nil when the server answered 204 for a request that holds the event"},
 		{"lokiclient", "`lokiclient.Sink`, this project's wrapper of loki-client-go: the same entries; nil means in memory"},
 		{"loki-client-go", "the client itself, with the event's JSON as the line and no metadata: nil always; drops a batch after ten attempts"},
 		{"slog-loki", "samber/slog-loki on that client, the same line: nothing is told to the caller"},
-		{"otlp", "OpenTelemetry's batch processor and OTLP exporter, its defaults, into Loki's OTLP endpoint: drops beyond 2,048 waiting records, untold"},
+		{"otlp", "OpenTelemetry's batch processor and OTLP exporter, its defaults, into the server's OTLP endpoint: drops beyond 2,048 waiting records, untold"},
 		{"post", "the limit: requests that were encoded and compressed beforehand, with one entry for each writer, sent one after the other"},
 	},
 	series: "writers", pinned: map[string]string{"event": headlineEvent},
 	aims: []aim{
-		{text: "Confirmed, and no slower than loki-client-go unconfirmed, at 1,024 writers", unit: "ns/op", of: ours, by: "loki-client-go", bound: 1, in: settings("writers", "1024")},
+		{text: "Answered, and no slower than loki-client-go unconfirmed, at 1,024 writers", unit: "ns/op", of: ours, by: "loki-client-go", bound: 1, in: settings("writers", "1024")},
 		{text: "At least 0.8 of the limit at 1,024 writers", unit: "ns/op", of: "post", by: ours, bound: 0.8, atLeast: true, in: settings("writers", "1024")},
 		{text: "At most 0.6 of the processor time of loki-client-go at 1,024 writers", unit: "cpu-ns/op", of: ours, by: "loki-client-go", bound: 0.6, in: settings("writers", "1024")},
 	},
