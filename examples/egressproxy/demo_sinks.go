@@ -108,35 +108,36 @@ func kubeDestination(context.Context) (*demoDestination, error) {
 	}, nil
 }
 
+// lokiDestination is a VictoriaLogs, which takes Loki's pushes and is under Apache-2.0, as Loki's server is not.
 func lokiDestination(context.Context) (*demoDestination, error) {
-	server, err := testenv.StartLoki(testenv.LokiOptions{})
+	server, err := testenv.StartVictoriaLogs(testenv.VictoriaLogsOptions{})
 	if err != nil {
 		return nil, err
 	}
-	sink, err := loki.New(server.URL, loki.Options{Component: component})
+	sink, err := loki.New(server.URL, loki.Options{Server: loki.ServerVictoriaLogs, Component: component})
 	if err != nil {
 		return nil, errors.Join(err, server.Stop())
 	}
 	start := time.Now()
 	return &demoDestination{
 		sink:      sink,
-		title:     "Loki server",
+		title:     "VictoriaLogs server",
 		namespace: "team-a",
 		read: func(ctx context.Context) ([]v1alpha1.AuditEvent, error) {
-			entries, err := server.Query(ctx, "", `{service_name="audit", component="proxy"}`, start, time.Now(), 0)
+			rows, err := server.Query(ctx, "", `{service_name="audit", component="proxy"}`, start, time.Now())
 			if err != nil {
 				return nil, err
 			}
-			events := make([]v1alpha1.AuditEvent, len(entries))
-			for i, e := range entries {
-				if err := json.Unmarshal([]byte(e.Line), &events[i]); err != nil {
-					return nil, fmt.Errorf("reading a line of Loki's: %w", err)
+			events := make([]v1alpha1.AuditEvent, len(rows))
+			for i, row := range rows {
+				if err := json.Unmarshal([]byte(row.Line), &events[i]); err != nil {
+					return nil, fmt.Errorf("reading a line of VictoriaLogs': %w", err)
 				}
 			}
 			return events, nil
 		},
 		breakIt: func(context.Context) error { return server.Kill() },
-		fault:   "Loki was killed",
+		fault:   "VictoriaLogs was killed",
 		stop: func() error {
 			return errors.Join(sink.Close(context.Background()), server.Stop())
 		},

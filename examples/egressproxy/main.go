@@ -37,6 +37,8 @@ type options struct {
 	listen, metrics       string
 	sink, config          string
 	lokiURL, lokiTenant   string
+	lokiServer            string
+	lokiOldest            time.Duration
 	allow, namespace, run string
 	demo, health          bool
 }
@@ -47,8 +49,10 @@ func main() {
 	flag.StringVar(&o.metrics, "metrics", "", "address that serves /metrics; none when empty")
 	flag.StringVar(&o.sink, "sink", "log", "where decisions are recorded: "+strings.Join(sinkNames(), ", "))
 	flag.StringVar(&o.config, "config", "", "audit configuration `file` that says where instead of -sink, for the component "+component)
-	flag.StringVar(&o.lokiURL, "loki-url", "", "Loki to record to with -sink loki, such as http://loki:3100")
-	flag.StringVar(&o.lokiTenant, "loki-tenant", "", "tenant in that Loki; none when empty")
+	flag.StringVar(&o.lokiURL, "loki-url", "", "Loki or VictoriaLogs to record to with -sink loki, such as http://loki:3100")
+	flag.StringVar(&o.lokiServer, "loki-server", "loki", "what stands behind -loki-url: loki or victorialogs")
+	flag.DurationVar(&o.lokiOldest, "loki-oldest", 0, "how old an event that server keeps; 168h for victorialogs when 0")
+	flag.StringVar(&o.lokiTenant, "loki-tenant", "", "tenant in that server; none when empty")
 	flag.StringVar(&o.allow, "allow", "", "hosts that may be reached, separated by commas")
 	flag.StringVar(&o.namespace, "namespace", "default", "namespace of the events")
 	flag.StringVar(&o.run, "run", "egressproxy", "run that the events belong to")

@@ -38,9 +38,11 @@ var openers = map[string]func(options) (auditing.Sink, error){
 	},
 	"loki": func(o options) (auditing.Sink, error) {
 		if o.lokiURL == "" {
-			return nil, errors.New("where is Loki? Say so with -loki-url")
+			return nil, errors.New("where is Loki, or VictoriaLogs? Say so with -loki-url")
 		}
-		return loki.New(o.lokiURL, loki.Options{Component: component, TenantID: o.lokiTenant})
+		return loki.New(o.lokiURL, loki.Options{
+			Server: loki.Server(o.lokiServer), Oldest: o.lokiOldest, Component: component, TenantID: o.lokiTenant,
+		})
 	},
 }
 

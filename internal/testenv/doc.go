@@ -1,10 +1,12 @@
-// Package testenv starts the servers that tests and demos talk to: etcd with a Kubernetes API server, and a Loki.
+// Package testenv starts the servers that tests and demos talk to: etcd with a Kubernetes API server, VictoriaLogs, and
+// a Loki.
 //
-// The API server is real. It is built from the pinned modules under tools/, or taken from the folder
-// KUBEBUILDER_ASSETS when that is set. Loki is the stand-in of package lokitest, for the project neither builds nor
-// downloads Loki; LOKI_BIN (a file) or LOKI_URL (a running server) names a real one instead, see docs/loki-facts.md.
+// The first two are real. They are built from the pinned modules under tools/, or taken from KUBEBUILDER_ASSETS (a
+// folder) and VICTORIALOGS_BIN (a file) when those are set. Loki is the stand-in of package lokitest, for the project
+// neither builds nor downloads Loki; LOKI_BIN (a file) or LOKI_URL (a running server) names a real one instead, see
+// docs/loki-facts.md.
 //
-// A test asks for the API server that its test binary shares, or for a Loki of its own:
+// A test asks for the servers that its test binary shares, or for some of its own:
 //
 //	func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
 //
@@ -12,6 +14,7 @@
 //		k := testenv.SharedKube(t)
 //		namespace := k.Namespace(t)
 //		...
+//		v := testenv.NewVictoriaLogs(t, testenv.VictoriaLogsOptions{})
 //		l := testenv.NewLoki(t, testenv.LokiOptions{})
 //	}
 //

@@ -1,5 +1,6 @@
 // Package loki writes audit events to Grafana Loki and waits for its answer: nil
-// from Write means that Loki stored the event.
+// from Write means that Loki stored the event. It writes to VictoriaLogs as well,
+// which takes the same pushes and promises less: see ServerVictoriaLogs.
 //
 //	sink, err := loki.New("http://loki:3100", loki.Options{Component: "broker"})
 //	if err != nil {
@@ -52,4 +53,17 @@
 // so it remembers for its next thousands of late events; another process that
 // writes a late event again after Loki has changed its mind, or after those 10
 // minutes, stores a second entry with the same event name and the same line.
+//
+// # VictoriaLogs
+//
+//	sink, err := loki.New("http://victorialogs:9428", loki.Options{Server: loki.ServerVictoriaLogs})
+//
+// The labels and the metadata are fields there, and the line is the field _msg:
+//
+//	{service_name="audit", namespace="team-a"} decision:=denied kind:="egress-block"
+//
+// Its 204 does not say that it stored an event, so Write refuses what the server
+// would drop for its time (Options.Oldest and Newest), and Options.Level chooses
+// whether Write waits until the server's disk has the event. A repeat is two
+// rows: readers fold by event.
 package loki
