@@ -74,7 +74,7 @@ test-dashboard: ## Run the dashboard's queries and check loki.yaml with the real
 	go test -count 1 -tags loki ./examples/compose
 
 .PHONY: compose-test
-compose-test: ## Prove examples/compose with a Docker engine, started where it may be
+compose-test: $(filter bin/victoria-logs,$(SERVERS)) ## Prove examples/compose with a Docker engine, started where it may be
 	examples/compose/test.sh
 
 .PHONY: crash

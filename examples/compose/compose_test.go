@@ -18,6 +18,8 @@ type composeFile struct {
 
 type service struct {
 	Image       string
+	Profiles    []string
+	Command     []string
 	Build       struct{ Context, Dockerfile string }
 	Ports       []string
 	Volumes     []string
@@ -40,7 +42,7 @@ func readYAML(t *testing.T, path string, into any) {
 func readCompose(t *testing.T) (c composeFile) {
 	t.Helper()
 	readYAML(t, "docker-compose.yml", &c)
-	for _, name := range []string{"loki", "proxy", "grafana"} {
+	for _, name := range []string{"loki", "proxy", "grafana", "victorialogs", "proxy-victorialogs"} {
 		if _, ok := c.Services[name]; !ok {
 			t.Fatalf("no service %s", name)
 		}
@@ -72,7 +74,7 @@ func TestEveryFileThatAServiceUsesExists(t *testing.T) {
 }
 
 // pinned is a tag of three numbers. The proxy's image is built here.
-var pinned = regexp.MustCompile(`^[a-z/-]+:\d+\.\d+\.\d+$`)
+var pinned = regexp.MustCompile(`^[a-z/-]+:v?\d+\.\d+\.\d+$`)
 
 func TestEveryServiceIsPinnedAndHealthyBeforeWhatNeedsIt(t *testing.T) {
 	c := readCompose(t)
@@ -80,10 +82,17 @@ func TestEveryServiceIsPinnedAndHealthyBeforeWhatNeedsIt(t *testing.T) {
 		if s.Build.Context == "" && !pinned.MatchString(s.Image) {
 			t.Errorf("service %s: image %q is not pinned", name, s.Image)
 		}
-		if len(s.Healthcheck.Test) < 2 || s.Healthcheck.Test[0] != "CMD" {
+		optional := slices.Equal(s.Profiles, []string{"victorialogs"})
+		if name != "victorialogs" && (len(s.Healthcheck.Test) < 2 || s.Healthcheck.Test[0] != "CMD") {
 			t.Errorf("service %s: health check %v, want one that needs no shell", name, s.Healthcheck.Test)
 		}
-		if name != "loki" && s.DependsOn["loki"].Condition != "service_healthy" {
+		switch {
+		case strings.HasSuffix(name, "victorialogs") != optional:
+			t.Errorf("service %s is in the profiles %v", name, s.Profiles)
+		case name == "loki", name == "victorialogs":
+		case optional && s.DependsOn["victorialogs"].Condition != "service_started":
+			t.Errorf("service %s does not wait until VictoriaLogs is started", name)
+		case !optional && s.DependsOn["loki"].Condition != "service_healthy":
 			t.Errorf("service %s does not wait until Loki is healthy", name)
 		}
 		for _, port := range s.Ports {
@@ -129,5 +138,14 @@ func TestTheDashboardAsksTheProvisionedDataSource(t *testing.T) {
 		if home := grafana.Environment["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]; home != p.Options.Path+"/audit.json" {
 			t.Errorf("the home dashboard is %s", home)
 		}
+	}
+}
+
+// What VictoriaLogs drops for its age it confirms, so the proxy has to know how long it keeps rows.
+func TestTheProxyKnowsHowLongVictoriaLogsKeeps(t *testing.T) {
+	c := readCompose(t)
+	if !slices.Contains(c.Services["victorialogs"].Command, "-retentionPeriod=30d") ||
+		!slices.Contains(c.Services["proxy-victorialogs"].Command, "-loki-oldest=720h") {
+		t.Error("the proxy's -loki-oldest is not the server's -retentionPeriod of 30 days")
 	}
 }

@@ -6,8 +6,9 @@
 #
 # It uses the engine at hand. Without one, root on Linux with dockerd installed (Debian: docker.io and
 # docker-compose) gets one that lives in namespaces of its own, with no network outside, and ends with this script.
-# An image that is neither there nor can be pulled is built on an empty one, around a binary built from source;
-# Grafana is then left out. What could not be proved is said at the end. Everything started is stopped.
+# Where Loki's image can neither be pulled nor be built around the binary that LOKI_BIN names, VictoriaLogs takes its place:
+# the profile of that name. An image that cannot be pulled is built on an empty one, around a binary built from source.
+# What could not be proved is said at the end. Everything started is stopped.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -32,8 +33,8 @@ own_engine() {
 	[ -n "$why" ] || unshare --mount --net --pid --fork --mount-proc true 2>/dev/null || why="namespaces are not allowed here"
 	if [ -n "$why" ]; then
 		say "no Docker engine answers, and none can be started: $why"
-		say "NOT PROVED: that docker-compose.yml starts, its health checks, its volumes' owners, the proxy's way to Loki"
-		say "proved elsewhere (make test): the file parses, what it mounts exists, Loki takes loki.yaml, every query of the dashboard returns data"
+		say "NOT PROVED: that docker-compose.yml starts, its health checks, its volumes' owners, the proxy's way to its store"
+		say "proved elsewhere (make test): the file parses, what it mounts exists, every query of the dashboard returns data from a stand-in"
 		exit 1
 	fi
 	say "no Docker engine answers; starting one for this test alone"
@@ -85,15 +86,25 @@ pack() {
 }
 
 images() {
-	services="loki proxy"
-	loki=$(image loki)
-	if ! at_hand "$loki"; then
-		[ -n "${LOKI_BIN:-}" ] || fail "$loki cannot be pulled: set LOKI_BIN to a loki binary"
+	if at_hand "$(image loki)"; then
+		services="loki proxy" store=loki
+	elif [ -n "${LOKI_BIN:-}" ]; then
+		services="loki proxy" store=loki
 		context=$work/loki/files; mkdir -p "$context/usr/bin" "$context/loki"
 		cp "$LOKI_BIN" "$context/usr/bin/loki"
 		touch "$context/loki/.keep"
-		pack "$loki" /usr/bin/loki 10001:10001
-		not_proved "the published image $loki (built here around the same version's binary)"
+		pack "$(image loki)" /usr/bin/loki 10001:10001
+		not_proved "the published image $(image loki) (built here around LOKI_BIN)"
+	else
+		services="victorialogs proxy-victorialogs" store=victorialogs
+		not_proved "the services loki and grafana: their images, health checks, volumes and provisioning ($(image loki) cannot be pulled, and LOKI_BIN names no binary)"
+		if ! at_hand "$(image victorialogs)"; then
+			context=$work/victorialogs/files; mkdir -p "$context/victoria-logs-data"
+			cp "${VICTORIALOGS_BIN:-$root/bin/victoria-logs}" "$context/victoria-logs-prod"
+			touch "$context/victoria-logs-data/.keep"
+			pack "$(image victorialogs)" /victoria-logs-prod 10001:10001
+			not_proved "the published image $(image victorialogs) (built here around the same version's binary)"
+		fi
 	fi
 	proxy=$(image proxy)
 	if at_hand golang:1.26 && (cd "$here" && compose build proxy >/dev/null 2>&1); then
@@ -104,6 +115,7 @@ images() {
 		pack "$proxy" /egressproxy 65532:65532
 		not_proved "examples/compose/Dockerfile (its base image cannot be pulled)"
 	fi
+	[ $store = loki ] || return 0
 	if at_hand "$(image grafana)"; then
 		services="$services grafana"
 	else
@@ -118,13 +130,20 @@ image() { sed -n "/^  $1:/,/^    image:/s/^    image: //p" "$here/docker-compose
 
 compose() {
 	if docker compose version >/dev/null 2>&1; then
-		docker compose --project-name "$project" --file "$here/docker-compose.yml" "$@"
+		docker compose --profile victorialogs --project-name "$project" --file "$here/docker-compose.yml" "$@"
 	else
-		docker-compose --project-name "$project" --file "$here/docker-compose.yml" "$@"
+		docker-compose --profile victorialogs --project-name "$project" --file "$here/docker-compose.yml" "$@"
 	fi
 }
 
-healthy() { [ "$(docker inspect --format '{{.State.Health.Status}}' "$(compose ps -q "$1")")" = healthy ]; }
+# healthy SERVICE asks the container, and VictoriaLogs, which has no health check, from outside.
+healthy() {
+	if [ "$1" = victorialogs ]; then
+		curl --silent --fail http://127.0.0.1:9428/health
+		return
+	fi
+	[ "$(docker inspect --format '{{.State.Health.Status}}' "$(compose ps -q "$1")")" = healthy ]
+}
 
 all_healthy() {
 	for service in $services; do
@@ -135,19 +154,34 @@ all_healthy() {
 
 # request URL STATUS sends a request through the proxy.
 request() {
-	got=$(curl --silent --output /dev/null --write-out '%{http_code}' --max-time 30 --proxy http://127.0.0.1:8080 "$1" || true)
+	case $store in loki) port=8080 ;; *) port=8081 ;; esac
+	got=$(curl --silent --output /dev/null --write-out '%{http_code}' --max-time 30 --proxy http://127.0.0.1:$port "$1" || true)
 	[ "$got" = "$2" ] || fail "GET $1 through the proxy: $got, want $2"
 	say "GET $1 through the proxy: $got"
 }
 
-# holds LOGQL TEXT looks into Loki.
+# holds QUERY TEXT looks into the store.
 holds() {
-	curl --silent --fail --get http://127.0.0.1:3100/loki/api/v1/query_range --data-urlencode "query=$1" | grep -q -- "$2"
+	case $store in
+	loki) curl --silent --fail --get http://127.0.0.1:3100/loki/api/v1/query_range --data-urlencode "query=$1" ;;
+	*) curl --silent --fail http://127.0.0.1:9428/select/logsql/query --data-urlencode "query=$1" ;;
+	esac | grep -q -- "$2"
 }
 
+# recorded FIELD VALUE TEXT: an event with that field holds the text.
 recorded() {
-	wait_for 10 "$2 in Loki" holds "$1" "$2" || fail "Loki does not answer $2 to $1"
-	say "Loki holds $2: $1"
+	case $store in
+	loki) query="{service_name=\"audit\", component=\"proxy\", namespace=\"team-a\"} | $1=\"$2\"" ;;
+	*) query="{service_name=\"audit\", component=\"proxy\", namespace=\"team-a\"} $1:=\"$2\"" ;;
+	esac
+	wait_for 10 "$3 in $store" holds "$query" "$3" || fail "$store does not answer $3 to $query"
+	say "$store holds $3: $query"
+}
+
+# on_disk is true once VictoriaLogs has nothing in memory only: what it has answered is lost with it until then.
+on_disk() {
+	curl --silent --fail http://127.0.0.1:9428/metrics >"$work/metrics"
+	grep -q '^vl_storage_rows{type="storage/inmemory"} 0$' "$work/metrics" && grep -q '^vl_pending_rows{type="storage"} 0$' "$work/metrics"
 }
 
 test_compose() {
@@ -155,21 +189,25 @@ test_compose() {
 	compose up -d --no-build $services
 	all_healthy
 	request http://169.254.169.254/latest/meta-data 403
-	recorded '{service_name="audit", component="proxy", namespace="team-a"} | decision="denied"' 169.254.169.254
+	recorded decision denied 169.254.169.254
+	if [ $store = victorialogs ]; then
+		wait_for 60 "VictoriaLogs to write to its disk" on_disk || fail "VictoriaLogs keeps rows in memory"
+		say "VictoriaLogs has written to its disk"
+	fi
 
-	compose kill loki
+	compose kill $store
 	request http://paste.example.com/lost 502
-	compose start loki
+	compose start $store
 	all_healthy
-	recorded '{service_name="audit"} | decision="denied"' 169.254.169.254
+	recorded decision denied 169.254.169.254
 	request http://paste.example.com/again 403
-	recorded '{service_name="audit"} | kind="audit-write-failed"' 'could not be recorded: 1'
+	recorded kind audit-write-failed 'could not be recorded: 1'
 
 	compose down
 	# shellcheck disable=SC2086
 	compose up -d --no-build $services
 	all_healthy
-	recorded '{service_name="audit"} | decision="denied"' paste.example.com
+	recorded decision denied paste.example.com
 	case $services in *grafana*)
 		wait_for 30 "the dashboard" curl --silent --fail http://127.0.0.1:3000/api/dashboards/uid/audit || fail "Grafana has no audit dashboard"
 		say "Grafana has the audit dashboard" ;;
@@ -189,7 +227,7 @@ clean_up() {
 
 for tool in curl docker; do command -v $tool >/dev/null || fail "$tool is not installed"; done
 scratch=${AUDIT_COMPOSE_SCRATCH:-}
-engine= built= services=
+engine= built= services= store=
 [ -n "$scratch" ] || docker info >/dev/null 2>&1 || own_engine
 docker compose version >/dev/null 2>&1 || command -v docker-compose >/dev/null || fail "docker compose is not installed"
 work=$(mktemp -d "${scratch:-${TMPDIR:-/tmp}}/audit-compose-XXXXXX")
