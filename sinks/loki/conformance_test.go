@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -40,26 +41,24 @@ func TestConformance(t *testing.T) {
 			return sinktest.Fault{Sink: sink, Caused: func(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }}, err
 		},
 		Hanging: func(context.Context) (sinktest.Fault, error) {
-			release := make(chan struct{})
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				_, _ = io.Copy(io.Discard, r.Body)
-				select {
-				case <-release:
-					w.WriteHeader(http.StatusNoContent)
-				case <-r.Context().Done():
-				}
-			}))
-			sink, err := loki.New(server.URL, loki.Options{ProveEvery: -1})
-			released := false
-			return sinktest.Fault{Sink: sink, Release: func() {
-				if !released {
-					released = true
-					close(release)
-					server.Close()
-				}
-			}}, err
+			return hanging(func(address string) (*loki.Sink, error) { return loki.New(address, loki.Options{ProveEvery: -1}) })
 		},
 	})
+}
+
+// hanging is a sink to a server that answers nothing before it is released.
+func hanging(to func(address string) (*loki.Sink, error)) (sinktest.Fault, error) {
+	release := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		select {
+		case <-release:
+			w.WriteHeader(http.StatusNoContent)
+		case <-r.Context().Done():
+		}
+	}))
+	sink, err := to(server.URL)
+	return sinktest.Fault{Sink: sink, Release: sync.OnceFunc(func() { close(release); server.Close() })}, err
 }
 
 // events reads back what the suite wrote; an entry that Loki holds twice counts

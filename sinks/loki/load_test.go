@@ -24,33 +24,39 @@ func permissiveKilled(t *testing.T) string {
 	return l.URL
 }
 
+// writeTwentyThousand writes so many events from some goroutines at once.
+func writeTwentyThousand(t *testing.T, sink auditing.Sink, ns string, writers int) []*v1alpha1.AuditEvent {
+	t.Helper()
+	events := make([]*v1alpha1.AuditEvent, 20_000)
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	start := time.Now()
+	for range writers {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(events)) && !t.Failed(); i = next.Add(1) - 1 {
+				events[i] = event(ns, fmt.Sprintf("event %d", i))
+				if err := sink.Write(t.Context(), events[i]); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if t.Failed() {
+		t.FailNow()
+	}
+	t.Logf("%d writers: %.0f answered events/s", writers, float64(len(events))/time.Since(start).Seconds())
+	return events
+}
+
 func TestTwentyThousandEventsAreStoredOnceAndInOrder(t *testing.T) {
 	for _, writers := range []int{1024, 1} {
 		t.Run(fmt.Sprintf("from %d writers", writers), func(t *testing.T) {
 			t.Parallel()
 			l := permissive.get(t)
 			sink := open(t, l.URL, loki.Options{})
-			const total = 20_000
 			ns := namespace()
-			events := make([]*v1alpha1.AuditEvent, total)
-			var next atomic.Int64
-			var wg sync.WaitGroup
-			start := time.Now()
-			for range writers {
-				wg.Go(func() {
-					for i := next.Add(1) - 1; i < total && !t.Failed(); i = next.Add(1) - 1 {
-						events[i] = event(ns, fmt.Sprintf("event %d", i))
-						if err := sink.Write(t.Context(), events[i]); err != nil {
-							t.Error(err)
-						}
-					}
-				})
-			}
-			wg.Wait()
-			if t.Failed() {
-				return
-			}
-			t.Logf("%d writers: %.0f confirmed events/s", writers, total/time.Since(start).Seconds())
+			events := writeTwentyThousand(t, sink, ns, writers)
 			entries := stored(t, l, "", ns)
 			sameEvents(t, entries, events)
 			when := map[string]time.Time{}

@@ -110,8 +110,11 @@ func (o Options) validateVictoriaLogs() error {
 	if o.TenantID != "" && !numbers.MatchString(o.TenantID) {
 		errs = append(errs, errors.New("Options.TenantID: VictoriaLogs takes numbers, such as 12 or 12:34"))
 	}
-	if o.Oldest <= o.margin() || o.Newest <= 0 {
+	if o.Oldest <= o.margin() {
 		errs = append(errs, fmt.Errorf("Options.Oldest: must be more than the margin of %s", o.margin()))
+	}
+	if o.Newest <= time.Minute {
+		errs = append(errs, errors.New("Options.Newest: must be more than the margin of 1m"))
 	}
 	for name := range o.Labels {
 		switch {

@@ -5,14 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -112,17 +109,7 @@ func victoriaLogsHarness(t *testing.T, level auditing.Level) sinktest.Harness {
 			return sinktest.Fault{Sink: sink, Caused: func(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }}, err
 		},
 		Hanging: func(context.Context) (sinktest.Fault, error) {
-			release := make(chan struct{})
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				_, _ = io.Copy(io.Discard, r.Body)
-				select {
-				case <-release:
-					w.WriteHeader(http.StatusNoContent)
-				case <-r.Context().Done():
-				}
-			}))
-			sink, err := newSink(server.URL, opts)
-			return sinktest.Fault{Sink: sink, Release: sync.OnceFunc(func() { close(release); server.Close() })}, err
+			return hanging(func(address string) (*loki.Sink, error) { return newSink(address, opts) })
 		},
 	}
 }
@@ -170,27 +157,7 @@ func TestVictoriaLogsHoldsTwentyThousandEventsOnceEach(t *testing.T) {
 			v := testenv.SharedVictoriaLogs(t)
 			service := fmt.Sprintf("once-%d", writers)
 			sink := open(t, v.URL, toVictoriaLogs(service))
-			const total = 20_000
-			ns := namespace()
-			events := make([]*v1alpha1.AuditEvent, total)
-			var next atomic.Int64
-			var wg sync.WaitGroup
-			start := time.Now()
-			for range writers {
-				wg.Go(func() {
-					for i := next.Add(1) - 1; i < total && !t.Failed(); i = next.Add(1) - 1 {
-						events[i] = event(ns, fmt.Sprintf("event %d", i))
-						if err := sink.Write(t.Context(), events[i]); err != nil {
-							t.Error(err)
-						}
-					}
-				})
-			}
-			wg.Wait()
-			if t.Failed() {
-				return
-			}
-			t.Logf("%d writers: %.0f answered events/s", writers, total/time.Since(start).Seconds())
+			events := writeTwentyThousand(t, sink, namespace(), writers)
 			eachOnce(t, rows(t, v, "", service), events)
 		})
 	}
