@@ -134,7 +134,10 @@ func beyondTheLimit(t *testing.T, l *testenv.Loki, streams int) {
 		}
 	}
 	mustWriteAll(t, sink, all...)
+	// What a 429 had stored was sent again behind other entries.
+	closeChunks(t, l)
 	for ns := range events {
+		eventually(t, func() bool { return len(stored(t, l, "", ns)) == len(events[ns]) })
 		sameEvents(t, stored(t, l, "", ns), events[ns])
 	}
 	if limited.Load() == 0 {
