@@ -14,6 +14,6 @@
 // whether the component then refuses (fail-closed) or goes on (FailOpen) is its
 // own decision. Writing the same event again is harmless: it stays one event.
 //
-// Who writes a Sink calls Deliver, which owns everything that sinks have in
-// common, and holds the result against package sinktest.
+// Package driver is for who writes a destination or a stage. It owns everything
+// that sinks have in common; package sinktest holds the result to the contract.
 package auditing

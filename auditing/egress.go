@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/internal/names"
 )
 
 // EgressInput is what NewEgressAllow, NewEgressBlock and NewEgressDiscoveryAllow take.
@@ -85,7 +86,7 @@ type EgressSummaryInput struct {
 // many blocked connections where an event for each would flood the trail.
 func NewEgressBlockSummary(in EgressSummaryInput) *v1alpha1.AuditEvent {
 	when := in.When
-	if when.IsZero() && representable(in.WindowEnd) {
+	if when.IsZero() && names.Representable(in.WindowEnd) {
 		when = in.WindowEnd
 	}
 	e := &struct {

@@ -1,7 +1,6 @@
 package auditing
 
 import (
-	"context"
 	"errors"
 	"strings"
 	"time"
@@ -23,8 +22,12 @@ const (
 	// ClassTransient: a later attempt may succeed. It is the class of every error
 	// that says nothing else.
 	ClassTransient Class = "transient"
-	// ClassPermanent: the same event will fail again, here and now or for good.
+	// ClassPermanent: the destination will refuse the same event again, here and now
+	// or for good.
 	ClassPermanent Class = "permanent"
+	// ClassInvalid: no destination could store the event, because of what its program
+	// put into it. Such events count apart from those that a destination failed.
+	ClassInvalid Class = "invalid"
 	// ClassFull: a bound of this sink is reached; there is room again later.
 	ClassFull Class = "full"
 	// ClassClosed: the sink was closed.
@@ -77,51 +80,6 @@ func (e *WriteError) cause() string {
 // Unwrap returns ErrAuditWrite and the cause.
 func (e *WriteError) Unwrap() []error { return []error{ErrAuditWrite, e.Err} }
 
-func (e *WriteError) class() (Class, time.Duration) { return e.Class, e.RetryAfter }
-
-// classified marks an error with a class until Deliver puts it into a WriteError.
-type classified struct {
-	err   error
-	as    Class
-	after time.Duration
-}
-
-func (c *classified) Error() string                 { return c.err.Error() }
-func (c *classified) Unwrap() error                 { return c.err }
-func (c *classified) class() (Class, time.Duration) { return c.as, c.after }
-
-// WithClass marks err with a class, for a Sink to return from its transport. It
-// returns nil when err is nil.
-func WithClass(class Class, err error) error {
-	if err == nil {
-		return nil
-	}
-	return &classified{err: err, as: class}
-}
-
-// Permanent marks err as one that no retry of the same event will mend.
-func Permanent(err error) error { return WithClass(ClassPermanent, err) }
-
-// RetryAfter marks err as transient, with the pause that the destination asked
-// for. It returns nil when err is nil.
-func RetryAfter(err error, pause time.Duration) error {
-	if err == nil {
-		return nil
-	}
-	return &classified{err: err, as: ClassTransient, after: pause}
-}
-
-// ClassOf returns the class of an error from a Write or from a transport, and
-// the pause that the destination asked for (0 for none). What is marked with
-// nothing is ClassTimeout when it stems from a context that ended, and
-// ClassTransient otherwise, for a retry never does harm.
-func ClassOf(err error) (Class, time.Duration) {
-	var c interface{ class() (Class, time.Duration) }
-	if errors.As(err, &c) {
-		return c.class()
-	}
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		return ClassTimeout, 0
-	}
-	return ClassTransient, 0
-}
+// Retry says what the error means for a second attempt: its class, and the pause
+// that the destination asked for.
+func (e *WriteError) Retry() (Class, time.Duration) { return e.Class, e.RetryAfter }

@@ -1,9 +1,7 @@
 package auditing
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"testing"
 	"time"
 
@@ -11,42 +9,6 @@ import (
 )
 
 var errRefused = errors.New("connection refused")
-
-func TestClassOfReadsTheOutermostMark(t *testing.T) {
-	for _, c := range []struct {
-		err   error
-		class Class
-		after time.Duration
-	}{
-		{errRefused, ClassTransient, 0},
-		{fmt.Errorf("push: %w", context.DeadlineExceeded), ClassTimeout, 0},
-		{fmt.Errorf("push: %w", context.Canceled), ClassTimeout, 0},
-		{Permanent(errRefused), ClassPermanent, 0},
-		{fmt.Errorf("push: %w", Permanent(errRefused)), ClassPermanent, 0},
-		{RetryAfter(errRefused, time.Second), ClassTransient, time.Second},
-		{WithClass(ClassFull, errRefused), ClassFull, 0},
-		{WithClass(ClassClosed, Permanent(errRefused)), ClassClosed, 0},
-		{&WriteError{Class: ClassTransient, RetryAfter: time.Minute, Err: Permanent(errRefused)}, ClassTransient, time.Minute},
-		{errors.Join(errRefused, Permanent(errRefused)), ClassPermanent, 0},
-	} {
-		if class, after := ClassOf(c.err); class != c.class || after != c.after {
-			t.Errorf("ClassOf(%v) = %s, %v, want %s, %v", c.err, class, after, c.class, c.after)
-		}
-	}
-}
-
-func TestAMarkOnNoErrorIsNoError(t *testing.T) {
-	if Permanent(nil) != nil || RetryAfter(nil, time.Second) != nil || WithClass(ClassFull, nil) != nil {
-		t.Error("marking nil makes an error")
-	}
-}
-
-func TestAMarkKeepsTextAndCause(t *testing.T) {
-	err := Permanent(errRefused)
-	if err.Error() != "connection refused" || !errors.Is(err, errRefused) {
-		t.Errorf("%v", err)
-	}
-}
 
 func TestAWriteErrorSaysWhatFailedForWhichEventAndWhy(t *testing.T) {
 	inner := &WriteError{Sink: "loki", Event: "team-a/ae-1", Class: ClassPermanent, Err: errors.New("push refused: 401: check tenantID")}
@@ -83,5 +45,12 @@ func TestAWriteErrorSaysWhatFailedForWhichEventAndWhy(t *testing.T) {
 		if !errors.Is(c.err, ErrAuditWrite) || !errors.Is(c.err, c.err.Err) {
 			t.Errorf("%v does not unwrap to ErrAuditWrite and its cause", c.err)
 		}
+	}
+}
+
+func TestAWriteErrorSaysWhatARetryNeeds(t *testing.T) {
+	we := &WriteError{Class: ClassFull, RetryAfter: time.Minute, Err: errRefused}
+	if class, after := we.Retry(); class != ClassFull || after != time.Minute {
+		t.Errorf("class %s, pause %v", class, after)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/internal/names"
 )
 
 // EventInput is what NewEvent takes: every field of an event's spec, flat.
@@ -50,6 +51,9 @@ type EventInput struct {
 	When time.Time
 }
 
+// defaultPrefix begins the names of events whose builder has none of its own.
+const defaultPrefix = "ae-"
+
 // NewEvent builds an event of a kind that has no builder here. Nothing is
 // implied: Write refuses an event without a kind and a decision.
 func NewEvent(in EventInput) *v1alpha1.AuditEvent {
@@ -60,7 +64,7 @@ func NewEvent(in EventInput) *v1alpha1.AuditEvent {
 		start, end  metav1.Time
 	}{}
 	e.begin(header{
-		prefix: defaultGenerateName, kind: in.Kind, decision: in.Decision,
+		prefix: defaultPrefix, kind: in.Kind, decision: in.Decision,
 		namespace: in.Namespace, run: in.RunName, when: in.When, detail: in.Detail,
 	})
 	e.Spec.Reason = in.Reason
@@ -130,7 +134,7 @@ func (e *event) setTime(field *metav1.Time, key string, t time.Time) bool {
 	switch {
 	case t.IsZero():
 		return false
-	case !representable(t):
+	case !names.Representable(t):
 		e.put(key, t.UTC().Format(time.RFC3339Nano))
 		return false
 	}
@@ -166,7 +170,7 @@ func (e *event) setCredential(room *v1alpha1.AuditCredential, name, provider, pu
 // setDestination keeps a port that is none in detail, where it harms nothing.
 func (e *event) setDestination(room *v1alpha1.AuditDestination, host string, port int) {
 	room.Host = host
-	if port >= 0 && port <= maxPort {
+	if port >= 0 && port <= names.MaxPort {
 		room.Port = int32(port)
 	} else {
 		e.put("port", strconv.Itoa(port))
@@ -212,7 +216,10 @@ func (e *event) put(key, value string) {
 		return
 	}
 	free := key
-	for i := 2; has(e.Spec.Detail, free); i++ {
+	for i := 2; ; i++ {
+		if _, taken := e.Spec.Detail[free]; !taken {
+			break
+		}
 		free = key + "#" + strconv.Itoa(i)
 	}
 	if e.Spec.Detail == nil {

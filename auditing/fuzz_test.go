@@ -1,6 +1,7 @@
-package auditing
+package auditing_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -17,12 +18,15 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
+	"github.com/paddock-dev/audit/internal/names"
 )
 
-// Whatever a caller puts into a builder, what a sink hands to its transport is
-// stored by the API server, and says what was decided.
+// Whatever a caller puts into a builder, what a driver gets is stored by the API
+// server, and says what was decided.
 func FuzzBuilders(f *testing.F) {
-	for i := range len(builders) {
+	for i := range len(auditing.BuilderNames()) {
 		f.Add(byte(i), []byte{1, byte(i)})
 	}
 	f.Fuzz(checkBuilder)
@@ -34,7 +38,7 @@ func TestRandomInputsOfEveryBuilderAreStoredWithNothingLost(t *testing.T) {
 		rounds = 20
 	}
 	random := rand.New(rand.NewPCG(1, 2))
-	for i := range len(builders) {
+	for i := range len(auditing.BuilderNames()) {
 		for range rounds {
 			data := make([]byte, 16+random.IntN(600))
 			for j := range data {
@@ -49,16 +53,12 @@ func TestRandomInputsOfEveryBuilderAreStoredWithNothingLost(t *testing.T) {
 }
 
 func checkBuilder(t *testing.T, which byte, data []byte) {
-	names := slices.Sorted(maps.Keys(builders))
-	name := names[int(which)%len(names)]
-	in, ae := builders[name].filled(func(in any) { fillInput(in, data) })
-	var sent *v1alpha1.AuditEvent
+	all := auditing.BuilderNames()
+	name := all[int(which)%len(all)]
+	in, ae := auditing.Build(name, func(in any) { auditing.FillInput(in, data) })
 	before := fmt.Sprintf("%#v", ae.Spec)
-	err := Deliver(t.Context(), Target{Sink: "capture", Component: "fuzz", Namespaced: true}, ae,
-		func(_ context.Context, ae *v1alpha1.AuditEvent) error {
-			sent = ae.DeepCopy()
-			return nil
-		})
+	var e *driver.Event
+	err := driver.Write(t.Context(), capture{into: &e}, ae)
 	if bad := refusable(ae); (err != nil) != (bad != "") {
 		t.Fatalf("%s(%#v): error %v, but what may be refused in it is %q", name, in, err, bad)
 	}
@@ -66,14 +66,43 @@ func checkBuilder(t *testing.T, which byte, data []byte) {
 		return
 	}
 	if after := fmt.Sprintf("%#v", ae.Spec); after != before {
-		t.Fatalf("%s(%#v): Deliver changed spec\nfrom %s\nto   %s", name, in, before, after)
+		t.Fatalf("%s(%#v): Write changed spec\nfrom %s\nto   %s", name, in, before, after)
 	}
-	back, errs := stored(t, sent)
+	sent := e.Object()
+	decodes(t, e)
+	back, errs := auditing.Stored(t, sent)
 	if len(errs) > 0 {
 		t.Fatalf("%s(%#v): the API server refuses what was sent: %v", name, in, errs.ToAggregate())
 	}
 	for _, lost := range lostOf(in, ae, back) {
-		t.Errorf("%s(%#v)\nlost %s\nin   %s", name, in, lost, indented(t, back))
+		t.Errorf("%s(%#v)\nlost %s\nin   %s", name, in, lost, auditing.Indented(t, back))
+	}
+}
+
+// capture keeps the event that it is given, of a sink of namespaced objects.
+type capture struct {
+	driver.Base
+	into **driver.Event
+}
+
+func (capture) Info() driver.Info {
+	return driver.Info{Name: "capture", Component: "fuzz", Namespaced: true}
+}
+
+func (c capture) Store(_ context.Context, events []*driver.Event) []error {
+	*c.into = events[0]
+	return nil
+}
+
+// decodes holds that an event is the same after it was JSON.
+func decodes(t *testing.T, e *driver.Event) {
+	t.Helper()
+	back, err := driver.Decode(e.JSON())
+	if err != nil {
+		t.Fatalf("decoding %s: %v", e.JSON(), err)
+	}
+	if !bytes.Equal(back.JSON(), e.JSON()) || !back.Time().Equal(e.Time()) || !e.Same(back.Object()) {
+		t.Fatalf("%s comes back from JSON as %s", e.JSON(), back.JSON())
 	}
 }
 
@@ -104,12 +133,12 @@ func lostOf(in any, built, back *v1alpha1.AuditEvent) (lost []string) {
 	want(back.Spec.Kind == built.Spec.Kind, "kind %q", built.Spec.Kind)
 	want(back.Namespace == built.Namespace, "namespace %q", built.Namespace)
 	want(back.Spec.Count == built.Spec.Count, "count %d", built.Spec.Count)
-	want(EventTime(back).Equal(built.Spec.Timestamp.Time), "time %v", built.Spec.Timestamp)
+	want(auditing.EventTime(back).Equal(built.Spec.Timestamp.Time), "time %v", built.Spec.Timestamp)
 	want(reflect.DeepEqual(back.OwnerReferences, built.OwnerReferences), "owner")
 	want(back.Labels[v1alpha1.LabelComponent] == "fuzz", "component label")
 	if run := built.Spec.RunRef; run != nil {
-		want(back.Spec.RunRef != nil && back.Spec.RunRef.Name == Shorten(run.Name, v1alpha1.MaxNameLength), "run %q", run.Name)
-		want(back.Labels[v1alpha1.LabelRun] == RunLabel(run.Name), "run label")
+		want(back.Spec.RunRef != nil && back.Spec.RunRef.Name == driver.Shorten(run.Name, v1alpha1.MaxNameLength), "run %q", run.Name)
+		want(back.Labels[v1alpha1.LabelRun] == auditing.RunLabel(run.Name), "run label")
 	}
 	size, _ := json.Marshal(back)
 	want(len(size) < 256<<10, "Loki's limit of a line: %d bytes", len(size))
@@ -117,10 +146,10 @@ func lostOf(in any, built, back *v1alpha1.AuditEvent) (lost []string) {
 	for text := range found {
 		want(utf8.ValidString(text), "UTF-8 of %q", text)
 	}
-	_, cut := back.Spec.Detail[detailOmitted]
+	_, cut := back.Spec.Detail["audit.omitted"]
 	for _, text := range inputTexts(in) {
-		want(cut || found[text] || found[Shorten(text, v1alpha1.MaxNameLength)] ||
-			found[Shorten(text, v1alpha1.MaxDetailValueLength)], "text %q", text)
+		want(cut || found[text] || found[driver.Shorten(text, v1alpha1.MaxNameLength)] ||
+			found[driver.Shorten(text, v1alpha1.MaxDetailValueLength)], "text %q", text)
 	}
 	return lost
 }
@@ -166,7 +195,7 @@ func inputTexts(in any) (texts []string) {
 			texts = append(texts, f)
 		case []string:
 			if name == "Command" {
-				texts = append(texts, quoteCommand(f))
+				texts = append(texts, auditing.QuoteCommand(f))
 			} else {
 				texts = append(texts, strings.Join(f, ","))
 			}
@@ -203,9 +232,27 @@ func timeText(field string, t time.Time) string {
 	switch {
 	case t.IsZero():
 		return ""
-	case !representable(t) && field != "ExpiresAt":
+	case !names.Representable(t) && field != "ExpiresAt":
 		return t.UTC().Format(time.RFC3339Nano)
 	default:
 		return t.UTC().Format(time.RFC3339)
+	}
+}
+
+func TestTheServerTakesWhatWasCut(t *testing.T) {
+	long := func(n int) string { return strings.Repeat("x", n) }
+	ae := auditing.NewEvent(auditing.EventInput{
+		Kind: "hostile", Decision: v1alpha1.AuditDecisionDenied, Namespace: "team-a",
+		Reason: long(2000), RunName: long(1025), MatchedPolicy: long(1025), Host: "\xff", Port: 443,
+		CredentialName: long(1025), Provider: long(1 << 20), Purpose: long(1025),
+		SampleDestinations: []v1alpha1.AuditDestination{{Host: long(2000)}, {Port: 70000}, {Port: -1}, {}, {}},
+		Detail:             map[string]string{"long": long(5000), long(200): "key", "bad": "a\xffb"},
+	})
+	e, err := driver.Prepare(ae, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, errs := auditing.Stored(t, e.Object()); len(errs) > 0 {
+		t.Errorf("the API server refuses what Prepare made: %v", errs)
 	}
 }

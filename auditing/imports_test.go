@@ -15,8 +15,12 @@ const (
 	module = "github.com/paddock-dev/audit"
 	api    = module + "/api/v1alpha1"
 	core   = module + "/auditing"
-	// eventJSON is the one package of internal that destinations share.
-	eventJSON = module + "/internal/eventjson"
+	author = module + "/driver"
+
+	eventJSON    = module + "/internal/eventjson"
+	naming       = module + "/internal/names"
+	eventMetrics = module + "/internal/metrics"
+	shared       = module + "/internal/sharedmetrics"
 )
 
 // goPackage is what `go list -json` says of a package.
@@ -51,21 +55,27 @@ type arrows struct {
 var allArrows = []arrows{
 	{pkg: "api/v1alpha1", imports: []string{machinery}, never: []string{client, runtime, zap, grafana, prometheus}},
 	{pkg: "internal/eventjson", imports: []string{api, machinery}, never: []string{client, runtime, zap, grafana, prometheus}},
+	{pkg: "internal/names", imports: []string{machinery, "github.com/oklog/ulid/v2"}, never: []string{client, runtime, zap, grafana, prometheus}},
+	{pkg: "internal/metrics", imports: []string{api, machinery, prometheus}, never: []string{client, runtime, zap, grafana}},
 	{
-		pkg: "auditing", imports: []string{api, machinery, prometheus, "github.com/oklog/ulid/v2"},
+		pkg: "auditing", imports: []string{api, machinery, prometheus, naming, eventMetrics},
+		never: []string{client, runtime, zap, grafana, sinks, author, module + "/config"},
+	},
+	{
+		pkg: "driver", imports: []string{api, core, machinery, eventJSON, naming, eventMetrics},
 		never: []string{client, runtime, zap, grafana, sinks, module + "/config"},
 	},
-	{pkg: "auditing/sinktest", ownImports: []string{api, core}, never: []string{client, runtime, zap, grafana}},
-	{pkg: "sinks/kube", ownImports: []string{api, core}, never: []string{zap, grafana}},
-	{pkg: "sinks/log", ownImports: []string{api, core, eventJSON}, never: []string{client, runtime, grafana}},
-	{pkg: "sinks/loki", ownImports: []string{api, core, eventJSON, sinks + "/loki"}, never: []string{client, runtime, zap, grafana + "/loki-client-go", grafana + "/loki/v3"}},
-	{pkg: "sinks/multi", imports: []string{api, core}, never: []string{client, runtime, zap, grafana}},
-	{pkg: "sinks/retry", ownImports: []string{api, core, module + "/internal/sharedmetrics"}, never: []string{client, runtime, zap, grafana}},
-	{pkg: "sinks/spool", ownImports: []string{api, core, eventJSON}, never: []string{client, runtime, zap, grafana}},
-	{pkg: "sinks/flood", ownImports: []string{api, core, module + "/internal/sharedmetrics"}, never: []string{client, runtime, zap, grafana}},
+	{pkg: "auditing/sinktest", ownImports: []string{api, core, author}, never: []string{client, runtime, zap, grafana}},
+	{pkg: "sinks/kube", ownImports: []string{api, core, author}, never: []string{zap, grafana}},
+	{pkg: "sinks/log", ownImports: []string{api, core, author}, never: []string{client, runtime, grafana}},
+	{pkg: "sinks/loki", ownImports: []string{api, core, author, eventJSON, sinks + "/loki"}, never: []string{client, runtime, zap, grafana + "/loki-client-go", grafana + "/loki/v3"}},
+	{pkg: "sinks/multi", imports: []string{api, core, author}, never: []string{client, runtime, zap, grafana}},
+	{pkg: "sinks/retry", ownImports: []string{api, core, author, shared}, never: []string{client, runtime, zap, grafana}},
+	{pkg: "sinks/spool", ownImports: []string{api, core, author}, never: []string{client, runtime, zap, grafana}},
+	{pkg: "sinks/flood", ownImports: []string{api, core, author, shared}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "config", never: []string{sinks, client, runtime, zap, grafana}},
 	{
-		pkg: "retention", ownImports: []string{api, core, module + "/config"},
+		pkg: "retention", ownImports: []string{api, core, author, module + "/config"},
 		never: []string{sinks, zap, grafana, runtime + "/pkg/manager"},
 	},
 }
@@ -121,4 +131,20 @@ func below(path string, roots []string) bool {
 	return slices.ContainsFunc(roots, func(root string) bool {
 		return path == root || strings.HasPrefix(path, root+"/")
 	})
+}
+
+// What prepares and counts events has one door each: a destination that named or
+// counted an event itself would do it a second time.
+func TestOnlyTheCoreNamesAndCountsEvents(t *testing.T) {
+	allowed := map[string][]string{
+		naming:       {core, author},
+		eventMetrics: {core, author, module + "/config"}, // which tells of the kinds that cannot be registered
+	}
+	for path, p := range dependencies(t, "./...") {
+		for internal, importers := range allowed {
+			if slices.Contains(p.Imports, internal) && !slices.Contains(importers, path) {
+				t.Errorf("%s imports %s, and only %v may", path, internal, importers)
+			}
+		}
+	}
 }

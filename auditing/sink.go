@@ -46,6 +46,15 @@ func Close(ctx context.Context, s Sink) error {
 	return nil
 }
 
+// Check asks s whether its destination is there and takes events, where s can tell:
+// at the start of a program, before the first event. Nothing is stored.
+func Check(ctx context.Context, s Sink) error {
+	if c, ok := s.(interface{ Check(context.Context) error }); ok {
+		return c.Check(ctx)
+	}
+	return nil
+}
+
 // Level says what nil from a sink's Write means. Higher is safer.
 type Level int
 
@@ -86,16 +95,6 @@ func LevelOf(s Sink) Level {
 	return LevelNone
 }
 
-// ReadsOnly reports whether s states, with a method ReadsOnly() bool, that its
-// Write only reads an event that a stage has prepared. A Sink may say so whose
-// Write does nothing with the event but hand it to Deliver, with the context that
-// came with it and a transport that changes nothing of it. A fan-out then spares
-// it a copy of its own.
-func ReadsOnly(s Sink) bool {
-	r, ok := s.(interface{ ReadsOnly() bool })
-	return ok && r.ReadsOnly()
-}
-
 // Chain prints s and what stands behind it, for the line that a component logs
 // at its start: "multi(all)[kube, retry(loki)]". A sink says its part with
 // String() string; one that has none is printed as its type.
@@ -117,44 +116,5 @@ func (NoopSink) Write(context.Context, *v1alpha1.AuditEvent) error { return nil 
 // Level returns LevelNone.
 func (NoopSink) Level() Level { return LevelNone }
 
-// ReadsOnly returns true.
-func (NoopSink) ReadsOnly() bool { return true }
-
 // String returns "noop".
 func (NoopSink) String() string { return "noop" }
-
-type failOpen struct {
-	next    Sink
-	onError func(context.Context, *v1alpha1.AuditEvent, error)
-}
-
-// FailOpen returns a Sink for a component that goes on when its trail fails: it
-// writes to next and always returns nil. Each failure is counted, as any failed
-// write is, and handed to onError, which is called on the writer's goroutine
-// with the caller's context, and which logs it or raises an alarm. onError may
-// be nil where the counter alone is watched. The level is LevelNone, for nil now
-// says nothing.
-func FailOpen(next Sink, onError func(ctx context.Context, ae *v1alpha1.AuditEvent, err error)) Sink {
-	return failOpen{next: next, onError: onError}
-}
-
-func (f failOpen) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
-	err := f.write(ctx, ae)
-	if err != nil && f.onError != nil {
-		f.onError(ctx, ae, err)
-	}
-	return nil
-}
-
-func (f failOpen) write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
-	if f.next == nil {
-		return Deliver(ctx, Target{Sink: "failopen"}, ae, func(context.Context, *v1alpha1.AuditEvent) error {
-			return Permanent(errNilSink)
-		})
-	}
-	return f.next.Write(ctx, ae)
-}
-
-func (f failOpen) Close(ctx context.Context) error { return Close(ctx, f.next) }
-func (f failOpen) Level() Level                    { return LevelNone }
-func (f failOpen) String() string                  { return "failopen(" + Chain(f.next) + ")" }

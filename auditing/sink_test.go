@@ -3,7 +3,11 @@ package auditing
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 )
@@ -104,17 +108,83 @@ func TestAFailOpenSinkReportsTheFailureAndReturnsNil(t *testing.T) {
 }
 
 func TestAFailOpenSinkOverNothingReportsThatAndCounts(t *testing.T) {
-	keepSeries(t)
 	var reported error
 	s := FailOpen(nil, func(_ context.Context, _ *v1alpha1.AuditEvent, err error) { reported = err })
 	ae := NewEgressBlock(egressInput)
+	ae.Labels[v1alpha1.LabelComponent] = "failopen-over-nothing"
 	if err := s.Write(t.Context(), ae); err != nil {
 		t.Error(err)
 	}
-	if failed := writeError(t, reported); failed.Sink != "failopen" || failed.Class != ClassPermanent || !errors.Is(reported, errNilSink) {
+	var failed *WriteError
+	if !errors.As(reported, &failed) || failed.Sink != "failopen" || failed.Class != ClassPermanent ||
+		!errors.Is(reported, errNilSink) || !errors.Is(reported, ErrAuditWrite) {
 		t.Errorf("reported %+v", failed)
 	}
-	if got := failureSeries(t, "")["denied egress-block"]; got != 1 {
+	for _, name := range []string{"paddock_audit_events_total", "paddock_audit_write_failures_total"} {
+		if got := counted(t, name, "failopen-over-nothing"); got != 1 {
+			t.Errorf("%s: counted %v times", name, got)
+		}
+	}
+	if err := s.Write(t.Context(), nil); err != nil || !errors.Is(reported, errNilSink) {
+		t.Errorf("a nil event: error %v, reported %v", err, reported)
+	}
+}
+
+func TestCheckAsksTheSinkWhereItCanTell(t *testing.T) {
+	for _, c := range []struct {
+		sink Sink
+		want error
+	}{
+		{nil, nil},
+		{bareSink{errRefused}, nil},
+		{NoopSink{}, nil},
+		{checkedSink{}, errRefused},
+		{FailOpen(checkedSink{}, nil), errRefused},
+		{FailOpen(bareSink{}, nil), nil},
+		{FailOpen(nil, nil), errNilSink},
+	} {
+		if err := Check(t.Context(), c.sink); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", Chain(c.sink), err, c.want)
+		}
+	}
+}
+
+// checkedSink says that its destination is not there.
+type checkedSink struct{ bareSink }
+
+func (checkedSink) Check(context.Context) error { return errRefused }
+
+func TestRegisteredKindsCountUnderTheirNames(t *testing.T) {
+	if err := RegisterKinds("kind-of-a-test"); err != nil {
+		t.Fatal(err)
+	}
+	if err := RegisterKinds("Not a label"); err == nil {
+		t.Error("no error for a kind that is no DNS label")
+	}
+	ae := NewEvent(EventInput{Kind: "kind-of-a-test", Decision: v1alpha1.AuditDecisionDenied})
+	_ = FailOpen(nil, nil).Write(t.Context(), ae)
+	if got := counted(t, "paddock_audit_events_total", "kind-of-a-test"); got != 1 {
 		t.Errorf("counted %v times", got)
 	}
+}
+
+// counted sums the series of a metric that have a label of that value.
+func counted(t *testing.T, metric, value string) (sum float64) {
+	t.Helper()
+	reg := prometheus.NewPedanticRegistry()
+	if err := RegisterMetrics(reg); err != nil {
+		t.Fatal(err)
+	}
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == metric && slices.ContainsFunc(m.GetLabel(), func(l *dto.LabelPair) bool { return l.GetValue() == value }) {
+				sum += m.GetCounter().GetValue()
+			}
+		}
+	}
+	return sum
 }

@@ -6,11 +6,7 @@ import (
 	"time"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
-	"github.com/paddock-dev/audit/auditing"
 )
-
-// targetName stands in errors and metrics for the component's own part of a chain.
-const targetName = "trail"
 
 // defaultDetachTimeout bounds a write that no caller's cancellation can end.
 const defaultDetachTimeout = 10 * time.Second
@@ -108,28 +104,4 @@ func (c Component) context(ctx context.Context) (context.Context, context.Cancel
 		return context.WithTimeout(ctx, t)
 	}
 	return ctx, func() {}
-}
-
-// write hands ae to send under the component's name, and decides what a failure
-// means for the component.
-func (c Component) write(ctx context.Context, name string, ae *v1alpha1.AuditEvent, send auditing.Transport,
-	onFailure func(context.Context, *v1alpha1.AuditEvent, error),
-) error {
-	var sink auditing.Sink = stamped{component: name, send: send}
-	if ae != nil && c.OnFailure.open(ae.Spec.Decision) {
-		sink = auditing.FailOpen(sink, onFailure)
-	}
-	ctx, cancel := c.context(ctx)
-	defer cancel()
-	return sink.Write(ctx, ae)
-}
-
-// stamped is a stage that marks every event with its component.
-type stamped struct {
-	component string
-	send      auditing.Transport
-}
-
-func (s stamped) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
-	return auditing.Deliver(ctx, auditing.Target{Sink: targetName, Component: s.component, Stage: true}, ae, s.send)
 }

@@ -14,6 +14,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
 )
 
@@ -45,6 +46,7 @@ type header struct {
 	APIVersion string    `yaml:"apiVersion" required:"true" enum:"audit.paddock.dev/v1alpha1" doc:"apiVersion: audit.paddock.dev/v1alpha1"`
 	Kind       string    `yaml:"kind" required:"true" enum:"AuditConfiguration" doc:"kind: AuditConfiguration"`
 	Check      string    `yaml:"check" enum:"fail,warn,skip" doc:"what a destination that fails its check at the start means: the component does not start, logs a warning, or does not ask"`
+	Kinds      []kind    `yaml:"kinds" doc:"kinds of events of your own, 100 at most, which then count in metrics under their names and not as other"`
 	Sinks      yaml.Node `yaml:"sinks" required:"true" doc:"the destinations and stages, each under a name of your own"`
 	Components yaml.Node `yaml:"components" required:"true" doc:"the components, each with the sink that it writes to; * is every other one"`
 }
@@ -61,6 +63,7 @@ type File struct {
 	sinks      map[string]*definition
 	order      []string // of sinks that components use, each after those behind it
 	components map[string]Component
+	kinds      []v1alpha1.AuditKind
 	warnings   []Problem
 }
 
@@ -124,6 +127,7 @@ func Parse(name string, data []byte, types *Types) (*File, error) {
 		d.lines[""] = root.Line
 		h := header{Check: checkFail}
 		d.fill(root, reflect.ValueOf(&h).Elem(), "", key{})
+		d.readKinds(f, &h)
 		d.readSinks(f, &h, types)
 		d.readComponents(f, &h)
 		d.checkGraph(f)

@@ -9,8 +9,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 )
 
 // checkTimeout bounds the check of one destination.
@@ -27,27 +27,20 @@ type generation struct {
 
 // opened is an open sink, which several generations may share.
 type opened struct {
-	def  *definition
-	sink auditing.Sink
+	def    *definition
+	sink   auditing.Sink
+	driver driver.Driver // behind sink
 	// Guarded by Trail.reloading:
 	gens   int  // generations that hold it
 	closed bool // by a hand-over, after which it is of no use even to those
 }
 
-// lent is a sink as others see it: without Close, which is the trail's to call.
-type lent struct{ sink auditing.Sink }
-
-func (l lent) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error { return l.sink.Write(ctx, ae) }
-
-func (l lent) Level() auditing.Level { return auditing.LevelOf(l.sink) }
-
-func (l lent) ReadsOnly() bool { return auditing.ReadsOnly(l.sink) }
-
-func (l lent) String() string { return auditing.Chain(l.sink) }
-
 // openFile opens the sinks of f, taking over from old what has not changed. When
 // one fails, it closes again what it opened, in reverse.
 func openFile(ctx context.Context, f *File, old *generation, deps Deps, check bool) (g *generation, err error) {
+	if err := auditing.RegisterKinds(f.kinds...); err != nil {
+		return nil, fmt.Errorf("%s: kinds, with those of before and of other files: %w", f.name, err)
+	}
 	g = &generation{file: f, sinks: map[string]*opened{}}
 	var own []*opened
 	defer func() {
@@ -107,7 +100,7 @@ func (g *generation) open(ctx context.Context, def *definition, deps Deps) (_ *o
 	}()
 	o := Opening{Name: def.name, Logger: deps.Logger, Registerer: deps.Registerer, sinks: map[Ref]auditing.Sink{}}
 	for _, ref := range def.refs {
-		o.sinks[ref.name] = lent{g.sinks[string(ref.name)].sink}
+		o.sinks[ref.name] = driver.Shared(g.sinks[string(ref.name)].sink)
 	}
 	sink, err := def.section.Open(ctx, o)
 	if err != nil {
@@ -116,15 +109,13 @@ func (g *generation) open(ctx context.Context, def *definition, deps Deps) (_ *o
 	if sink == nil {
 		return nil, fmt.Errorf("type %s returned no sink", def.typ)
 	}
-	return &opened{def: def, sink: sink}, nil
+	return &opened{def: def, sink: sink, driver: driver.Of(sink)}, nil
 }
 
 // check asks the destination whether it is there, as the file says.
 func (o *opened) check(ctx context.Context, logger *slog.Logger, wanted bool) error {
-	ask := func(context.Context) error { return nil }
+	ask := auditing.Check
 	if c, ok := o.def.section.(Checker); ok {
-		ask = func(ctx context.Context) error { return c.Check(ctx, o.sink) }
-	} else if c, ok := o.sink.(interface{ Check(context.Context) error }); ok {
 		ask = c.Check
 	}
 	if o.def.check == checkSkip || !wanted {
@@ -132,7 +123,7 @@ func (o *opened) check(ctx context.Context, logger *slog.Logger, wanted bool) er
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	err := ask(ctx)
+	err := ask(ctx, o.sink)
 	if err != nil && o.def.check == checkWarn {
 		logger.Warn("an audit sink failed its check and is used all the same", "sink", o.def.name, "error", err.Error())
 		return nil
@@ -150,6 +141,10 @@ func (g *generation) keepsPromises() error {
 		if len(c.OnFailure.closed()) > 0 && level < auditing.LevelDurable {
 			return fmt.Errorf("%s: components.%s: fails closed over %s, which turned out to be at level %s only",
 				g.file.name, name, auditing.Chain(o.sink), level)
+		}
+		if own := o.driver.Info().Component; own != "" && own != name {
+			return fmt.Errorf("%s: components.%s: writes to %s, which is of the component %s: make it without one",
+				g.file.name, name, auditing.Chain(o.sink), own)
 		}
 	}
 	return nil

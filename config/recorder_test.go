@@ -15,6 +15,7 @@ import (
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/auditing/sinktest"
 	"github.com/paddock-dev/audit/config"
+	"github.com/paddock-dev/audit/driver"
 )
 
 // recorders is a type of sink that records in memory, one recorder for each name,
@@ -27,14 +28,11 @@ type recorders struct {
 	refuse atomic.Bool
 }
 
-// recorder claims to confirm, so that components may be fail-closed over it.
 type recorder struct {
 	sinktest.Recorder
 
 	underWay atomic.Int64
 }
-
-func (*recorder) Level() auditing.Level { return auditing.LevelAcknowledged }
 
 type recorderSection struct {
 	To       string        `yaml:"to" required:"true"`
@@ -61,29 +59,38 @@ func (s *recorderSection) Open(_ context.Context, o config.Opening) (auditing.Si
 	if s.Opens == "badly" || s.all.refuse.Load() {
 		return nil, errRefused
 	}
-	return &open{recorder: s.all.get(s.To), name: o.Name, all: s.all}, nil
+	r := s.all.get(s.To)
+	d, _ := r.Driver()
+	return driver.New(&open{Driver: d, recorder: r, name: o.Name, all: s.all}), nil
 }
 
-// open is one opened sink over a recorder that outlives it.
+// open is one opened sink over a recorder that outlives it. It claims to confirm, so
+// that components may be fail-closed over it.
 type open struct {
-	*recorder
-	name   string
-	all    *recorders
-	mu     sync.RWMutex
-	closed bool
+	driver.Driver
+
+	recorder *recorder
+	name     string
+	all      *recorders
+	mu       sync.RWMutex
+	closed   bool
 }
 
-func (o *open) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
+func (o *open) Info() driver.Info {
+	info := o.Driver.Info()
+	info.Level = auditing.LevelAcknowledged
+	return info
+}
+
+func (o *open) Store(ctx context.Context, events []*driver.Event) []error {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
 	if o.closed {
-		return auditing.Deliver(ctx, auditing.Target{Sink: "recorder"}, ae, func(context.Context, *v1alpha1.AuditEvent) error {
-			return auditing.WithClass(auditing.ClassClosed, errRefused)
-		})
+		return driver.All(len(events), driver.WithClass(auditing.ClassClosed, errRefused))
 	}
-	o.underWay.Add(1)
-	defer o.underWay.Add(-1)
-	return o.recorder.Write(ctx, ae)
+	o.recorder.underWay.Add(1)
+	defer o.recorder.underWay.Add(-1)
+	return o.Driver.Store(ctx, events)
 }
 
 func (o *open) Check(context.Context) error { return o.all.check }

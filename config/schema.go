@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/paddock-dev/audit/internal/metrics"
 )
 
 type schema = map[string]any
@@ -15,6 +17,7 @@ const (
 	namePattern     = `^[A-Za-z0-9_]([-_.A-Za-z0-9]*[A-Za-z0-9_])?$`
 	labelPattern    = `^(\*|[A-Za-z0-9]([-_.A-Za-z0-9]*[A-Za-z0-9])?)$`
 	durationPattern = `^(0|([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+$`
+	kindPattern     = `^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	maxNameLength   = 63
 )
 
@@ -29,6 +32,7 @@ func (t *Types) JSONSchema() ([]byte, error) {
 	top["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	top["title"] = Kind
 	properties := top["properties"].(schema)
+	extend(properties["kinds"].(schema), schema{"maxItems": metrics.MaxKinds})
 	var sinks []any
 	for _, name := range t.Names() {
 		sinks = append(sinks, t.byName[name].schema())

@@ -13,6 +13,7 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 )
 
 // Environment is the variable that names the file when Open is given none.
@@ -156,19 +157,17 @@ func unknownComponent(f *File, component string) error {
 // Components returns the names of the configured components, sorted.
 func (t *Trail) Components() []string { return t.file().Components() }
 
-func (t *Trail) file() *File {
+func (t *Trail) file() *File { return t.generation().file }
+
+func (t *Trail) generation() *generation {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	return t.current.file
+	return t.current
 }
 
 // String prints one line a component, for the log at the start: "broker:
 // multi(all)[kube, loki]: acknowledged, fails closed, timeout 3s".
-func (t *Trail) String() string {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	return t.current.String()
-}
+func (t *Trail) String() string { return t.generation().String() }
 
 // GoString returns what String does: %#v would print what the sinks hold.
 func (t *Trail) GoString() string { return t.String() }
@@ -200,64 +199,7 @@ func (t *Trail) Close(ctx context.Context) error {
 	return err
 }
 
-// handle is a component's sink: it finds the generation of the moment.
-type handle struct {
-	trail     *Trail
-	component string
-}
-
 var errTrailClosed = errors.New("the trail is closed")
-
-// Write writes ae to the component's chain, with the timeout, the detachment and
-// the answer to failures that the file says.
-func (h *handle) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
-	f := h.trail.file()
-	c, ok := f.component(h.component)
-	return c.write(ctx, h.component, ae, func(ctx context.Context, ae *v1alpha1.AuditEvent) error {
-		g, err := h.trail.enter(ctx)
-		if err != nil {
-			return err
-		}
-		defer g.writing.end()
-		if g.file != f { // the file changed meanwhile, and its timeout with it; the sink is the new one's
-			c, ok = g.file.component(h.component)
-		}
-		if !ok {
-			return auditing.Permanent(unknownComponent(g.file, h.component))
-		}
-		return g.sinks[string(c.Sink)].sink.Write(ctx, ae)
-	}, func(ctx context.Context, ae *v1alpha1.AuditEvent, err error) {
-		h.trail.deps.OnFailure(ctx, h.component, ae, err)
-	})
-}
-
-// Level returns that of the component's chain, or LevelNone when any decision
-// fails open.
-func (h *handle) Level() auditing.Level {
-	h.trail.mu.RLock()
-	defer h.trail.mu.RUnlock()
-	g := h.trail.current
-	c, ok := g.file.component(h.component)
-	if !ok || len(c.OnFailure.closed()) < 3 {
-		return auditing.LevelNone
-	}
-	return auditing.LevelOf(g.sinks[string(c.Sink)].sink)
-}
-
-// String prints the component's chain.
-func (h *handle) String() string {
-	h.trail.mu.RLock()
-	defer h.trail.mu.RUnlock()
-	g := h.trail.current
-	c, ok := g.file.component(h.component)
-	if !ok {
-		return "unknown(" + h.component + ")"
-	}
-	return auditing.Chain(g.sinks[string(c.Sink)].sink)
-}
-
-// GoString returns what String does.
-func (h *handle) GoString() string { return h.String() }
 
 // enter returns the generation of the moment, in which the caller's write then
 // counts as under way.
@@ -266,7 +208,7 @@ func (t *Trail) enter(ctx context.Context) (*generation, error) {
 		t.mu.RLock()
 		if t.closed {
 			t.mu.RUnlock()
-			return nil, auditing.WithClass(auditing.ClassClosed, errTrailClosed)
+			return nil, driver.WithClass(auditing.ClassClosed, errTrailClosed)
 		}
 		g, resume := t.current, t.resume
 		if resume == nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/paddock-dev/audit/auditing/sinktest"
 	"github.com/paddock-dev/audit/config"
 	"github.com/paddock-dev/audit/config/builtin"
+	"github.com/paddock-dev/audit/driver"
 )
 
 var errRefused = errors.New("refused by the test")
@@ -182,7 +183,7 @@ func TestAComponentsTimeoutEndsAWrite(t *testing.T) {
 		all.types(t), config.Deps{})
 	defer all.get("x").Hang()()
 	err := trail.For("broker").Write(t.Context(), event(granted))
-	if class, _ := auditing.ClassOf(err); class != auditing.ClassTimeout || !errors.Is(err, context.DeadlineExceeded) {
+	if class, _ := driver.ClassOf(err); class != auditing.ClassTimeout || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Write: %v, want a timeout", err)
 	}
 }
@@ -254,7 +255,7 @@ func TestAClosedTrailRefusesWritesAtOnce(t *testing.T) {
 	sink := trail.For("broker")
 	closeTrail(t, trail)
 	closeTrail(t, trail)
-	if class, _ := auditing.ClassOf(sink.Write(t.Context(), event(granted))); class != auditing.ClassClosed {
+	if class, _ := driver.ClassOf(sink.Write(t.Context(), event(granted))); class != auditing.ClassClosed {
 		t.Errorf("class %s, want closed", class)
 	}
 	if err := trail.Reload(t.Context()); err == nil {

@@ -42,7 +42,7 @@ type Section interface {
 	Plan(p Planning) Plan
 	// Open returns the sink, ready for use. It may be called several times, for
 	// an opened trail reads its file again. The trail closes the sink, and the
-	// sinks behind it by itself: the ones that Opening gives have no Close.
+	// sinks behind it by itself: for the ones that Opening gives, Close does nothing.
 	Open(ctx context.Context, o Opening) (auditing.Sink, error)
 }
 
@@ -55,8 +55,8 @@ type Validator interface{ Validate() error }
 type Warner interface{ Warnings() error }
 
 // Checker is what a Section has that asks its destination whether it is there
-// and takes events, without writing one. A Section without it is checked by its
-// sink's own Check(ctx) error, where that has one.
+// and takes events, without writing one. A Section without it is checked by
+// auditing.Check, which asks the sink itself.
 type Checker interface {
 	Check(ctx context.Context, sink auditing.Sink) error
 }
@@ -96,7 +96,8 @@ type Opening struct {
 	sinks map[Ref]auditing.Sink
 }
 
-// Sink returns the sink that r names. It has no Close: the trail closes it.
+// Sink returns the sink that r names. Its Close and its Check do nothing, for the
+// trail does both.
 func (o Opening) Sink(r Ref) auditing.Sink { return o.sinks[r] }
 
 // Types are the types of sinks that a file may use. The zero value has none. Add

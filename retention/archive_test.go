@@ -1,6 +1,7 @@
 package retention_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/auditing/sinktest"
+	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/internal/testenv"
 	"github.com/paddock-dev/audit/retention"
 	"github.com/paddock-dev/audit/sinks/log"
@@ -31,21 +33,30 @@ type refusing struct {
 	with  error // errRefused when nil
 }
 
-var errRefused = auditing.Permanent(errors.New("the archive refuses this one"))
+var errRefused = driver.Permanent(errors.New("the archive refuses this one"))
 
 func (r *refusing) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
-	if !slices.Contains(r.names, ae.Name) {
-		return r.Recorder.Write(ctx, ae)
-	}
-	return auditing.Deliver(ctx, auditing.Target{Sink: "archive"}, ae, func(context.Context, *v1alpha1.AuditEvent) error {
-		if r.with != nil {
-			return r.with
-		}
-		return errRefused
-	})
+	d, _ := r.Driver()
+	return driver.Write(ctx, choosing{d, r}, ae)
 }
 
 func (r *refusing) Level() auditing.Level { return auditing.LevelDurable }
+
+// choosing is a refusing archive as its author sees it.
+type choosing struct {
+	driver.Driver
+
+	archive *refusing
+}
+
+func (c choosing) Store(ctx context.Context, events []*driver.Event) []error {
+	return driver.Each(ctx, events, func(ctx context.Context, e *driver.Event) error {
+		if slices.Contains(c.archive.names, e.Name()) {
+			return cmp.Or(c.archive.with, errRefused)
+		}
+		return errors.Join(c.Driver.Store(ctx, []*driver.Event{e})...)
+	})
+}
 
 func TestAnEventThatTheArchiveDoesNotConfirmStays(t *testing.T) {
 	server := testenv.SharedKube(t)
@@ -71,7 +82,7 @@ func TestAnEventThatTheArchiveDoesNotConfirmStays(t *testing.T) {
 	archived := archive.Events()
 	for i := range archived {
 		got, want := &archived[i], stored[archived[i].Name]
-		if want == nil || got.UID != want.UID || got.Labels[v1alpha1.LabelComponent] != "proxy" ||
+		if want == nil || got.UID != "" || got.Namespace != want.Namespace || got.Labels[v1alpha1.LabelComponent] != "proxy" ||
 			!auditing.EventTime(got).Equal(auditing.EventTime(want)) || got.Spec.Reason != want.Spec.Reason {
 			t.Errorf("the archive has %+v", got)
 		}

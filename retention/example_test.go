@@ -14,6 +14,7 @@ import (
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/retention"
 	"github.com/paddock-dev/audit/sinks/loki"
+	"github.com/paddock-dev/audit/sinks/retry"
 )
 
 // In a manager of your own: the elected replica reaps, and what goes is in Loki
@@ -23,7 +24,11 @@ func ExampleNew() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	archive, err := loki.New("http://loki:3100", loki.Options{})
+	lake, err := loki.New("http://loki:3100", loki.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	archive, err := retry.New(lake, retry.Options{Within: 10 * time.Second}) // a pass ends when the archive fails often
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 )
 
 // archiveTimeout bounds one write to the archive.
@@ -67,7 +68,7 @@ func (p *pass) store(ctx context.Context, ae *v1alpha1.AuditEvent) (down, err er
 		return nil, nil
 	}
 	p.metrics.failures.WithLabelValues(opArchive).Inc()
-	if class, _ := auditing.ClassOf(err); class != auditing.ClassPermanent {
+	if class, _ := driver.ClassOf(err); class != auditing.ClassPermanent && class != auditing.ClassInvalid {
 		p.archiveFailed++
 	}
 	if p.archiveFailed == archiveGivesUp { // the failure that ends the pass; those under way beside it do not

@@ -1,6 +1,7 @@
 package sinktest_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -8,12 +9,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/auditing/sinktest"
+	"github.com/paddock-dev/audit/driver"
 )
 
 // brokenSinks are all the flaws that the suite has to find.
 func brokenSinks() []flaw {
-	return slices.Concat(storingFlaws, sharingFlaws, statingFlaws, failingFlaws, hangingFlaws, owningFlaws, repeatingFlaws, closingFlaws, leakingFlaws)
+	return slices.Concat(storingFlaws, statingFlaws, failingFlaws, hangingFlaws, owningFlaws, repeatingFlaws, batchFlaws, closingFlaws, leakingFlaws)
 }
 
 // check holds the sinks of f against every clause and returns those that reject
@@ -41,14 +44,46 @@ func check(t *testing.T, f flaw) (rejected []*sinktest.Violation) {
 }
 
 func TestSuitePassesASoundSink(t *testing.T) {
-	for _, violation := range check(t, flaw{name: "none"}) {
-		t.Error(violation)
+	for name, sound := range map[string]flaw{
+		"repeats are folded":     {},
+		"repeats are recognised": {recognises: true},
+		"repeats are folded by its readers": {folds: true, send: func(s *sink, ctx context.Context, e *driver.Event) error {
+			err := s.shelf.answer(ctx)
+			if err == nil {
+				s.shelf.append(e.Object())
+			}
+			return err
+		}},
+		"it has a component":   {info: func(info *driver.Info) { info.Component = "broker" }},
+		"it takes few at once": {info: func(info *driver.Info) { info.Batch = 1 }},
+		"it knows no driver":   {wrap: func(s *sink) auditing.Sink { return stranger{s, s} }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, violation := range check(t, sound) {
+				t.Error(violation)
+			}
+		})
 	}
 }
+
+// stranger hides the driver behind a sink.
+type stranger struct {
+	auditing.Sink
+	behind *sink
+}
+
+func (s stranger) Level() auditing.Level           { return s.behind.Level() }
+func (s stranger) String() string                  { return "stranger(" + s.behind.String() + ")" }
+func (s stranger) Check(ctx context.Context) error { return s.behind.Check(ctx) }
+func (s stranger) Close(ctx context.Context) error { return s.behind.Close(ctx) }
 
 func TestSuiteRejectsEveryBrokenSinkByTheNameOfTheClause(t *testing.T) {
 	for _, f := range brokenSinks() {
 		t.Run(f.name, func(t *testing.T) {
+			if f.races && raceDetector {
+				catches(t, f)
+				return
+			}
 			t.Parallel()
 			rejected := check(t, f)
 			for _, name := range f.breaks {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 )
 
 var closeClauses = []Clause{{
@@ -16,6 +17,11 @@ var closeClauses = []Clause{{
 	Explanation: `After Close, Write fails at once, with class closed: not by blocking, as on a
 channel that nobody reads any more, and not by a panic, as on one that is closed.`,
 	check: refusesWritesAfterClose,
+}, {
+	Name: "refuses a batch after Close",
+	Explanation: `A stage closes and stores through the driver: once that is closed, Store fails at
+once, every event with class closed.`,
+	check: refusesABatchAfterClose,
 }, {
 	Name: "answers every write when closed meanwhile",
 	Explanation: `Close while others write: each of these writes returns, and what was answered with
@@ -82,9 +88,38 @@ func refusesWritesAfterClose(p *probe) error {
 			case err == nil:
 				return errors.New("after Close: Write returned nil")
 			}
-			if class, _ := auditing.ClassOf(err); class != auditing.ClassClosed {
+			if class, _ := driver.ClassOf(err); class != auditing.ClassClosed {
 				return fmt.Errorf("after Close: the error's class is %s, want %s: %w", class, auditing.ClassClosed, err)
 			}
+		}
+	}
+	return nil
+}
+
+func refusesABatchAfterClose(p *probe) error {
+	subject, err := p.openCloser()
+	if err != nil {
+		return err
+	}
+	d := driver.Of(subject.Sink)
+	events, err := p.batch(d.Info())
+	if err != nil {
+		return err
+	}
+	err, broken := p.bounded("Close", p.h.Patience, func() error { return d.Close(p.ctx) })
+	if err := errors.Join(err, broken); err != nil {
+		return fmt.Errorf("closing through the driver: %w", err)
+	}
+	var outcomes []error
+	if outcomes, broken = p.storeWithin(p.ctx, d, events, p.h.Prompt); broken != nil {
+		return fmt.Errorf("after Close: %w", broken)
+	}
+	for i, err := range outcomes {
+		if err == nil {
+			return fmt.Errorf("after Close: the outcome of event %d of %d is nil", i, len(events))
+		}
+		if class, _ := driver.ClassOf(err); class != auditing.ClassClosed {
+			return fmt.Errorf("after Close: the class of event %d of %d is %s, want %s: %w", i, len(events), class, auditing.ClassClosed, err)
 		}
 	}
 	return nil

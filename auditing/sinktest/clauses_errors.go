@@ -10,13 +10,14 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 )
 
 var errorClauses = []Clause{{
 	Name: "wraps every error in ErrAuditWrite",
 	Explanation: `errors.Is(err, auditing.ErrAuditWrite) holds for every error of Write, whether the
 event, the context or the destination is to blame. A caller needs no other test.
-auditing.Deliver wraps; a return in front of it does not.`,
+Package driver wraps; a return in front of it does not.`,
 	check: wrapsEveryError,
 }, {
 	Name: "describes every error in a WriteError",
@@ -39,8 +40,8 @@ component down, and does not pass for a recorded decision.`,
 }, {
 	Name: "refuses an invalid event and names the field",
 	Explanation: `An event without a kind, with a decision that is none, without a time, or under a
-name that the API server would refuse, is an error of class permanent that names
-the field, at every destination alike, and nothing is stored.`,
+name that the API server would refuse, is an error of class invalid that names the
+field, at every destination alike, and nothing is stored.`,
 	check: refusesAnInvalidEvent,
 }}
 
@@ -126,7 +127,7 @@ func describesEveryError(p *probe) error {
 
 func knownClass(c auditing.Class) bool {
 	switch c {
-	case auditing.ClassTransient, auditing.ClassPermanent, auditing.ClassFull, auditing.ClassClosed, auditing.ClassTimeout:
+	case auditing.ClassTransient, auditing.ClassPermanent, auditing.ClassInvalid, auditing.ClassFull, auditing.ClassClosed, auditing.ClassTimeout:
 		return true
 	}
 	return false
@@ -195,8 +196,8 @@ func refusesAnInvalidEvent(p *probe) error {
 		if !strings.Contains(err.Error(), invalid.field) {
 			errs = append(errs, fmt.Errorf("%s: the error does not name %s: %w", invalid.what, invalid.field, err))
 		}
-		if class, _ := auditing.ClassOf(err); class != auditing.ClassPermanent {
-			errs = append(errs, fmt.Errorf("%s: the error's class is %s, and no retry mends it: %w", invalid.what, class, err))
+		if class, _ := driver.ClassOf(err); class != auditing.ClassInvalid {
+			errs = append(errs, fmt.Errorf("%s: the error's class is %s, want %s: %w", invalid.what, class, auditing.ClassInvalid, err))
 		}
 	}
 	all, err := subject.Stored(p.ctx)

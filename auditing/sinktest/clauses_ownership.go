@@ -12,14 +12,14 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
-	"github.com/paddock-dev/audit/auditing"
 )
 
 var ownershipClauses = []Clause{{
 	Name: "keeps nothing of the event",
 	Explanation: `The caller owns the event again when Write returns, whether with nil or because
 its context ended: changing it then changes nothing that is stored, and is no data
-race. A sink that goes on in the background works on a deep copy.`,
+race. A driver gets an event that never changes; what else goes on in the background
+works on a deep copy.`,
 	check: keepsNothing,
 }, {
 	Name: "leaves the caller's spec as it is",
@@ -27,12 +27,6 @@ race. A sink that goes on in the background works on a deep copy.`,
 event a text that is too long for the destination remains whole. A sink shortens,
 sorts and normalises in a copy.`,
 	check: leavesSpecAlone,
-}, {
-	Name: "only reads what it shares",
-	Explanation: `A sink that states ReadsOnly is handed an event that other sinks are reading at the
-same time: changing anything of it, metadata included, is a data race. It hands
-the event to auditing.Deliver, and works on a deep copy where it has to change it.`,
-	check: onlyReadsWhatItShares,
 }}
 
 func keepsNothing(p *probe) error {
@@ -150,24 +144,6 @@ func leavesSpecAlone(p *probe) error {
 		return fmt.Errorf("by a Write that failed: %w", err)
 	}
 	return nil
-}
-
-func onlyReadsWhatItShares(p *probe) error {
-	subject, err := p.open()
-	if err != nil || !auditing.ReadsOnly(subject.Sink) {
-		return err
-	}
-	var broken error
-	stage := auditing.Target{Sink: "sharing", Stage: true, Keep: true}
-	err = auditing.Deliver(p.ctx, stage, p.complete(), func(ctx context.Context, ae *v1alpha1.AuditEvent) error {
-		before := ae.DeepCopy()
-		err, hung := p.write(ctx, subject.Sink, ae)
-		if broken = hung; hung == nil && !reflect.DeepEqual(before, ae) {
-			broken = errors.New("the shared event was changed:\n got  " + printed(ae) + "\n want " + printed(before))
-		}
-		return err
-	})
-	return errors.Join(broken, err)
 }
 
 func unchanged(before, after *v1alpha1.AuditEventSpec) error {

@@ -24,7 +24,7 @@ although it is not too long.`,
 	Name: "stores the exact time",
 	Explanation: `auditing.EventTime of the stored event is the time of the decision, to the
 nanosecond. metav1.Time drops the fraction of a second in JSON, so the annotation
-` + v1alpha1.AnnotationTimestamp + `, which auditing.Deliver sets, has to be stored as well.`,
+` + v1alpha1.AnnotationTimestamp + `, which package driver sets, has to be stored as well.`,
 	check: storesTheExactTime,
 }, {
 	Name: "stores a kind of the caller's own",
@@ -35,7 +35,7 @@ components which this library has never heard of can record theirs.`,
 	Name: "labels what it stores",
 	Explanation: `The stored event carries the labels ` + v1alpha1.LabelRun + `, ` + v1alpha1.LabelDecision + `
 and ` + v1alpha1.LabelKind + `, equal to spec whatever the caller put there: readers select by
-them. auditing.Deliver sets them.`,
+them. Package driver sets them.`,
 	check: labelsWhatItStores,
 }, {
 	Name: "stores any run name in full and labels it safely",

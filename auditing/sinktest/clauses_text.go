@@ -16,12 +16,12 @@ var textClauses = []Clause{{
 	Name: "shortens text that is too long visibly",
 	Explanation: `A reason of 1 MiB, or a host, a credential or a detail beyond what the destination
 takes, is never why an event is lost. It is stored up to a mark that says so, as
-auditing.Shorten leaves one; a mere prefix looks as if it were the whole.`,
+driver.Shorten leaves one; a mere prefix looks as if it were the whole.`,
 	check: shortensLongText,
 }, {
 	Name: "says how much detail it left out",
 	Explanation: `Of 10,000 details the destination may hold fewer, each with its own value, and then
-one more entry says that some are missing, as auditing.Deliver adds one.`,
+one more entry says that some are missing, as package driver adds one.`,
 	check: saysHowMuchDetailItLeftOut,
 }, {
 	Name: "stores hostile text",

@@ -11,6 +11,7 @@ import (
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/auditing/sinktest"
+	"github.com/paddock-dev/audit/driver"
 )
 
 // broker hands out tokens, and none that is not on record.
@@ -50,25 +51,34 @@ func ExampleRecorder() {
 	// run-7 credential-issued granted
 }
 
-// ledger is a sink that somebody else wrote.
+// ledger is a destination that somebody else wrote.
 type ledger struct {
-	lines sync.Map // of *v1alpha1.AuditEvent, by name
+	driver.Gate
+	lines sync.Map // of *driver.Event, by name
 	full  error
 }
 
-func (l *ledger) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
-	return auditing.Deliver(ctx, auditing.Target{Sink: "ledger"}, ae, func(_ context.Context, ae *v1alpha1.AuditEvent) error {
+func (l *ledger) Info() driver.Info {
+	return driver.Info{Name: "ledger", Level: auditing.LevelAccepted}
+}
+
+func (l *ledger) Store(ctx context.Context, events []*driver.Event) []error {
+	if err := l.Enter(len(events)); err != nil {
+		return driver.All(len(events), err)
+	}
+	defer l.Leave(len(events))
+	return driver.Each(ctx, events, func(_ context.Context, e *driver.Event) error {
 		if l.full == nil {
-			l.lines.LoadOrStore(ae.Name, ae.DeepCopy())
+			l.lines.LoadOrStore(e.Name(), e)
 		}
 		return l.full
 	})
 }
-func (l *ledger) Level() auditing.Level { return auditing.LevelAccepted }
-func (l *ledger) String() string        { return "ledger" }
+
+func (l *ledger) Check(context.Context) error { return l.full }
 
 func (l *ledger) read(context.Context) (events []v1alpha1.AuditEvent, err error) {
-	l.lines.Range(func(_, ae any) bool { events = append(events, *ae.(*v1alpha1.AuditEvent)); return true })
+	l.lines.Range(func(_, e any) bool { events = append(events, *e.(*driver.Event).Object()); return true })
 	return events, nil
 }
 
@@ -79,11 +89,11 @@ func ExampleCheck() {
 	harness := sinktest.Harness{
 		New: func(context.Context) (sinktest.Subject, error) {
 			l := &ledger{}
-			return sinktest.Subject{Sink: l, Stored: l.read}, nil
+			return sinktest.Subject{Sink: driver.New(l), Stored: l.read}, nil
 		},
 		Failing: func(context.Context) (sinktest.Fault, error) {
 			caused := func(err error) bool { return errors.Is(err, errFull) }
-			return sinktest.Fault{Sink: &ledger{full: errFull}, Caused: caused}, nil
+			return sinktest.Fault{Sink: driver.New(&ledger{full: errFull}), Caused: caused}, nil
 		},
 		CannotHang: "it waits for nothing but memory",
 	}

@@ -11,11 +11,14 @@ import (
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/auditing/sinktest"
+	"github.com/paddock-dev/audit/driver"
 )
 
 var (
 	errClosed = errors.New("closed")
 	errExists = errors.New("exists already")
+
+	errOtherEvent = errors.New("another event has this name")
 )
 
 // shelf is a destination in memory. It takes its time, in order or not.
@@ -23,6 +26,7 @@ type shelf struct {
 	mu     sync.Mutex
 	events []*v1alpha1.AuditEvent
 	fails  error         // given to every put
+	tells  bool          // another event under a name that is taken from a repeat
 	hangs  chan struct{} // holds every put until it is closed
 }
 
@@ -47,11 +51,18 @@ func (s *shelf) answer(ctx context.Context) error {
 	return s.fails
 }
 
-// keep stores ae itself. It says errExists when the name is taken.
-func (s *shelf) keep(ae *v1alpha1.AuditEvent) error {
+// keep stores ae itself. It says errExists when the name is taken, and errOtherEvent
+// when it can tell that it is by another event than e.
+func (s *shelf) keep(e *driver.Event, ae *v1alpha1.AuditEvent) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if slices.ContainsFunc(s.events, func(e *v1alpha1.AuditEvent) bool { return e.Name == ae.Name }) {
+	for _, before := range s.events {
+		if before.Name != ae.Name {
+			continue
+		}
+		if s.tells && !e.Same(before) {
+			return driver.Permanent(errOtherEvent)
+		}
 		return errExists
 	}
 	s.events = append(s.events, ae)
@@ -59,14 +70,29 @@ func (s *shelf) keep(ae *v1alpha1.AuditEvent) error {
 }
 
 // put is the sound way to store an event.
-func (s *shelf) put(ctx context.Context, ae *v1alpha1.AuditEvent) error {
+func (s *shelf) put(ctx context.Context, e *driver.Event) error { return s.putAs(ctx, e, e.Object()) }
+
+// putAs stores ae in the place of e.
+func (s *shelf) putAs(ctx context.Context, e *driver.Event, ae *v1alpha1.AuditEvent) error {
 	if err := s.answer(ctx); err != nil {
 		return err
 	}
-	if err := s.keep(ae.DeepCopy()); !errors.Is(err, errExists) {
+	if err := s.keep(e, ae); !errors.Is(err, errExists) {
 		return err
 	}
 	return nil
+}
+
+// records counts what is stored under a name.
+func (s *shelf) records(_ context.Context, name string) (n int, _ error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, ae := range s.events {
+		if ae.Name == name {
+			n++
+		}
+	}
+	return n, nil
 }
 
 func (s *shelf) stored(context.Context) ([]v1alpha1.AuditEvent, error) {
@@ -77,6 +103,16 @@ func (s *shelf) stored(context.Context) ([]v1alpha1.AuditEvent, error) {
 		ae.DeepCopyInto(&events[i])
 	}
 	return events, nil
+}
+
+// folded is stored with one event of each name.
+func (s *shelf) folded(ctx context.Context) ([]v1alpha1.AuditEvent, error) {
+	events, err := s.stored(ctx)
+	seen := map[string]bool{}
+	return slices.DeleteFunc(events, func(ae v1alpha1.AuditEvent) bool {
+		defer func() { seen[ae.Name] = true }()
+		return seen[ae.Name]
+	}), err
 }
 
 // gate lets writes through until it is closed.
@@ -91,7 +127,7 @@ func (g *gate) enter() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
-		return auditing.WithClass(auditing.ClassClosed, errClosed)
+		return driver.WithClass(auditing.ClassClosed, errClosed)
 	}
 	g.inside++
 	return nil
@@ -127,6 +163,8 @@ func (g *gate) close(ctx context.Context) error {
 
 // sink is a sound sink in front of a shelf, but for what its flaw replaces.
 type sink struct {
+	driver.Sink
+
 	shelf *shelf
 	gate  gate
 	flaw  flaw
@@ -140,12 +178,22 @@ type flaw struct {
 	// breaks are the clauses that reject it, all of them. The first is the one
 	// that it is here for.
 	breaks []string
-	write  func(s *sink, ctx context.Context, ae *v1alpha1.AuditEvent) error
-	send   func(s *sink, ctx context.Context, ae *v1alpha1.AuditEvent) error // the transport
+	write  func(s *sink, ctx context.Context, ae *v1alpha1.AuditEvent) error // the sink's Write
+	store  func(s *sink, ctx context.Context, events []*driver.Event) []error
+	send   func(s *sink, ctx context.Context, e *driver.Event) error // of one event
+	info   func(info *driver.Info)
+	check  func(s *sink, ctx context.Context) error
 	close  func(s *sink, ctx context.Context) error
 	wrap   func(s *sink) auditing.Sink
+	// recognises says that the destination tells another event under a name that is
+	// taken from a repeat; folds, that its readers take records of one name for one event.
+	recognises, folds bool
+	// races says that the race detector sees it: then it ends the test, which is one
+	// way to reject a sink.
+	races bool
 }
 
+// Write is that of the driver.Sink, but for the flaw's.
 func (s *sink) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 	if s.flaw.write != nil {
 		return s.flaw.write(s, ctx, ae)
@@ -153,35 +201,72 @@ func (s *sink) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 	return s.deliver(ctx, ae)
 }
 
+// deliver is a sound Write.
 func (s *sink) deliver(ctx context.Context, ae *v1alpha1.AuditEvent) error {
-	return auditing.Deliver(ctx, auditing.Target{Sink: "shelf"}, ae, s.transport)
+	return s.Sink.Write(ctx, ae)
 }
 
-func (s *sink) transport(ctx context.Context, ae *v1alpha1.AuditEvent) error {
+// deliverWith is a Write that sends the event in a way of its own.
+func (s *sink) deliverWith(ctx context.Context, ae *v1alpha1.AuditEvent, send func(context.Context, *driver.Event) error) error {
+	return driver.Write(ctx, shelving{sink: s, send: send}, ae)
+}
+
+// shelving is the driver of a sink.
+type shelving struct {
+	*sink
+	send func(context.Context, *driver.Event) error
+}
+
+func (d shelving) Info() driver.Info {
+	info := driver.Info{Name: "shelf", Level: auditing.LevelAcknowledged}
+	if d.flaw.recognises {
+		info.Repeats = driver.RepeatsRecognised
+	}
+	if d.flaw.info != nil {
+		d.flaw.info(&info)
+	}
+	return info
+}
+
+func (d shelving) Store(ctx context.Context, events []*driver.Event) []error {
+	if d.flaw.store != nil {
+		return d.flaw.store(d.sink, ctx, events)
+	}
+	return driver.Each(ctx, events, d.send)
+}
+
+func (d shelving) Check(ctx context.Context) error {
+	if d.flaw.check != nil {
+		return d.flaw.check(d.sink, ctx)
+	}
+	return d.shelf.answer(ctx)
+}
+
+func (d shelving) Close(ctx context.Context) error {
+	if d.flaw.close != nil {
+		return d.flaw.close(d.sink, ctx)
+	}
+	return d.gate.close(ctx)
+}
+
+// transport stores one event.
+func (s *sink) transport(ctx context.Context, e *driver.Event) error {
 	if err := s.gate.enter(); err != nil {
 		return err
 	}
 	defer s.gate.leave()
 	if s.flaw.send != nil {
-		return s.flaw.send(s, ctx, ae)
+		return s.flaw.send(s, ctx, e)
 	}
-	return s.shelf.put(ctx, ae)
+	return s.shelf.put(ctx, e)
 }
-
-func (s *sink) Close(ctx context.Context) error {
-	if s.flaw.close != nil {
-		return s.flaw.close(s, ctx)
-	}
-	return s.gate.close(ctx)
-}
-
-func (s *sink) Level() auditing.Level { return auditing.LevelAcknowledged }
-func (s *sink) String() string        { return "shelf" }
 
 // harness plugs sinks with a flaw into the suite.
 func (f flaw) harness(until <-chan struct{}) sinktest.Harness {
 	open := func(s *shelf) auditing.Sink {
+		s.tells = f.recognises
 		opened := &sink{shelf: s, flaw: f, until: until}
+		opened.Sink = driver.New(shelving{sink: opened, send: opened.transport})
 		if f.wrap != nil {
 			return f.wrap(opened)
 		}
@@ -191,7 +276,11 @@ func (f flaw) harness(until <-chan struct{}) sinktest.Harness {
 		New: func(context.Context) (sinktest.Subject, error) {
 			s := &shelf{}
 			again := func(context.Context) (auditing.Sink, error) { return open(s), nil }
-			return sinktest.Subject{Sink: open(s), Stored: s.stored, Again: again}, nil
+			stored := s.stored
+			if f.folds {
+				stored = s.folded
+			}
+			return sinktest.Subject{Sink: open(s), Stored: stored, Records: s.records, Again: again}, nil
 		},
 		Failing: func(context.Context) (sinktest.Fault, error) {
 			caused := func(err error) bool { return errors.Is(err, errDisk) }

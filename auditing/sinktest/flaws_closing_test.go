@@ -7,6 +7,7 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 )
 
 // onceClosed returns a Write that does something else after Close.
@@ -23,7 +24,7 @@ var closingFlaws = []flaw{{
 	name:   "writes after Close",
 	breaks: []string{"refuses writes after Close"},
 	write: onceClosed(func(s *sink, ctx context.Context, ae *v1alpha1.AuditEvent) error {
-		return auditing.Deliver(ctx, auditing.Target{Sink: "shelf"}, ae, s.shelf.put)
+		return s.deliverWith(ctx, ae, s.shelf.put)
 	}),
 }, {
 	name:   "blocks after Close",
@@ -50,14 +51,13 @@ var closingFlaws = []flaw{{
 }, {
 	name:   "answers before it stores, and Close does not wait",
 	breaks: []string{"answers every write when closed meanwhile"},
-	send: func(s *sink, ctx context.Context, ae *v1alpha1.AuditEvent) error {
+	send: func(s *sink, ctx context.Context, e *driver.Event) error {
 		if s.shelf.fails != nil || s.shelf.hangs != nil {
-			return s.shelf.put(ctx, ae)
+			return s.shelf.put(ctx, e)
 		}
-		ae = ae.DeepCopy()
 		go func() {
 			if s.shelf.answer(context.Background()) == nil && !s.gateClosed() {
-				_ = s.shelf.keep(ae)
+				_ = s.shelf.keep(e, e.Object())
 			}
 		}()
 		return nil
@@ -65,11 +65,11 @@ var closingFlaws = []flaw{{
 }, {
 	name:   "gives up a write when it is closed, and takes it for written",
 	breaks: []string{"answers every write when closed meanwhile"},
-	send: func(s *sink, ctx context.Context, ae *v1alpha1.AuditEvent) error {
+	send: func(s *sink, ctx context.Context, e *driver.Event) error {
 		if err := s.shelf.answer(ctx); err != nil || s.gateClosed() {
 			return err
 		}
-		return s.shelf.put(ctx, ae)
+		return s.shelf.put(ctx, e)
 	},
 }, {
 	name:   "closes for as long as it takes",
@@ -116,9 +116,9 @@ var closingFlaws = []flaw{{
 var leakingFlaws = []flaw{{
 	name:   "leaves a goroutine for each write",
 	breaks: []string{"leaves no goroutine behind"},
-	send: func(s *sink, ctx context.Context, ae *v1alpha1.AuditEvent) error {
+	send: func(s *sink, ctx context.Context, e *driver.Event) error {
 		go func() { <-s.until }()
-		return s.shelf.put(ctx, ae)
+		return s.shelf.put(ctx, e)
 	},
 }, {
 	name:   "leaves a goroutine for each write that failed",
@@ -133,17 +133,17 @@ var leakingFlaws = []flaw{{
 }, {
 	name:   "leaves its worker running after Close",
 	breaks: []string{"leaves no goroutine behind"},
-	send: func(s *sink, ctx context.Context, ae *v1alpha1.AuditEvent) error {
+	send: func(s *sink, ctx context.Context, e *driver.Event) error {
 		if _, running := s.mine.LoadOrStore("worker", true); !running {
 			go func() { <-s.until }()
 		}
-		return s.shelf.put(ctx, ae)
+		return s.shelf.put(ctx, e)
 	},
 }, {
 	name:   "leaves a goroutine for a write that hung",
 	breaks: []string{"leaves no goroutine behind"},
-	send: func(s *sink, ctx context.Context, ae *v1alpha1.AuditEvent) error {
-		err := s.shelf.put(ctx, ae)
+	send: func(s *sink, ctx context.Context, e *driver.Event) error {
+		err := s.shelf.put(ctx, e)
 		if errors.Is(err, context.DeadlineExceeded) && s.shelf.hangs != nil {
 			go func() {
 				tick := time.NewTicker(time.Hour)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 )
 
 // answering returns a Write that makes another error of the one it has.
@@ -22,7 +23,7 @@ func answering(other func(we *auditing.WriteError) error) func(*sink, context.Co
 
 // invalid reports that Write has refused the event itself.
 func invalid(we *auditing.WriteError) bool {
-	return we.Class == auditing.ClassPermanent && we.Event != "" && !errors.Is(we, errDisk)
+	return we.Class == auditing.ClassInvalid && we.Event != "" && !errors.Is(we, errDisk)
 }
 
 var failingFlaws = []flaw{{
@@ -69,8 +70,8 @@ var failingFlaws = []flaw{{
 }, {
 	name:   "loses the cause",
 	breaks: []string{"keeps the cause of an error"},
-	send: func(s *sink, ctx context.Context, ae *v1alpha1.AuditEvent) error {
-		if err := s.shelf.put(ctx, ae); err != nil {
+	send: func(s *sink, ctx context.Context, e *driver.Event) error {
+		if err := s.shelf.put(ctx, e); err != nil {
 			return fmt.Errorf("shelf: %v", err) //nolint:errorlint // this is the flaw
 		}
 		return nil
@@ -133,8 +134,8 @@ var failingFlaws = []flaw{{
 	breaks: []string{"refuses an invalid event and names the field"},
 	write: func(s *sink, ctx context.Context, ae *v1alpha1.AuditEvent) error {
 		err := s.deliver(ctx, ae)
-		if class, _ := auditing.ClassOf(err); err != nil && class == auditing.ClassPermanent && ae != nil {
-			_ = s.shelf.keep(ae.DeepCopy())
+		if class, _ := driver.ClassOf(err); err != nil && class == auditing.ClassInvalid && ae != nil {
+			s.shelf.append(ae.DeepCopy())
 		}
 		return err
 	},

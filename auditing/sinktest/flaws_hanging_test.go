@@ -6,20 +6,21 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 )
 
 var errOwnTimeout = errors.New("timed out")
 
 // whileHanging returns a transport that hands on another context to a
 // destination that hangs.
-func whileHanging(other func(ctx context.Context) (context.Context, context.CancelFunc)) func(*sink, context.Context, *v1alpha1.AuditEvent) error {
-	return func(s *sink, ctx context.Context, ae *v1alpha1.AuditEvent) error {
+func whileHanging(other func(ctx context.Context) (context.Context, context.CancelFunc)) func(*sink, context.Context, *driver.Event) error {
+	return func(s *sink, ctx context.Context, e *driver.Event) error {
 		if s.shelf.hangs != nil {
 			var cancel context.CancelFunc
 			ctx, cancel = other(ctx)
 			defer cancel()
 		}
-		return s.shelf.put(ctx, ae)
+		return s.shelf.put(ctx, e)
 	}
 }
 
@@ -45,7 +46,7 @@ var hangingFlaws = []flaw{{
 	name: "does not hear of a deadline while it waits",
 	breaks: []string{
 		"returns when its deadline passes",
-		"keeps nothing of the event", "leaves no goroutine behind", // which write under a deadline
+		"keeps nothing of the event", "leaves the batch as it is", "leaves no goroutine behind", // which write under a deadline
 	},
 	send: whileHanging(func(ctx context.Context) (context.Context, context.CancelFunc) {
 		deaf, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -73,13 +74,12 @@ var hangingFlaws = []flaw{{
 		"returns when its context is cancelled", "returns when its deadline passes",
 		"keeps nothing of the event", "leaves no goroutine behind", // which write twice
 	},
-	send: func(s *sink, ctx context.Context, ae *v1alpha1.AuditEvent) error {
+	send: func(s *sink, ctx context.Context, e *driver.Event) error {
 		slot, _ := s.mine.LoadOrStore("slot", make(chan struct{}, 1))
 		slot.(chan struct{}) <- struct{}{} // without a look at ctx
-		ae = ae.DeepCopy()
 		done := make(chan error, 1)
 		go func() {
-			done <- s.shelf.put(context.WithoutCancel(ctx), ae)
+			done <- s.shelf.put(context.WithoutCancel(ctx), e)
 			<-slot.(chan struct{})
 		}()
 		select {
@@ -94,11 +94,11 @@ var hangingFlaws = []flaw{{
 var owningFlaws = []flaw{{
 	name:   "keeps the event itself",
 	breaks: []string{"keeps nothing of the event"},
-	send:   keeping(func(ae *v1alpha1.AuditEvent) *v1alpha1.AuditEvent { return ae }),
+	write:  keeping(func(ae *v1alpha1.AuditEvent) *v1alpha1.AuditEvent { return ae }),
 }, {
 	name:   "copies the event, and not what it points to",
 	breaks: []string{"keeps nothing of the event"},
-	send: keeping(func(ae *v1alpha1.AuditEvent) *v1alpha1.AuditEvent {
+	write: keeping(func(ae *v1alpha1.AuditEvent) *v1alpha1.AuditEvent {
 		shallow := *ae
 		return &shallow
 	}),
@@ -107,7 +107,7 @@ var owningFlaws = []flaw{{
 	breaks: []string{"leaves the caller's spec as it is"},
 	write: func(s *sink, ctx context.Context, ae *v1alpha1.AuditEvent) error {
 		if ae != nil {
-			ae.Spec.Reason = auditing.Shorten(ae.Spec.Reason, v1alpha1.MaxReasonLength)
+			ae.Spec.Reason = driver.Shorten(ae.Spec.Reason, v1alpha1.MaxReasonLength)
 		}
 		return s.deliver(ctx, ae)
 	},
@@ -123,15 +123,19 @@ var owningFlaws = []flaw{{
 	},
 }}
 
-// keeping returns a transport that stores what kept returns, and no copy of it.
+// keeping returns a Write that stores what kept returns of the caller's event, and
+// no copy of it.
 func keeping(kept func(ae *v1alpha1.AuditEvent) *v1alpha1.AuditEvent) func(*sink, context.Context, *v1alpha1.AuditEvent) error {
 	return func(s *sink, ctx context.Context, ae *v1alpha1.AuditEvent) error {
-		if err := s.shelf.answer(ctx); err != nil {
-			return err
-		}
-		if err := s.shelf.keep(kept(ae)); !errors.Is(err, errExists) {
-			return err
-		}
-		return nil
+		return s.deliverWith(ctx, ae, func(ctx context.Context, e *driver.Event) error {
+			if err := s.gate.enter(); err != nil {
+				return err
+			}
+			defer s.gate.leave()
+			if e.Object().Spec.Reason != ae.Spec.Reason {
+				return s.shelf.put(ctx, e) // it was shortened, which is not what this is about
+			}
+			return s.shelf.putAs(ctx, e, kept(ae))
+		})
 	}
 }

@@ -3,10 +3,9 @@ package sinktest_test
 import (
 	"context"
 	"errors"
-	"reflect"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
-	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 )
 
 // append stores ae whether its name is taken or not.
@@ -27,47 +26,46 @@ func (s *shelf) find(name string) *v1alpha1.AuditEvent {
 	return nil
 }
 
-var errOtherEvent = errors.New("another event has this name")
-
 var repeatingFlaws = []flaw{{
 	name: "stores every write",
 	breaks: []string{
 		"stores the same event once", "stores a retry after a timeout once", "stores a retry from another process once",
+		"states what a repeat is",
 	},
-	send: func(s *sink, ctx context.Context, ae *v1alpha1.AuditEvent) error {
+	send: func(s *sink, ctx context.Context, e *driver.Event) error {
 		if s.shelf.hangs != nil {
-			return s.shelf.put(ctx, ae)
+			return s.shelf.put(ctx, e)
 		}
 		err := s.shelf.answer(context.WithoutCancel(ctx))
 		if err == nil {
-			s.shelf.append(ae.DeepCopy())
+			s.shelf.append(e.Object())
 		}
 		return errors.Join(err, ctx.Err())
 	},
 }, {
 	name:   "looks first and stores then",
 	breaks: []string{"stores the same event once"},
-	send: func(s *sink, ctx context.Context, ae *v1alpha1.AuditEvent) error {
-		if s.shelf.find(ae.Name) != nil {
+	send: func(s *sink, ctx context.Context, e *driver.Event) error {
+		if s.shelf.find(e.Name()) != nil {
 			return nil
 		}
 		if err := s.shelf.answer(ctx); err != nil {
 			return err
 		}
-		s.shelf.append(ae.DeepCopy())
+		s.shelf.append(e.Object())
 		return nil
 	},
 }, {
 	name: "says that the event exists",
 	breaks: []string{
 		"stores the same event once", "stores a retry after a timeout once", "stores a retry from another process once",
-		"leaves no goroutine behind", // which writes twice
+		"states what a repeat is", "leaves no goroutine behind", // which write twice
 	},
-	send: func(s *sink, ctx context.Context, ae *v1alpha1.AuditEvent) error {
+	send: func(s *sink, ctx context.Context, e *driver.Event) error {
 		if err := s.shelf.answer(ctx); err != nil {
 			return err
 		}
-		return s.shelf.keep(ae.DeepCopy())
+		return s.shelf.keep(e, e.Object())
 	},
 }, {
 	name:   "takes an attempt for a success",
@@ -83,40 +81,42 @@ var repeatingFlaws = []flaw{{
 }, {
 	name:   "remembers in each sink what it wrote",
 	breaks: []string{"stores a retry from another process once"},
-	send: func(s *sink, ctx context.Context, ae *v1alpha1.AuditEvent) error {
+	send: func(s *sink, ctx context.Context, e *driver.Event) error {
 		if err := s.shelf.answer(ctx); err != nil {
 			return err
 		}
-		if _, known := s.mine.LoadOrStore(ae.Name, true); !known {
-			s.shelf.append(ae.DeepCopy())
+		if _, known := s.mine.LoadOrStore(e.Name(), true); !known {
+			s.shelf.append(e.Object())
 		}
 		return nil
 	},
 }, {
 	name:   "takes the whole second for another time",
 	breaks: []string{"stores a retry from another process once"},
-	send: func(s *sink, ctx context.Context, ae *v1alpha1.AuditEvent) error {
-		if err := s.shelf.put(ctx, ae); err != nil {
-			return err
-		}
-		if before := s.shelf.find(ae.Name); !reflect.DeepEqual(before.Spec.Timestamp, ae.Spec.Timestamp) {
-			return auditing.Permanent(errOtherEvent)
-		}
-		return nil
+	write: func(s *sink, ctx context.Context, ae *v1alpha1.AuditEvent) error {
+		return s.deliverWith(ctx, ae, func(ctx context.Context, e *driver.Event) error {
+			if err := s.transport(ctx, e); err != nil {
+				return err
+			}
+			if before := s.shelf.find(e.Name()); !before.Spec.Timestamp.Equal(&ae.Spec.Timestamp) {
+				return driver.Permanent(errOtherEvent)
+			}
+			return nil
+		})
 	},
 }, {
 	name:   "gives an event the reason of the one before",
 	breaks: []string{"stores the events of 64 writers, each once"},
-	send: func(s *sink, ctx context.Context, ae *v1alpha1.AuditEvent) error {
-		s.mine.Store("reason", ae.Spec.Reason)
+	send: func(s *sink, ctx context.Context, e *driver.Event) error {
+		s.mine.Store("reason", e.Spec().Reason)
 		if err := s.shelf.answer(ctx); err != nil {
 			return err
 		}
-		ae = ae.DeepCopy()
+		ae := e.Object()
 		if reason, ok := s.mine.Load("reason"); ok {
 			ae.Spec.Reason = reason.(string)
 		}
-		if err := s.shelf.keep(ae); !errors.Is(err, errExists) {
+		if err := s.shelf.keep(e, ae); !errors.Is(err, errExists) {
 			return err
 		}
 		return nil
@@ -124,12 +124,12 @@ var repeatingFlaws = []flaw{{
 }, {
 	name:   "loses what comes while it writes",
 	breaks: []string{"stores the events of 64 writers, each once", "answers every write when closed meanwhile"},
-	send: func(s *sink, ctx context.Context, ae *v1alpha1.AuditEvent) error {
+	send: func(s *sink, ctx context.Context, e *driver.Event) error {
 		if _, busy := s.mine.LoadOrStore("busy", true); busy && s.shelf.hangs == nil {
 			return nil
 		}
 		defer s.mine.Delete("busy")
-		return s.shelf.put(ctx, ae)
+		return s.shelf.put(ctx, e)
 	},
 }}
 

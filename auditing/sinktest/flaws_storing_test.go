@@ -11,14 +11,15 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 )
 
 // storing returns a transport that stores what mangle leaves of a copy.
-func storing(mangle func(ae *v1alpha1.AuditEvent)) func(*sink, context.Context, *v1alpha1.AuditEvent) error {
-	return func(s *sink, ctx context.Context, ae *v1alpha1.AuditEvent) error {
-		ae = ae.DeepCopy()
+func storing(mangle func(ae *v1alpha1.AuditEvent)) func(*sink, context.Context, *driver.Event) error {
+	return func(s *sink, ctx context.Context, e *driver.Event) error {
+		ae := e.Object()
 		mangle(ae)
-		return s.shelf.put(ctx, ae)
+		return s.shelf.putAs(ctx, e, ae)
 	}
 }
 
@@ -40,11 +41,11 @@ func delivering(mangle func(ae *v1alpha1.AuditEvent)) func(*sink, context.Contex
 // refusing returns a Write that refuses the events of which bad is true.
 func refusing(bad func(s *v1alpha1.AuditEventSpec) bool) func(*sink, context.Context, *v1alpha1.AuditEvent) error {
 	return func(s *sink, ctx context.Context, ae *v1alpha1.AuditEvent) error {
-		return auditing.Deliver(ctx, auditing.Target{Sink: "shelf"}, ae, func(ctx context.Context, fitted *v1alpha1.AuditEvent) error {
+		return s.deliverWith(ctx, ae, func(ctx context.Context, e *driver.Event) error {
 			if bad(&ae.Spec) {
-				return auditing.Permanent(errors.New("refused by the destination"))
+				return driver.Permanent(errors.New("refused by the destination"))
 			}
-			return s.transport(ctx, fitted)
+			return s.transport(ctx, e)
 		})
 	}
 }
@@ -81,10 +82,14 @@ var storingFlaws = []flaw{{
 			return s.deliver(ctx, ae)
 		}
 		given := maps.Clone(ae.Labels)
-		return auditing.Deliver(ctx, auditing.Target{Sink: "shelf"}, ae, func(ctx context.Context, ae *v1alpha1.AuditEvent) error {
-			ae = ae.DeepCopy()
+		return s.deliverWith(ctx, ae, func(ctx context.Context, e *driver.Event) error {
+			if err := s.gate.enter(); err != nil {
+				return err
+			}
+			defer s.gate.leave()
+			ae := e.Object()
 			maps.Copy(ae.Labels, given)
-			return s.transport(ctx, ae)
+			return s.shelf.putAs(ctx, e, ae)
 		})
 	},
 }, {
@@ -163,21 +168,6 @@ var storingFlaws = []flaw{{
 	name:   "refuses what is not UTF-8",
 	breaks: []string{"stores hostile text", "leaves the caller's spec as it is"},
 	write:  refusing(func(s *v1alpha1.AuditEventSpec) bool { return !utf8.ValidString(s.Reason) }),
-}}
-
-// readsOnly says that its sink only reads.
-type readsOnly struct{ *sink }
-
-func (readsOnly) ReadsOnly() bool { return true }
-
-var sharingFlaws = []flaw{{
-	name:   "marks an event that it says it only reads",
-	breaks: []string{"only reads what it shares"},
-	send: func(s *sink, ctx context.Context, ae *v1alpha1.AuditEvent) error {
-		ae.Annotations["seen"] = "yes"
-		return s.shelf.put(ctx, ae)
-	},
-	wrap: func(s *sink) auditing.Sink { return readsOnly{s} },
 }}
 
 // stateless, unprinted and twoLines hide what a sink says of itself.

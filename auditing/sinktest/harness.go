@@ -60,6 +60,10 @@ type Subject struct {
 	// destination's readers do (and no further): where they take equal records
 	// for one, it returns one. Events that the suite did not write may be there.
 	Stored func(ctx context.Context) ([]v1alpha1.AuditEvent, error)
+	// Records counts what the destination holds under a name before its readers fold
+	// it, where the harness can tell. The clause on repeats asks it of a sink that
+	// states that its destination recognises them. May be nil.
+	Records func(ctx context.Context, name string) (int, error)
 	// Again returns a second sink to the same destination, as another process
 	// would open it. nil for a sink that is its own destination; the suite then
 	// writes to Sink again, and says so.

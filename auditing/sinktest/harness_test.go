@@ -94,8 +94,8 @@ func TestClausesOfCloseDoNotApplyToASinkWithoutClose(t *testing.T) {
 			}
 		}
 	}
-	if n != 4 {
-		t.Errorf("%d clauses do not apply, want the 4 of Close", n)
+	if n != 5 {
+		t.Errorf("%d clauses do not apply, want the 5 of Close", n)
 	}
 }
 

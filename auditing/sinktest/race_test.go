@@ -4,35 +4,82 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/driver"
 )
 
 // inOwnProcess is set in the process whose races are expected.
 const inOwnProcess = "SINKTEST_EXPECT_RACE"
 
-// lateReader copies the event only when the destination answers, which may be
-// after Write has returned.
-var lateReader = flaw{
-	name: "reads the event after its context ended",
-	send: func(s *sink, ctx context.Context, ae *v1alpha1.AuditEvent) error {
-		done := make(chan error, 1)
-		go func() { done <- s.shelf.put(context.WithoutCancel(ctx), ae) }()
-		select {
-		case err := <-done:
-			return err
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	},
+// late returns a way to send on a goroutine of its own, which goes on when the
+// context ends.
+func late(ctx context.Context, send func(context.Context) error) error {
+	done := make(chan error, 1)
+	go func() { done <- send(context.WithoutCancel(ctx)) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
-func TestRaceDetectorCatchesASinkThatReadsTheEventAfterWrite(t *testing.T) {
+// racyFlaws read, or write, what is not theirs at that time.
+var racyFlaws = []flaw{{
+	name:   "reads the event after its context ended",
+	breaks: []string{"keeps nothing of the event"},
+	write: func(s *sink, ctx context.Context, ae *v1alpha1.AuditEvent) error {
+		return s.deliverWith(ctx, ae, func(ctx context.Context, e *driver.Event) error {
+			return late(ctx, func(ctx context.Context) error {
+				if err := s.shelf.answer(ctx); err != nil {
+					return err
+				}
+				return s.shelf.keep(e, ae.DeepCopy())
+			})
+		})
+	},
+}, {
+	name:   "reads the batch after its context ended",
+	breaks: []string{"leaves the batch as it is"},
+	store: func(s *sink, ctx context.Context, events []*driver.Event) []error {
+		err := late(ctx, func(ctx context.Context) error {
+			if err := s.shelf.answer(ctx); err != nil {
+				return err
+			}
+			for _, e := range events {
+				_ = s.shelf.keep(e, e.Object())
+			}
+			return nil
+		})
+		return driver.All(len(events), err)
+	},
+}, {
+	name:   "puts the batch in order, and back again",
+	breaks: []string{"leaves the batch as it is"},
+	store: func(s *sink, ctx context.Context, events []*driver.Event) []error {
+		slices.Reverse(events)
+		slices.Reverse(events)
+		return driver.Each(ctx, events, s.shelf.put)
+	},
+}}
+
+func TestRaceDetectorCatchesWhatIsReadOrWrittenTooLate(t *testing.T) {
+	for _, f := range racyFlaws {
+		t.Run(f.name, func(t *testing.T) { catches(t, f) })
+	}
+}
+
+// catches checks a racy flaw in a process of its own.
+func catches(t *testing.T, f flaw) {
+	t.Helper()
 	if os.Getenv(inOwnProcess) != "" {
-		clause := clauseNamed(t, "keeps nothing of the event")
-		if result := clause.Check(t.Context(), lateReader.harness(nil)); result.Err != nil {
+		clause := clauseNamed(t, f.breaks[0])
+		if result := clause.Check(t.Context(), f.harness(nil)); result.Err != nil {
 			t.Log(result.Err)
 		}
 		return
@@ -40,7 +87,8 @@ func TestRaceDetectorCatchesASinkThatReadsTheEventAfterWrite(t *testing.T) {
 	if !raceDetector {
 		t.Skip("run with -race: without it nobody sees the read")
 	}
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
+	parent, name, _ := strings.Cut(t.Name(), "/")
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+parent+"$/^"+regexp.QuoteMeta(name)+"$", "-test.v")
 	cmd.Env = append(os.Environ(), inOwnProcess+"=1")
 	out, err := cmd.CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "DATA RACE") {

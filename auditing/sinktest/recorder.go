@@ -8,6 +8,7 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 )
 
 var (
@@ -24,8 +25,8 @@ var (
 // faults also while writes are under way. A Recorder must not be copied.
 type Recorder struct {
 	mu       sync.Mutex
-	events   []*v1alpha1.AuditEvent // in the order in which they were stored; never changed
-	byName   map[string]*v1alpha1.AuditEvent
+	events   []*driver.Event // in the order in which they were stored
+	byName   map[string]*driver.Event
 	failErr  error
 	failLeft int // writes that still fail; always when below 0
 	panicked any
@@ -35,22 +36,41 @@ type Recorder struct {
 	drained  chan struct{} // made by a Close that waits; closed by the last write
 }
 
-// Write records a copy of ae, or does what the recorder was told to do instead.
+// Write records ae, or does what the recorder was told to do instead.
 func (r *Recorder) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 	r.mu.Lock()
 	v := r.panicked
 	r.mu.Unlock()
 	if v != nil {
-		panic(v) // not in the transport: Deliver would make an error of it
+		panic(v) // not in Store: that would make an error of it
 	}
-	return auditing.Deliver(ctx, auditing.Target{Sink: r.String()}, ae, r.record)
+	return driver.Write(ctx, recording{r}, ae)
 }
 
-func (r *Recorder) record(ctx context.Context, ae *v1alpha1.AuditEvent) error {
+// Driver returns what stages hand events to.
+func (r *Recorder) Driver() (driver.Driver, auditing.Sink) { return recording{r}, r }
+
+// recording is a Recorder as its author sees it.
+type recording struct{ *Recorder }
+
+func (recording) Info() driver.Info {
+	return driver.Info{Name: "recorder", Level: auditing.LevelAccepted, Repeats: driver.RepeatsRecognised}
+}
+
+func (r recording) Store(ctx context.Context, events []*driver.Event) []error {
+	return driver.Each(ctx, events, r.record)
+}
+
+func (recording) Check(context.Context) error { return nil }
+
+func (r *Recorder) record(ctx context.Context, e *driver.Event) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.panicked != nil {
+		panic(r.panicked)
+	}
 	if r.closed {
-		return auditing.WithClass(auditing.ClassClosed, errRecorderClosed)
+		return driver.WithClass(auditing.ClassClosed, errRecorderClosed)
 	}
 	r.underWay++
 	defer r.done()
@@ -63,7 +83,7 @@ func (r *Recorder) record(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 		r.failLeft = max(r.failLeft-1, -1)
 		return r.failErr
 	}
-	return r.store(ae)
+	return r.store(e)
 }
 
 // wait gives the lock away until held is closed or ctx ends.
@@ -86,20 +106,18 @@ func (r *Recorder) done() {
 	}
 }
 
-func (r *Recorder) store(ae *v1alpha1.AuditEvent) error {
-	key := ae.Namespace + "/" + ae.Name
-	if before, ok := r.byName[key]; ok {
-		if sameDecision(&before.Spec, &ae.Spec) == nil && auditing.EventTime(before).Equal(auditing.EventTime(ae)) {
+func (r *Recorder) store(e *driver.Event) error {
+	if before, ok := r.byName[e.Ref()]; ok {
+		if e.Same(before.Object()) {
 			return nil
 		}
-		return auditing.Permanent(errOtherContent)
+		return driver.Permanent(errOtherContent)
 	}
 	if r.byName == nil {
-		r.byName = map[string]*v1alpha1.AuditEvent{}
+		r.byName = map[string]*driver.Event{}
 	}
-	ae = ae.DeepCopy()
-	r.byName[key] = ae
-	r.events = append(r.events, ae)
+	r.byName[e.Ref()] = e
+	r.events = append(r.events, e)
 	return nil
 }
 
@@ -110,14 +128,14 @@ func (r *Recorder) Events() []v1alpha1.AuditEvent {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	events := make([]v1alpha1.AuditEvent, len(r.events))
-	for i, ae := range r.events {
-		ae.DeepCopyInto(&events[i])
+	for i, e := range r.events {
+		events[i] = *e.Object()
 	}
 	return events
 }
 
 // FailWith makes every Write fail with err as its cause, until FailWith(nil).
-// The class is transient unless err is marked, as by auditing.Permanent.
+// The class is transient unless err is marked, as by driver.Permanent.
 func (r *Recorder) FailWith(err error) {
 	if err == nil {
 		r.FailNext(0, nil)
@@ -197,9 +215,6 @@ func (r *Recorder) Close(ctx context.Context) error {
 
 // Level returns auditing.LevelAccepted: what is recorded is in memory.
 func (r *Recorder) Level() auditing.Level { return auditing.LevelAccepted }
-
-// ReadsOnly returns true: a copy is recorded.
-func (r *Recorder) ReadsOnly() bool { return true }
 
 // String returns "recorder".
 func (r *Recorder) String() string { return "recorder" }

@@ -11,6 +11,7 @@ import (
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/auditing/sinktest"
+	"github.com/paddock-dev/audit/driver"
 )
 
 var errDisk = errors.New("no space left on device")
@@ -96,10 +97,10 @@ func TestRecorderFailsTheNextWritesOnly(t *testing.T) {
 
 func TestRecorderFailsUntilItIsToldOtherwiseWithTheClassOfTheError(t *testing.T) {
 	var r sinktest.Recorder
-	r.FailWith(auditing.Permanent(errDisk))
+	r.FailWith(driver.Permanent(errDisk))
 	for range 3 {
 		err := record(t, &r, "lost")
-		if class, _ := auditing.ClassOf(err); class != auditing.ClassPermanent || !errors.Is(err, errDisk) {
+		if class, _ := driver.ClassOf(err); class != auditing.ClassPermanent || !errors.Is(err, errDisk) {
 			t.Errorf("got %v, want a permanent failure by %v", err, errDisk)
 		}
 	}
@@ -174,7 +175,7 @@ func TestRecorderRefusesOtherContentUnderTheSameName(t *testing.T) {
 		t.Fatal(err)
 	}
 	ae.Spec.Reason = "second"
-	if class, _ := auditing.ClassOf(r.Write(t.Context(), ae)); class != auditing.ClassPermanent {
+	if class, _ := driver.ClassOf(r.Write(t.Context(), ae)); class != auditing.ClassPermanent {
 		t.Errorf("class is %q, want %q", class, auditing.ClassPermanent)
 	}
 	wantReasons(t, &r, "first")

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Clause is one promise of the contract of auditing.Sink, and the way to find
-// out whether a sink keeps it.
+// Clause is one promise of the contract of auditing.Sink or of driver.Driver, and the
+// way to find out whether a sink keeps it.
 type Clause struct {
 	// Name is a sentence of which the sink is the subject: "stores the exact time".
 	Name string
@@ -53,7 +53,7 @@ func Clauses() []Clause {
 	return slices.Concat(
 		storedClauses, textClauses, statedClauses,
 		errorClauses, invalidClauses, contextClauses,
-		ownershipClauses, repeatClauses, closeClauses, goroutineClauses,
+		ownershipClauses, repeatClauses, batchClauses, closeClauses, goroutineClauses,
 	)
 }
 

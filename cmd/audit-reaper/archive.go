@@ -13,6 +13,7 @@ import (
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/config"
 	"github.com/paddock-dev/audit/config/builtin"
+	"github.com/paddock-dev/audit/driver"
 )
 
 // closeTimeout bounds the closing of the archive.
@@ -45,5 +46,5 @@ type ownServer struct{ client.Writer }
 
 // Create refuses.
 func (ownServer) Create(context.Context, client.Object, ...client.CreateOption) error {
-	return auditing.Permanent(errOwnServer)
+	return driver.Permanent(errOwnServer)
 }

@@ -26,7 +26,7 @@ func file(t *testing.T, text string) string {
 
 func TestCheckPrintsTheChainsOfTheExamplesFiles(t *testing.T) {
 	for path, want := range map[string]string{
-		"../../examples/controller/audit.yaml": `broker: multi(all)[kube, loki]: acknowledged, fails closed, timeout 3s, detached
+		"../../examples/controller/audit.yaml": `broker: multi(all)[kube, retry(loki)]: acknowledged, fails closed, timeout 3s, detached
 controller: kube: acknowledged, fails open
 webhook: log(stderr): accepted, fails open
 `,
@@ -78,7 +78,7 @@ func TestSendSaysWhatWasConfirmed(t *testing.T) {
 }
 
 func TestSendFailsWhereTheComponentWouldGoOnUnrecorded(t *testing.T) {
-	path := file(t, "sinks:\n  lake: {type: loki, url: 'http://127.0.0.1:1', check: skip, retryFor: 1ms}\ncomponents:\n  broker: {sink: lake, onFailure: open}\n")
+	path := file(t, "sinks:\n  lake: {type: loki, url: 'http://127.0.0.1:1', check: skip}\ncomponents:\n  broker: {sink: lake, onFailure: open}\n")
 	code, out, errOut := auditctl(t, "send", "--config", path, "--component", "broker", "--timeout", "2s")
 	if code != 1 || out != "" || !strings.Contains(errOut, "audit write failed") {
 		t.Errorf("%d\n%s%s", code, out, errOut)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/auditing/sinktest"
+	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/sinks/spool"
 )
 
@@ -17,7 +18,7 @@ func refusedSpool(t *testing.T) (dir, id string) {
 	t.Helper()
 	dir = t.TempDir()
 	next := &sinktest.Recorder{}
-	next.FailWith(auditing.Permanent(errors.New("the lake refuses it")))
+	next.FailWith(driver.Permanent(errors.New("the lake refuses it")))
 	dead := make(chan string, 1)
 	s, err := spool.New(dir, next, spool.Options{OnFailure: func(_ string, err error) {
 		var letter *spool.DeadLetterError

@@ -11,6 +11,7 @@ import (
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/config"
 	"github.com/paddock-dev/audit/config/builtin"
+	"github.com/paddock-dev/audit/driver"
 )
 
 // mail is a destination of one's own: its keys, what it promises, and its sink.
@@ -23,23 +24,26 @@ func (m *mail) Plan(config.Planning) config.Plan {
 }
 
 func (m *mail) Open(context.Context, config.Opening) (auditing.Sink, error) {
-	return &mailer{to: m.To, out: os.Stdout}, nil
+	return driver.New(&mailer{to: m.To, out: os.Stdout}), nil
 }
 
 type mailer struct {
+	driver.Base
+
 	to  string
 	out io.Writer
 }
 
-func (m *mailer) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
-	return auditing.Deliver(ctx, auditing.Target{Sink: "mail"}, ae, func(_ context.Context, ae *v1alpha1.AuditEvent) error {
-		_, err := fmt.Fprintf(m.out, "to %s: %s %s by %s\n", m.to, ae.Spec.Kind, ae.Spec.Decision, ae.Labels[v1alpha1.LabelComponent])
+func (m *mailer) Info() driver.Info {
+	return driver.Info{Name: "mail", Level: auditing.LevelAccepted}
+}
+
+func (m *mailer) Store(ctx context.Context, events []*driver.Event) []error {
+	return driver.Each(ctx, events, func(_ context.Context, e *driver.Event) error {
+		_, err := fmt.Fprintf(m.out, "to %s: %s %s by %s\n", m.to, e.Kind(), e.Decision(), e.Component())
 		return err
 	})
 }
-
-func (m *mailer) Level() auditing.Level { return auditing.LevelAccepted }
-func (m *mailer) String() string        { return "mail" }
 
 // A type of one's own beside those of this module.
 func Example_aTypeOfOnesOwn() {

@@ -16,6 +16,7 @@ import (
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/config"
+	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/sinks/kube"
 )
 
@@ -40,7 +41,7 @@ func (s *kubeSection) Plan(config.Planning) config.Plan {
 
 func (s *kubeSection) Open(context.Context, config.Opening) (auditing.Sink, error) {
 	if s.client != nil && s.Kubeconfig == "" {
-		return kube.Sink{Client: s.client}, nil
+		return kube.Sink{Client: s.client, CheckNamespace: s.CheckNamespace}, nil
 	}
 	cfg, err := s.restConfig()
 	if err != nil {
@@ -59,7 +60,8 @@ func (s *kubeSection) Open(context.Context, config.Opening) (auditing.Sink, erro
 	if err != nil {
 		return nil, err
 	}
-	return &ownKube{Sink: kube.Sink{Client: c}, http: hc}, nil
+	d, _ := kube.Sink{Client: c, CheckNamespace: s.CheckNamespace}.Driver()
+	return driver.New(&ownKube{Driver: d, http: hc}), nil
 }
 
 func (s *kubeSection) restConfig() (*rest.Config, error) {
@@ -71,54 +73,32 @@ func (s *kubeSection) restConfig() (*rest.Config, error) {
 		&clientcmd.ConfigOverrides{CurrentContext: s.Context}).ClientConfig()
 }
 
-// Check asks the API server to create an event without storing it, which needs
-// all that a write needs.
-func (s *kubeSection) Check(ctx context.Context, sink auditing.Sink) error {
-	var c client.Writer
-	switch k := sink.(type) {
-	case kube.Sink:
-		c = k.Client
-	case *ownKube:
-		c = k.Client
-	default:
-		return fmt.Errorf("cannot check %s", auditing.Chain(sink))
-	}
-	ae := auditing.NewEvent(auditing.EventInput{
-		Namespace: s.CheckNamespace, Kind: "audit-check", Decision: v1alpha1.AuditDecisionGranted,
-		Reason: "asked without storing whether audit events can be created",
-	})
-	if err := c.Create(ctx, ae, client.DryRunAll); err != nil {
-		return fmt.Errorf("a dry-run create of an AuditEvent in namespace %s: %w", s.CheckNamespace, err)
-	}
-	return nil
-}
-
 // ownKube closes the connections of a client that was made for it.
 type ownKube struct {
-	kube.Sink
+	driver.Driver
+
 	http *http.Client
 
 	mu      sync.RWMutex
 	closed  bool
-	writing sync.WaitGroup
+	storing sync.WaitGroup
 }
 
-var errKubeClosed = errors.New("the sink is closed")
+func (k *ownKube) Store(ctx context.Context, events []*driver.Event) []error {
+	if !k.begin() {
+		return driver.All(len(events), driver.WithClass(auditing.ClassClosed, errors.New("the sink is closed")))
+	}
+	defer k.storing.Done()
+	return k.Driver.Store(ctx, events)
+}
 
-func (k *ownKube) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
+func (k *ownKube) begin() bool {
 	k.mu.RLock()
-	closed := k.closed
-	if !closed {
-		k.writing.Add(1)
+	defer k.mu.RUnlock()
+	if !k.closed {
+		k.storing.Add(1)
 	}
-	k.mu.RUnlock()
-	if closed {
-		return auditing.Deliver(ctx, auditing.Target{Sink: "kube"}, ae, func(context.Context, *v1alpha1.AuditEvent) error {
-			return auditing.WithClass(auditing.ClassClosed, errKubeClosed)
-		})
-	}
-	defer k.writing.Done()
-	return k.Sink.Write(ctx, ae)
+	return !k.closed
 }
 
 func (k *ownKube) Close(ctx context.Context) error {
@@ -128,7 +108,7 @@ func (k *ownKube) Close(ctx context.Context) error {
 	defer k.http.CloseIdleConnections()
 	done := make(chan struct{})
 	go func() {
-		k.writing.Wait()
+		k.storing.Wait()
 		close(done)
 	}()
 	select {

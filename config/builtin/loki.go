@@ -29,7 +29,6 @@ type lokiSection struct {
 	MaxInFlight     int                         `yaml:"maxInFlight" min:"1" max:"10000" doc:"pushes under way at once"`
 	MaxPendingBytes int64                       `yaml:"maxPendingBytes" min:"2097152" max:"1099511627776" doc:"memory of events that wait for their push"`
 	MaxLineBytes    int                         `yaml:"maxLineBytes" min:"16384" max:"524288" doc:"longer lines are shortened visibly"`
-	RetryFor        time.Duration               `yaml:"retryFor" min:"1ms" max:"1h" doc:"how long one write goes on trying"`
 	PushTimeout     time.Duration               `yaml:"pushTimeout" min:"1ms" max:"10m" doc:"how long one push may take"`
 	ProveEvery      *time.Duration              `yaml:"proveEvery" max:"24h" doc:"how often Loki has to prove that it stores what it is sent, 1m where it is left out; 0s for never; not for victorialogs"`
 }
@@ -37,14 +36,14 @@ type lokiSection struct {
 func newLoki() config.Section {
 	return &lokiSection{
 		Server: string(loki.ServerLoki), ServiceName: "audit", MaxInFlight: 8, MaxPendingBytes: 16 << 20, MaxLineBytes: 255 << 10,
-		RetryFor: 10 * time.Second, PushTimeout: 10 * time.Second,
+		PushTimeout: 10 * time.Second,
 	}
 }
 
 func (s *lokiSection) options() loki.Options {
 	o := loki.Options{
 		Server: loki.Server(s.Server), Level: levels[s.Level], Oldest: s.Oldest, Newest: s.Newest, ServiceName: s.ServiceName, Labels: s.Labels, TenantID: s.TenantID, HTTP: s.HTTP, MaxInFlight: s.MaxInFlight,
-		MaxPendingBytes: s.MaxPendingBytes, MaxLineBytes: s.MaxLineBytes, RetryFor: s.RetryFor, PushTimeout: s.PushTimeout,
+		MaxPendingBytes: s.MaxPendingBytes, MaxLineBytes: s.MaxLineBytes, PushTimeout: s.PushTimeout,
 	}
 	if s.ProveEvery != nil {
 		o.ProveEvery = *s.ProveEvery

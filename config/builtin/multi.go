@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
-	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/config"
+	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/sinks/multi"
 )
 
@@ -90,15 +91,14 @@ func (s *multiSection) Validate() error {
 		}
 		seen[ref] = true
 	}
-	if _, err := s.sink(func(config.Ref) auditing.Sink { return auditing.NoopSink{} }, nil); err != nil {
+	if _, err := s.sink(func(config.Ref) auditing.Sink { return plannedSink(config.Plan{Chain: "multi"}) }, nil); err != nil {
 		return config.At("require", errors.New("asks for what is not in next: want all, any, a number up to that of next, or some of its names, each once"))
 	}
 	return nil
 }
 
 func (s *multiSection) Plan(p config.Planning) config.Plan {
-	planned := func(ref config.Ref) auditing.Sink { return plannedSink{p.Of(ref)} }
-	sink, err := s.sink(planned, nil)
+	sink, err := s.sink(func(ref config.Ref) auditing.Sink { return plannedSink(p.Of(ref)) }, nil)
 	if err != nil {
 		return config.Plan{Chain: "multi"}
 	}
@@ -111,13 +111,22 @@ func (s *multiSection) Open(_ context.Context, o config.Opening) (auditing.Sink,
 	})
 }
 
-// plannedSink lets a stage compute its level and its name before anything is open.
-type plannedSink struct{ plan config.Plan }
+// planned stands for a sink before anything is open, so that a stage can compute its
+// level and its chain.
+type planned struct {
+	driver.Base
 
-func (p plannedSink) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
-	return auditing.Deliver(ctx, auditing.Target{Sink: "planned"}, ae, func(context.Context, *v1alpha1.AuditEvent) error {
-		return fmt.Errorf("%s is not open", p.plan.Chain)
-	})
+	plan config.Plan
 }
-func (p plannedSink) Level() auditing.Level { return p.plan.Level }
-func (p plannedSink) String() string        { return p.plan.Chain }
+
+func plannedSink(p config.Plan) auditing.Sink { return driver.New(planned{plan: p}) }
+
+// Info has the name that the sink will have: every name shows in the metrics.
+func (p planned) Info() driver.Info {
+	name, _, _ := strings.Cut(p.plan.Chain, "(")
+	return driver.Info{Name: name, Chain: p.plan.Chain, Level: p.plan.Level}
+}
+
+func (p planned) Store(_ context.Context, events []*driver.Event) []error {
+	return driver.All(len(events), fmt.Errorf("%s is not open", p.plan.Chain))
+}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 	kubesink "github.com/paddock-dev/audit/sinks/kube"
 )
 
@@ -142,7 +143,7 @@ func TestARetryOfANamedEventIsOneEventUnderTheEmitterRole(t *testing.T) {
 	own.Name = "a-name-of-its-own"
 	must(t, sink.Write(t.Context(), own))
 	err := sink.Write(t.Context(), own)
-	if class, _ := auditing.ClassOf(err); class != auditing.ClassPermanent || !strings.Contains(err.Error(), "without the right to read it") {
+	if class, _ := driver.ClassOf(err); class != auditing.ClassPermanent || !strings.Contains(err.Error(), "without the right to read it") {
 		t.Errorf("%s: %v", class, err)
 	}
 	checkStored(t, namespace, 2)
@@ -161,7 +162,7 @@ func TestTheVerifyingEmitterTellsARetryFromACollision(t *testing.T) {
 	other := newEvent(namespace, "controller")
 	other.Name = own.Name
 	err := sink.Write(t.Context(), other)
-	if class, _ := auditing.ClassOf(err); class != auditing.ClassPermanent || !strings.Contains(err.Error(), "another event has this name") {
+	if class, _ := driver.ClassOf(err); class != auditing.ClassPermanent || !strings.Contains(err.Error(), "another event has this name") {
 		t.Errorf("a collision: %s: %v", class, err)
 	}
 	if after := raw(t, own); !equal(before, after) {

@@ -10,6 +10,7 @@ import (
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/auditing/sinktest"
+	"github.com/paddock-dev/audit/driver"
 )
 
 const metadataService = "http://169.254.169.254/latest"
@@ -34,7 +35,7 @@ func gaps(t *testing.T, trail *sinktest.Recorder) (found []v1alpha1.AuditEvent) 
 func TestWritesThatFailedAreRecordedOnceTheTrailWorksAgain(t *testing.T) {
 	var trail sinktest.Recorder
 	client, _, _ := start(t, &trail)
-	trail.FailNext(3, auditing.Permanent(errors.New("no")))
+	trail.FailNext(3, driver.Permanent(errors.New("no")))
 	for range 3 {
 		get(t, client, metadataService)
 	}

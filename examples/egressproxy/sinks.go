@@ -21,6 +21,7 @@ import (
 	"github.com/paddock-dev/audit/sinks/kube"
 	auditlog "github.com/paddock-dev/audit/sinks/log"
 	"github.com/paddock-dev/audit/sinks/loki"
+	"github.com/paddock-dev/audit/sinks/retry"
 )
 
 // openers open each destination for a proxy that serves.
@@ -40,9 +41,13 @@ var openers = map[string]func(options) (auditing.Sink, error){
 		if o.lokiURL == "" {
 			return nil, errors.New("where is Loki, or VictoriaLogs? Say so with -loki-url")
 		}
-		return loki.New(o.lokiURL, loki.Options{
+		lake, err := loki.New(o.lokiURL, loki.Options{
 			Server: loki.Server(o.lokiServer), Oldest: o.lokiOldest, Component: component, TenantID: o.lokiTenant,
 		})
+		if err != nil {
+			return nil, err
+		}
+		return retry.New(lake, retry.Options{}) // a push that fails is not made again by itself
 	},
 }
 

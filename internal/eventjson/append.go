@@ -5,9 +5,7 @@
 package eventjson
 
 import (
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -23,50 +21,59 @@ var (
 	start      = `{"kind":"` + kind + `","apiVersion":"` + apiVersion + `","metadata":`
 )
 
-// sortable is how many keys of a map are sorted without an allocation: as many
-// as spec.detail may have.
-const sortable = 64
-
 // writer appends to out. Every field ends with a comma; end turns the last one
 // of an object into its brace.
 type writer struct{ out []byte }
 
-// Append appends the JSON of ae to dst, on one line and without a newline behind
-// it: its type, its spec and what of its metadata is the same at every
-// destination. What only an API server fills in is left out, because another
-// sink may have stored the event there before. It allocates nothing when dst has
-// room and no map has more than 64 entries.
-func Append(dst []byte, ae *v1alpha1.AuditEvent) []byte {
+// Append appends the JSON of ae to dst, as Event.Append does.
+func Append(dst []byte, ae *v1alpha1.AuditEvent) []byte { return ofObject(ae).Append(dst) }
+
+// Append appends the JSON of e to dst, on one line and without a newline behind
+// it. It allocates nothing when dst has room.
+func (e *Event) Append(dst []byte) []byte {
 	w := writer{append(dst, start...)}
-	w.metadata(&ae.ObjectMeta)
+	w.metadata(e)
 	w.out = append(w.out, `"spec":`...)
-	w.spec(&ae.Spec)
+	w.spec(&e.Spec, e.Detail)
 	w.end('}')
 	return w.out[:len(w.out)-1]
 }
 
-func (w *writer) metadata(m *metav1.ObjectMeta) {
+// AppendSpec appends the JSON of the event's spec alone.
+func (e *Event) AppendSpec(dst []byte) []byte {
+	w := writer{dst}
+	w.spec(&e.Spec, e.Detail)
+	return w.out[:len(w.out)-1]
+}
+
+func (w *writer) metadata(e *Event) {
 	w.out = append(w.out, '{')
-	w.text(`"name":`, m.Name)
-	w.text(`"generateName":`, m.GenerateName)
-	w.text(`"namespace":`, m.Namespace)
-	w.texts(`"labels":`, m.Labels)
-	w.texts(`"annotations":`, m.Annotations)
-	if len(m.OwnerReferences) > 0 {
+	w.text(`"name":`, e.Name)
+	w.text(`"generateName":`, e.GenerateName)
+	w.text(`"namespace":`, e.Namespace)
+	w.pairs(`"labels":`, e.Labels)
+	w.pairs(`"annotations":`, e.Annotations)
+	if e.Attached != nil {
+		w.attached(e.Attached)
+	}
+	w.end('}')
+}
+
+func (w *writer) attached(a *Attached) {
+	if len(a.OwnerReferences) > 0 {
 		w.out = append(w.out, `"ownerReferences":[`...)
-		for i := range m.OwnerReferences {
-			w.owner(&m.OwnerReferences[i])
+		for i := range a.OwnerReferences {
+			w.owner(&a.OwnerReferences[i])
 		}
 		w.end(']')
 	}
-	if len(m.Finalizers) > 0 {
+	if len(a.Finalizers) > 0 {
 		w.out = append(w.out, `"finalizers":[`...)
-		for _, f := range m.Finalizers {
+		for _, f := range a.Finalizers {
 			w.must("", f)
 		}
 		w.end(']')
 	}
-	w.end('}')
 }
 
 func (w *writer) owner(o *metav1.OwnerReference) {
@@ -80,7 +87,7 @@ func (w *writer) owner(o *metav1.OwnerReference) {
 	w.end('}')
 }
 
-func (w *writer) spec(s *v1alpha1.AuditEventSpec) {
+func (w *writer) spec(s *v1alpha1.AuditEventSpec, detail Pairs) {
 	w.out = append(w.out, '{')
 	w.reference(`"runRef":`, s.RunRef)
 	w.must(`"decision":`, string(s.Decision))
@@ -109,7 +116,7 @@ func (w *writer) spec(s *v1alpha1.AuditEventSpec) {
 	}
 	w.time(`"windowStart":`, s.WindowStart)
 	w.time(`"windowEnd":`, s.WindowEnd)
-	w.texts(`"detail":`, s.Detail)
+	w.pairs(`"detail":`, detail)
 	w.end('}')
 }
 
@@ -172,22 +179,15 @@ func (w *writer) time(key string, t *metav1.Time) {
 	}
 }
 
-// texts writes the entries of a map in the order of its keys.
-func (w *writer) texts(key string, m map[string]string) {
-	if len(m) == 0 {
+// pairs writes the entries of a map.
+func (w *writer) pairs(key string, pairs Pairs) {
+	if len(pairs) == 0 {
 		return
 	}
 	w.out = append(append(w.out, key...), '{')
-	type entry struct{ key, value string }
-	var room [sortable]entry
-	entries := room[:0]
-	for k, v := range m {
-		entries = append(entries, entry{k, v})
-	}
-	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.key, b.key) })
-	for i := range entries {
-		w.out = append(appendText(w.out, entries[i].key), ':')
-		w.must("", entries[i].value)
+	for i := range pairs {
+		w.out = append(appendText(w.out, pairs[i].Key), ':')
+		w.must("", pairs[i].Value)
 	}
 	w.end('}')
 }

@@ -212,8 +212,10 @@ func TestNothingIsAllocated(t *testing.T) {
 	for i := range 64 - len(ae.Spec.Detail) {
 		ae.Spec.Detail["key "+strconv.Itoa(i)] = "\x00é\u2028\xff"
 	}
+	e := &eventjson.Event{}
+	e.Copy(ae)
 	dst := slices.Grow([]byte(nil), 1<<16)
-	if n := testing.AllocsPerRun(100, func() { dst = eventjson.Append(dst[:0], ae) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { dst = e.Append(dst[:0]) }); n != 0 {
 		t.Errorf("%v allocations, want none", n)
 	}
 }
@@ -242,10 +244,12 @@ func sample() *v1alpha1.AuditEvent {
 
 func BenchmarkAppend(b *testing.B) {
 	ae, dst := sample(), []byte(nil)
+	e := &eventjson.Event{}
+	e.Copy(ae)
 	b.Run("eventjson", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			dst = eventjson.Append(dst[:0], ae)
+			dst = e.Append(dst[:0])
 		}
 		b.SetBytes(int64(len(dst)))
 	})

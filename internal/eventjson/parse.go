@@ -17,15 +17,50 @@ import (
 // of data. What Append wrote it reads without reflection; everything else it
 // leaves to encoding/json, whose error it returns.
 func Parse(data []byte) (*v1alpha1.AuditEvent, error) {
-	p := parser{rest: string(data)}
-	if ae := p.event(); !p.odd && p.rest == "" {
+	both := &struct {
+		event  Event
+		object v1alpha1.AuditEvent
+	}{}
+	ae := &both.object
+	if !both.event.parse(data) {
+		if err := json.Unmarshal(data, ae); err != nil {
+			return nil, err
+		}
 		return ae, nil
+	}
+	// The event was made for this, so the object may have what it points to.
+	e := &both.event
+	ae.Kind, ae.APIVersion = kind, apiVersion
+	ae.Name, ae.GenerateName, ae.Namespace = e.Name, e.GenerateName, e.Namespace
+	ae.Labels, ae.Annotations = e.Labels.Map(), e.Annotations.Map()
+	if e.Attached != nil {
+		ae.OwnerReferences, ae.Finalizers = e.Attached.OwnerReferences, e.Attached.Finalizers
+	}
+	ae.Spec = e.Spec
+	ae.Spec.Detail = e.Detail.Map()
+	return ae, nil
+}
+
+// Decode makes e, which was never used before, the event of data, as Parse
+// does. It keeps nothing of data.
+func (e *Event) Decode(data []byte) error {
+	if e.parse(data) {
+		return nil
 	}
 	ae := &v1alpha1.AuditEvent{}
 	if err := json.Unmarshal(data, ae); err != nil {
-		return nil, err
+		return err
 	}
-	return ae, nil
+	*e = Event{}
+	e.Copy(ae)
+	return nil
+}
+
+// parse reports whether data is what Append writes. When it is not, e is of no use.
+func (e *Event) parse(data []byte) bool {
+	p := parser{rest: string(data)}
+	p.event(e)
+	return !p.odd && p.rest == ""
 }
 
 // parser reads the fields in the order in which Append writes them. Each of its
@@ -36,47 +71,41 @@ type parser struct {
 	odd   bool // Append would not have written this
 }
 
-// parsed is an event with what it points to, in one allocation.
-type parsed struct {
-	v1alpha1.AuditEvent
-
-	run, policy            v1alpha1.LocalReference
-	destination            v1alpha1.AuditDestination
-	credential             v1alpha1.AuditCredential
-	windowStart, windowEnd metav1.Time
-}
-
-func (p *parser) event() *v1alpha1.AuditEvent {
-	e := &parsed{}
-	e.Kind, e.APIVersion = kind, apiVersion
+func (p *parser) event(e *Event) {
 	p.must(start)
-	p.metadata(&e.ObjectMeta)
+	all := e.room[:0]
+	all = p.metadata(e, all)
 	p.must(`,"spec":`)
-	p.spec(e)
+	p.spec(e, all)
 	p.must("}")
-	return &e.AuditEvent
 }
 
-func (p *parser) metadata(m *metav1.ObjectMeta) {
+func (p *parser) metadata(e *Event, all []Pair) []Pair {
 	p.open("{")
-	p.text(`"name":`, &m.Name)
-	p.text(`"generateName":`, &m.GenerateName)
-	p.text(`"namespace":`, &m.Namespace)
-	p.texts(`"labels":`, &m.Labels)
-	p.texts(`"annotations":`, &m.Annotations)
+	p.text(`"name":`, &e.Name)
+	p.text(`"generateName":`, &e.GenerateName)
+	p.text(`"namespace":`, &e.Namespace)
+	e.Labels, all = p.pairs(`"labels":`, all)
+	e.Annotations, all = p.pairs(`"annotations":`, all)
+	var owners []metav1.OwnerReference
+	var finalizers []string
 	if p.key(`"ownerReferences":`) {
 		for p.open("["); p.another(); {
-			m.OwnerReferences = append(m.OwnerReferences, p.owner())
+			owners = append(owners, p.owner())
 		}
 		p.end("]")
 	}
 	if p.key(`"finalizers":`) {
 		for p.open("["); p.another(); {
-			m.Finalizers = append(m.Finalizers, p.value())
+			finalizers = append(finalizers, p.value())
 		}
 		p.end("]")
 	}
+	if owners != nil || finalizers != nil {
+		e.Attached = &Attached{OwnerReferences: owners, Finalizers: finalizers}
+	}
 	p.end("}")
+	return all
 }
 
 func (p *parser) owner() (o metav1.OwnerReference) {
@@ -93,7 +122,7 @@ func (p *parser) owner() (o metav1.OwnerReference) {
 	return o
 }
 
-func (p *parser) spec(e *parsed) {
+func (p *parser) spec(e *Event, all []Pair) {
 	s := &e.Spec
 	decision, of := "", ""
 	p.open("{")
@@ -132,7 +161,7 @@ func (p *parser) spec(e *parsed) {
 	if p.time(`"windowEnd":`, &e.windowEnd) {
 		s.WindowEnd = &e.windowEnd
 	}
-	p.texts(`"detail":`, &s.Detail)
+	e.Detail, _ = p.pairs(`"detail":`, all)
 	p.end("}")
 	s.Decision, s.Kind = v1alpha1.AuditDecision(decision), v1alpha1.AuditKind(of)
 }
@@ -279,15 +308,21 @@ func (p *parser) time(key string, to *metav1.Time) bool {
 	return true
 }
 
-func (p *parser) texts(key string, to *map[string]string) {
+// pairs appends the entries of a map to all. It returns them, and all with them.
+// Keys that do not ascend are odd.
+func (p *parser) pairs(key string, all []Pair) (Pairs, []Pair) {
 	if !p.key(key) {
-		return
+		return nil, all
 	}
-	*to = map[string]string{}
+	from := len(all)
 	for p.open("{"); p.another(); {
 		k := p.value()
 		p.must(":")
-		(*to)[k] = p.value()
+		if last := len(all) - 1; last >= from && k <= all[last].Key {
+			p.odd = true
+		}
+		all = append(all, Pair{k, p.value()})
 	}
 	p.end("}")
+	return all[from:len(all):len(all)], all
 }

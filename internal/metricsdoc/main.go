@@ -36,8 +36,8 @@ A histogram NAME is scraped as NAME_bucket, NAME_sum and NAME_count.
 // one takes the rest.
 var sections = []struct{ prefix, title, text string }{
 	{"", "Writes", "Of every sink and stage. Importing sinks/kube registers them with controller-runtime's registry; " +
-		"others call `auditing.RegisterMetrics`.\n\nAn event counts once in `events_total` and at most once in `write_failures_total`, " +
-		"where its chain begins. `writes_total` counts every part of a chain: of one event that a retry tried three times, " +
+		"others call `auditing.RegisterMetrics`.\n\nAn event counts once in `events_total`, where its chain begins, and once more in `write_failures_total` " +
+		"when a destination failed, or in `invalid_events_total` when no destination could have stored it. `writes_total` counts every part of a chain: of one event that a retry tried three times, " +
 		"one write of retry and three of the sink behind it."},
 	{"config_", "Configuration", "Of trails opened with package config: `config.Deps.Registerer`."},
 	{"flood_", "Flood control", "Of stages of sinks/flood: `Options.Registerer`, which package config sets. " +

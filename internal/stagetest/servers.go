@@ -179,9 +179,7 @@ func pushHarness(server string, opts loki.Options, in Stage, stored func(context
 		Failing: func(context.Context) (sinktest.Fault, error) {
 			gone := httptest.NewServer(http.NotFoundHandler())
 			gone.Close()
-			brief := opts
-			brief.RetryFor = 50 * time.Millisecond
-			sink, err := open(gone.URL, brief)
+			sink, err := open(gone.URL, opts)
 			return sinktest.Fault{Sink: sink, Caused: func(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }}, err
 		},
 		Hanging: func(context.Context) (sinktest.Fault, error) {

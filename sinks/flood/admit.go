@@ -8,8 +8,8 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 )
 
 var errClosed = errors.New("the stage is closed")
@@ -17,34 +17,33 @@ var errClosed = errors.New("the stage is closed")
 // maxTokenWait is how many windows a summary across runs may wait for its token.
 const maxTokenWait = 10
 
-// ticket says what becomes of an event: with an attempt it waits for its
-// outcome, stored it is in the destination already, and otherwise it goes
-// through as itself, and is counted in underWay.
+// ticket says what becomes of an event. An event that passes goes to the next sink
+// as itself, and is counted in underWay. One with an attempt waits for its outcome.
+// The zero ticket is that of an event that is stored already.
 type ticket struct {
-	stored  bool
+	passes  bool
 	attempt *attempt
 	member  *member // of the summary, while the event can still be taken out of it
 }
 
 func full(format string, args ...any) error {
-	return auditing.WithClass(auditing.ClassFull, fmt.Errorf(format, args...))
+	return driver.WithClass(auditing.ClassFull, fmt.Errorf(format, args...))
 }
 
 // admit decides what becomes of an event.
-func (s *Sink) admit(ae *v1alpha1.AuditEvent) (ticket, error) {
-	_, alone := s.standAlone[ae.Spec.Kind]
+func (s *stage) admit(e *driver.Event) (ticket, error) {
+	_, alone := s.standAlone[e.Kind()]
 	var id identity
 	if !alone {
-		id = identityOf(ae)
+		id = identityOf(e)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return ticket{}, auditing.WithClass(auditing.ClassClosed, errClosed)
+		return ticket{}, driver.WithClass(auditing.ClassClosed, errClosed)
 	}
 	if alone {
-		s.underWay++
-		return ticket{}, nil
+		return s.pass(), nil
 	}
 	if m, ok := s.waiting[id]; ok { // the same event, by another writer or again
 		m.writers++
@@ -53,17 +52,16 @@ func (s *Sink) admit(ae *v1alpha1.AuditEvent) (ticket, error) {
 	if sum, ok := s.memory.get(id); ok && (sum == nil || !sum.forgotten) {
 		return s.repeat(sum), nil
 	}
-	return s.admitNew(ae, id)
+	return s.admitNew(e, id)
 }
 
 // repeat decides about an event that was written before.
-func (s *Sink) repeat(sum *summary) ticket {
+func (s *stage) repeat(sum *summary) ticket {
 	switch {
 	case sum == nil: // it went as itself, and the destination knows it again
-		s.underWay++
-		return ticket{}
+		return s.pass()
 	case sum.stored:
-		return ticket{stored: true}
+		return ticket{}
 	case sum.attempt == nil:
 		s.begin(sum, newAttempt())
 		go s.deliver(sum, nil)
@@ -71,16 +69,16 @@ func (s *Sink) repeat(sum *summary) ticket {
 	return ticket{attempt: sum.attempt}
 }
 
-func (s *Sink) admitNew(ae *v1alpha1.AuditEvent, id identity) (ticket, error) {
+func (s *stage) admitNew(e *driver.Event, id identity) (ticket, error) {
 	now := time.Now()
 	s.prune(now)
-	k := keyOf(ae)
+	k := keyOf(e)
 	tokens := s.limiter(k.component)
 	w := s.windows[k]
 	if w == nil && len(s.windows) < s.opts.MaxKeys && tokens.AllowN(now, 1) {
 		s.openWindow(k, now)
-		s.through(id)
-		return ticket{}, nil
+		s.memory.put(id, nil)
+		return s.pass(), nil
 	}
 	if len(s.waiting) >= s.opts.MaxWaiting {
 		s.metrics.overWaiting.Inc()
@@ -90,25 +88,25 @@ func (s *Sink) admitNew(ae *v1alpha1.AuditEvent, id identity) (ticket, error) {
 	if err != nil {
 		return ticket{}, err
 	}
-	if g.count+countOf(ae) > math.MaxInt32 { // a summary of summaries, more than a count can hold
-		s.through(id)
-		return ticket{}, nil
+	if g.count+countOf(e) > math.MaxInt32 { // a summary of summaries, more than a count can hold
+		s.memory.put(id, nil)
+		return s.pass(), nil
 	}
-	m := &member{id: id, event: ae, group: g, writers: 1}
+	m := &member{id: id, event: e, group: g, writers: 1}
 	g.add(m)
 	s.waits(m)
 	return ticket{attempt: g.attempt, member: m}, nil
 }
 
-// through lets a new event through as itself.
-func (s *Sink) through(id identity) {
-	s.memory.put(id, nil)
+// pass lets an event through as itself.
+func (s *stage) pass() ticket {
 	s.underWay++
+	return ticket{passes: true}
 }
 
 // groupFor returns the group that collects the events of k: that of its window,
 // or the one across runs when there is no window, or no token for its summary.
-func (s *Sink) groupFor(k key, w *window, tokens *rate.Limiter, now time.Time) (*group, error) {
+func (s *stage) groupFor(k key, w *window, tokens *rate.Limiter, now time.Time) (*group, error) {
 	if w != nil && w.group != nil {
 		return w.group, nil
 	}

@@ -20,8 +20,8 @@ func TestAWriteThatIsNotCollapsedAllocatesLittle(t *testing.T) {
 			}
 		})
 	}
-	bare := count(instant{})
-	staged := count(newSink(t, instant{}, uncollapsed))
+	bare := count(instant)
+	staged := count(newSink(t, instant, uncollapsed))
 	t.Logf("%v allocations, without the stage %v", staged, bare)
 	if staged-bare > maxExtraAllocs {
 		t.Errorf("%v allocations, and without the stage %v: want at most %d more", staged, bare, maxExtraAllocs)

@@ -7,15 +7,18 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/sinks/flood"
 )
 
-// instant takes no time, so that what is left is the stage's own.
-type instant struct{}
+// instant is a destination that takes no time, so that what is left is the stage's
+// own.
+var instant = driver.New(taker{})
 
-func (instant) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
-	return auditing.Deliver(ctx, auditing.Target{Sink: "instant"}, ae, func(context.Context, *v1alpha1.AuditEvent) error { return nil })
-}
+type taker struct{ driver.Base }
+
+func (taker) Info() driver.Info                              { return driver.Info{Name: "instant"} }
+func (taker) Store(context.Context, []*driver.Event) []error { return nil }
 
 // fresh are events that no sink has seen, at no cost: each of few events, of a
 // run each and identified already, gets another reason every time.
@@ -30,7 +33,7 @@ func newFresh(tb testing.TB) *fresh {
 	f := &fresh{}
 	for i := range f.events {
 		f.events[i] = blocked("run-"+strconv.Itoa(i), "evil.example")
-		must(tb, instant{}.Write(context.Background(), f.events[i]))
+		must(tb, instant.Write(context.Background(), f.events[i]))
 	}
 	for i := range 1 << 18 { // more than are remembered
 		f.reasons = append(f.reasons, strconv.Itoa(i))
@@ -52,12 +55,12 @@ var uncollapsed = flood.Options{Window: 1, Rate: 1e9}
 // BenchmarkWrite compares a write to the destination with one through the stage,
 // where nothing is collapsed: each event is the first of its key.
 func BenchmarkWrite(b *testing.B) {
-	b.Run("without", func(b *testing.B) { benchmark(b, instant{}) })
+	b.Run("without", func(b *testing.B) { benchmark(b, instant) })
 	b.Run("with", func(b *testing.B) {
-		benchmark(b, newSink(b, instant{}, uncollapsed))
+		benchmark(b, newSink(b, instant, uncollapsed))
 	})
 	b.Run("stand-alone", func(b *testing.B) {
-		benchmark(b, newSink(b, instant{}, flood.Options{StandAlone: []v1alpha1.AuditKind{v1alpha1.AuditKindEgressBlock}}))
+		benchmark(b, newSink(b, instant, flood.Options{StandAlone: []v1alpha1.AuditKind{v1alpha1.AuditKindEgressBlock}}))
 	})
 }
 

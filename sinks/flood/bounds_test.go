@@ -12,6 +12,7 @@ import (
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/auditing/sinktest"
+	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/sinks/flood"
 )
 
@@ -103,7 +104,7 @@ func TestWhatHasNoRoomIsRefusedWithClassFull(t *testing.T) {
 				}
 				ok, refused := int64(0), 0
 				for _, err := range burst(t.Context(), sink, events...) {
-					class, _ := auditing.ClassOf(err)
+					class, _ := driver.ClassOf(err)
 					switch {
 					case err == nil:
 						ok++

@@ -4,25 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
-	"github.com/paddock-dev/audit/auditing"
 )
 
-// Close refuses later writes, sends every open summary at once, waits for all
-// that is under way until ctx ends, and closes the next sink. Its error says how
-// many collapsed events and other writes stayed unconfirmed; the summaries among
-// them are cancelled, and their writers return. Close may be called again.
-func (s *Sink) Close(ctx context.Context) error {
+// Close flushes, and closes the next sink.
+func (s *stage) Close(ctx context.Context) error {
 	defer s.forget()
-	return errors.Join(s.flush(ctx), auditing.Close(ctx, s.next))
+	return errors.Join(s.flush(ctx), s.next.Close(ctx))
 }
 
-func (s *Sink) flush(ctx context.Context) error {
+// flush refuses later events, sends the open summaries, and waits for all that is
+// under way.
+func (s *stage) flush(ctx context.Context) error {
 	s.mu.Lock()
 	s.closed = true
 	for g := range s.open {
-		if sum, members := s.seal(g); sum != nil {
-			go s.deliver(sum, members)
+		if sum := s.seal(g); sum != nil {
+			go s.deliver(sum, g)
 		}
 	}
 	if s.underWay == 0 {

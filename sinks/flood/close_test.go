@@ -13,6 +13,7 @@ import (
 
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/auditing/sinktest"
+	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/sinks/flood"
 )
 
@@ -36,7 +37,7 @@ func TestCloseSendsTheOpenSummariesAtOnce(t *testing.T) {
 		if took := time.Since(begin); took != 0 || ok.Load() != 100 || counted(next.Events()) != 100 {
 			t.Errorf("after %v: %d writes succeeded, the counts add up to %d, want 100", took, ok.Load(), counted(next.Events()))
 		}
-		if class, _ := auditing.ClassOf(next.Write(t.Context(), blocked("run-7", ""))); class != auditing.ClassClosed {
+		if class, _ := driver.ClassOf(next.Write(t.Context(), blocked("run-7", ""))); class != auditing.ClassClosed {
 			t.Error("the next sink is open still")
 		}
 	})

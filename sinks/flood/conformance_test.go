@@ -30,9 +30,12 @@ func TestConformanceOfWhatStandsAlone(t *testing.T) {
 }
 
 // collapsing are the clauses that write many events of one key at once and look
-// for each by its name. What holds for them instead, that the counts add up, is
-// asked by the tests of this package.
-var collapsing = []string{"stores the events of 64 writers, each once", "answers every write when closed meanwhile"}
+// for each by its name. What holds for them instead, that the counts add up and that
+// a batch stays as it is, is asked by the tests of this package.
+var collapsing = []string{
+	"stores the events of 64 writers, each once", "answers every write when closed meanwhile",
+	"gives each event of a batch its own outcome", "leaves the batch as it is",
+}
 
 func TestConformanceOfWhatIsCollapsed(t *testing.T) {
 	clauses := sinktest.Clauses()

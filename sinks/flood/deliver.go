@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 )
 
 // maxFailed bounds the failed summaries that are kept to be sent again.
@@ -16,57 +16,72 @@ var errNoReturn = errors.New("the sink ended the goroutine instead of returning"
 
 // summary is what a group of events goes as.
 type summary struct {
-	event *v1alpha1.AuditEvent // nil once it is stored or forgotten
-	count int                  // of events, not of the decisions they stand for
+	event *driver.Event // nil until it is made, and once it is stored or forgotten
+	count int           // of events, not of the decisions they stand for
 	// lone says that event is the only event of the group, as itself: the
 	// destination knows it again under its own name.
 	lone      bool
 	attempt   *attempt // under way; nil for none
 	stored    bool
-	kept      bool // in Sink.failed
+	kept      bool // in stage.failed
 	forgotten bool // it failed, and will not be sent again
 }
 
 // begin counts off an attempt to write sum. s.mu is held.
-func (s *Sink) begin(sum *summary, a *attempt) {
+func (s *stage) begin(sum *summary, a *attempt) {
 	sum.attempt = a
 	s.underWay++
 }
 
-// deliver writes sum once and tells everybody who waits for it. members are
-// those of the first attempt.
-func (s *Sink) deliver(sum *summary, members []*member) {
-	ae := sum.event // nobody else touches it while the attempt is under way
+// deliver writes sum once and tells everybody who waits for it. g is the group that
+// sum is made of in the first attempt, and nil in later ones.
+func (s *stage) deliver(sum *summary, g *group) {
 	err := errNoReturn
-	defer func() { s.settle(sum, members, describe(sum, ae, err)) }()
+	defer func() { s.settle(sum, g, describe(sum, err)) }()
 	ctx, cancel := context.WithTimeout(s.background, s.opts.Timeout)
 	defer cancel()
-	err = auditing.Deliver(ctx, auditing.Target{Sink: summaryName, Stage: true}, ae, s.next.Write)
+	err = s.write(ctx, sum, g)
+}
+
+// write makes the event of sum, when there is none yet, and stores it. Nobody else
+// touches the event while an attempt is under way.
+func (s *stage) write(ctx context.Context, sum *summary, g *group) (err error) {
+	if sum.event == nil {
+		if sum.event, err = s.summarise(g); err != nil {
+			return fmt.Errorf("making the summary of %d events: %w", sum.count, err)
+		}
+	}
+	if errs := s.summaries.Store(ctx, []*driver.Event{sum.event}); errs != nil {
+		return errs[0]
+	}
+	return nil
 }
 
 // describe says in which summary an event failed.
-func describe(sum *summary, ae *v1alpha1.AuditEvent, err error) error {
+func describe(sum *summary, err error) error {
 	var failed *auditing.WriteError
 	if errors.As(err, &failed) {
 		err = failed.Err // what failed behind this stage
 	}
-	if err == nil || sum.lone {
+	if err == nil || sum.lone || sum.event == nil {
 		return err
 	}
-	return fmt.Errorf("as one of %d events in the summary %s: %w", sum.count, ae.Name, err)
+	return fmt.Errorf("as one of %d events in the summary %s: %w", sum.count, sum.event.Name(), err)
 }
 
 // settle ends an attempt with its outcome.
-func (s *Sink) settle(sum *summary, members []*member, err error) {
+func (s *stage) settle(sum *summary, g *group, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	remembered := sum
-	if sum.lone {
-		remembered = nil
-	}
-	for _, m := range members {
-		s.leaves(m)
-		s.memory.put(m.id, remembered)
+	if g != nil {
+		remembered := sum
+		if sum.lone {
+			remembered = nil
+		}
+		for _, m := range g.members {
+			s.leaves(m)
+			s.memory.put(m.id, remembered)
+		}
 	}
 	a := sum.attempt
 	sum.attempt = nil
@@ -83,14 +98,17 @@ func (s *Sink) settle(sum *summary, members []*member, err error) {
 	}
 	a.err = err
 	close(a.done)
-	s.left()
+	s.left(1)
 }
 
 // keep keeps a failed summary to be sent again, and forgets the oldest when there
 // are too many: its events are new ones when they are written again, for to count
 // twice is better than not at all.
-func (s *Sink) keep(sum *summary) {
-	if sum.kept {
+func (s *stage) keep(sum *summary) {
+	if sum.event == nil { // it could not even be made
+		sum.forgotten = true
+	}
+	if sum.kept || sum.forgotten {
 		return
 	}
 	sum.kept = true

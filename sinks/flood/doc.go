@@ -30,6 +30,6 @@
 // refused with class full: nothing is dropped in silence.
 //
 // Put flood before what makes events durable and before retry:
-// flood(spool(retry(kube))). Behind a spool, which sends one by one, there is
-// nothing to collapse.
+// flood(spool(retry(kube))). Behind a spool, each batch of its backlog would wait for
+// summaries before the next is sent.
 package flood

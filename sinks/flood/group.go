@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/driver"
 )
 
 // group collects the events of one summary.
@@ -15,7 +15,7 @@ type group struct {
 	window  *window // nil for a summary across runs
 	timer   *time.Timer
 	attempt *attempt
-	members []*member // in the order of arrival, some of them gone
+	members []*member // in the order of arrival; until the group is sent, some of them gone
 	live    int       // members that are not gone
 	count   int64     // of decisions, in the live ones
 	sent    bool      // nobody joins or leaves any more
@@ -23,10 +23,9 @@ type group struct {
 
 // member is one event in a group.
 type member struct {
-	id    identity
-	group *group
-	// event belongs to the writer, who waits; nil once it is gone.
-	event   *v1alpha1.AuditEvent
+	id      identity
+	event   *driver.Event // nil once it is gone
+	group   *group
 	writers int // that wait for it
 }
 
@@ -39,18 +38,18 @@ type attempt struct {
 func newAttempt() *attempt { return &attempt{done: make(chan struct{})} }
 
 // countOf is the number of decisions that an event stands for.
-func countOf(ae *v1alpha1.AuditEvent) int64 { return int64(max(ae.Spec.Count, 1)) }
+func countOf(e *driver.Event) int64 { return int64(max(e.Spec().Count, 1)) }
 
 // newGroup opens a group that is sent after wait. s.mu is held.
-func (s *Sink) newGroup(k key, w *window, wait time.Duration) *group {
+func (s *stage) newGroup(k key, w *window, wait time.Duration) *group {
 	g := &group{key: k, window: w, attempt: newAttempt()}
 	s.open[g] = struct{}{}
 	g.timer = time.AfterFunc(wait, func() {
 		s.mu.Lock()
-		sum, members := s.seal(g)
+		sum := s.seal(g)
 		s.mu.Unlock()
 		if sum != nil {
-			s.deliver(sum, members)
+			s.deliver(sum, g)
 		}
 	})
 	return g
@@ -72,23 +71,23 @@ func (g *group) remove(m *member) {
 }
 
 // waits and leaves keep account of who has no outcome. s.mu is held.
-func (s *Sink) waits(m *member) {
+func (s *stage) waits(m *member) {
 	s.waiting[m.id] = m
 	s.metrics.waiting.Inc()
 }
 
-func (s *Sink) leaves(m *member) {
+func (s *stage) leaves(m *member) {
 	delete(s.waiting, m.id)
 	s.metrics.waiting.Dec()
 }
 
 func gone(m *member) bool { return m.event == nil }
 
-// seal ends the collecting and makes the summary; nil when everybody has left,
-// or it was sealed before. s.mu is held.
-func (s *Sink) seal(g *group) (*summary, []*member) {
+// seal ends the collecting and begins the summary, whose event deliver makes; nil
+// when everybody has left, or it was sealed before. s.mu is held.
+func (s *stage) seal(g *group) *summary {
 	if g.sent {
-		return nil, nil
+		return nil
 	}
 	g.sent = true
 	g.timer.Stop()
@@ -98,21 +97,17 @@ func (s *Sink) seal(g *group) (*summary, []*member) {
 	} else {
 		delete(s.across, g.key)
 	}
-	members := slices.DeleteFunc(g.members, gone)
-	g.members = nil
-	if len(members) == 0 {
-		return nil, nil
+	g.members = slices.DeleteFunc(g.members, gone)
+	if len(g.members) == 0 {
+		return nil
 	}
-	sum := s.summarise(g, members)
-	for _, m := range members {
-		m.event = nil // from here on it is the writer's
-	}
+	sum := &summary{count: len(g.members), lone: len(g.members) == 1}
 	s.begin(sum, g.attempt)
-	return sum, members
+	return sum
 }
 
 // await waits for the outcome that a ticket promises, or until ctx ends.
-func (s *Sink) await(ctx context.Context, t ticket) error {
+func (s *stage) await(ctx context.Context, t ticket) error {
 	select {
 	case <-t.attempt.done:
 		return t.attempt.err
@@ -123,7 +118,7 @@ func (s *Sink) await(ctx context.Context, t ticket) error {
 
 // giveUp takes the event of a writer that waits no longer out of its summary,
 // when that is not under way yet.
-func (s *Sink) giveUp(ctx context.Context, t ticket) error {
+func (s *stage) giveUp(ctx context.Context, t ticket) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	select {
@@ -136,9 +131,7 @@ func (s *Sink) giveUp(ctx context.Context, t ticket) error {
 		return fmt.Errorf("collapsed into a summary that is under way, so the outcome is unknown: %w", ctx.Err())
 	}
 	m.writers--
-	if m.writers > 0 {
-		m.event = m.event.DeepCopy() // it may be this writer's, and is read later
-	} else {
+	if m.writers == 0 {
 		s.leaves(m)
 		m.group.remove(m)
 	}

@@ -5,7 +5,7 @@ import (
 	"math/bits"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
-	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 )
 
 // key is what events have in common that may be collapsed.
@@ -15,43 +15,57 @@ type key struct {
 	decision                  v1alpha1.AuditDecision
 }
 
-func keyOf(ae *v1alpha1.AuditEvent) key {
-	k := key{
-		component: ae.Labels[v1alpha1.LabelComponent], namespace: ae.Namespace,
-		kind: ae.Spec.Kind, decision: ae.Spec.Decision,
-	}
-	if ae.Spec.RunRef != nil {
-		k.run = ae.Spec.RunRef.Name
-	}
-	return k
+func keyOf(e *driver.Event) key {
+	return key{component: e.Component(), namespace: e.Namespace(), run: e.Run(), kind: e.Kind(), decision: e.Decision()}
 }
 
 // identity tells events apart: its first half stands for the name and the exact
-// time, its second for the rest of what was decided. A seed of the process makes
-// it unknown to whoever chooses the names.
+// time, its second for the component and the rest of what was decided. Labels and
+// annotations are no part of it, for a writer may add some before it writes an event
+// again. A seed of the process makes it unknown to whoever chooses the names.
+//
+// Hashing the event's JSON would need no list of fields, and takes half as long as all
+// the rest of a write.
 type identity [2]uint64
 
 var identitySeed = maphash.MakeSeed()
 
-func identityOf(ae *v1alpha1.AuditEvent) identity {
-	s := &ae.Spec
-	name := mix(mix(0, ae.Namespace), ae.Name)
-	name = step(name, uint64(auditing.EventTime(ae).UnixNano()))
-	content := mix(mix(mix(1, string(s.Kind)), string(s.Decision)), s.Reason)
+func identityOf(e *driver.Event) identity {
+	name := step(mix(mix(0, e.Namespace()), e.Name()), uint64(e.Time().UnixNano()))
+
+	s := e.Spec()
+	content := mix(mix(mix(mix(0, e.Component()), string(s.Kind)), string(s.Decision)), s.Reason)
 	content = step(content, uint64(s.Count))
+	// A number tells what may be missing apart.
 	if s.RunRef != nil {
-		content = mix(content, s.RunRef.Name)
-	}
-	if s.Destination != nil {
-		content = step(mix(content, s.Destination.Host), uint64(s.Destination.Port))
+		content = mix(step(content, 1), s.RunRef.Name)
 	}
 	if s.MatchedPolicy != nil {
-		content = mix(content, s.MatchedPolicy.Name)
+		content = mix(step(content, 2), s.MatchedPolicy.Name)
 	}
-	if s.Credential != nil {
-		content = mix(content, s.Credential.Name)
+	if c := s.Credential; c != nil {
+		content = mix(mix(mix(step(content, 3), c.Name), c.Provider), c.Purpose)
+	}
+	if d := s.Destination; d != nil {
+		content = mixDestination(step(content, 4), d)
+	}
+	for i := range s.SampleDestinations {
+		content = mixDestination(step(content, 5), &s.SampleDestinations[i])
+	}
+	if s.WindowStart != nil {
+		content = step(step(content, 6), uint64(s.WindowStart.Unix()))
+	}
+	if s.WindowEnd != nil {
+		content = step(step(content, 7), uint64(s.WindowEnd.Unix()))
+	}
+	for key, value := range e.Detail() {
+		content = mix(mix(step(content, 8), key), value)
 	}
 	return identity{name, content}
+}
+
+func mixDestination(h uint64, d *v1alpha1.AuditDestination) uint64 {
+	return step(mix(h, d.Host), uint64(d.Port))
 }
 
 // mix and step make one hash of several, in their order.

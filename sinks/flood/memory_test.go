@@ -10,20 +10,22 @@ import (
 
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/auditing/sinktest"
+	"github.com/paddock-dev/audit/driver"
 )
 
 func TestWhatIsRememberedStaysWithinBoundsWhateverFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		next := &sinktest.Recorder{}
 		next.FailWith(syscall.ECONNREFUSED)
-		s, err := New(next, Options{Rate: -1, MaxKeys: 100, Remember: 1 << 14})
+		s, err := newStage(next, Options{Rate: -1, MaxKeys: 100, Remember: 1 << 14})
 		if err != nil {
 			t.Fatal(err)
 		}
+		sink := driver.New(s)
 		for round := range 30 {
 			for i := range 300 {
 				ae := auditing.NewEgressBlock(auditing.EgressInput{Namespace: "team-a", RunName: fmt.Sprint("run-", round, "-", i/3)})
-				go func() { _ = s.Write(context.Background(), ae) }()
+				go func() { _ = sink.Write(context.Background(), ae) }()
 			}
 			time.Sleep(2 * s.opts.Window)
 		}
@@ -39,13 +41,14 @@ func TestWhatIsRememberedStaysWithinBoundsWhateverFails(t *testing.T) {
 
 func TestWritersWhoComeAndGoDoNotFillTheMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, err := New(&sinktest.Recorder{}, Options{Window: time.Hour})
+		s, err := newStage(&sinktest.Recorder{}, Options{Window: time.Hour})
 		if err != nil {
 			t.Fatal(err)
 		}
+		sink := driver.New(s)
 		for range 10_000 {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
-			_ = s.Write(ctx, auditing.NewEgressBlock(auditing.EgressInput{Namespace: "team-a"}))
+			_ = sink.Write(ctx, auditing.NewEgressBlock(auditing.EgressInput{Namespace: "team-a"}))
 			cancel()
 		}
 		for g := range s.open {
@@ -53,7 +56,7 @@ func TestWritersWhoComeAndGoDoNotFillTheMemory(t *testing.T) {
 				t.Errorf("%d members are kept, %d of them live, %d waiting", len(g.members), g.live, len(s.waiting))
 			}
 		}
-		if err := s.Close(context.Background()); err != nil {
+		if err := sink.Close(context.Background()); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -64,7 +67,11 @@ func TestTheMemoryKnowsMostOfTheLatestEventsAndReplacesTheOldest(t *testing.T) {
 	m := newMemory(size)
 	var ids []identity
 	for i := range 10 * size {
-		id := identityOf(auditing.NewEvent(auditing.EventInput{Kind: "k", Decision: "denied", Reason: fmt.Sprint(i)}))
+		e, err := driver.Prepare(auditing.NewEvent(auditing.EventInput{Kind: "k", Decision: "denied", Reason: fmt.Sprint(i)}), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := identityOf(e)
 		ids = append(ids, id)
 		m.put(id, nil)
 		m.put(id, nil) // known already: it takes no second place

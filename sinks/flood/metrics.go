@@ -5,7 +5,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/internal/sharedmetrics"
 )
 
@@ -17,11 +16,12 @@ type metrics struct {
 	overWaiting, overKeys, overRate prometheus.Counter
 }
 
-// openMetrics returns the metrics of a Sink, registered. release gives them back.
-func openMetrics(opts *Options, next auditing.Sink) (m *metrics, release func(), err error) {
+// openMetrics returns the metrics of a Sink in front of the chain next, registered.
+// release gives them back.
+func openMetrics(opts *Options, next string) (m *metrics, release func(), err error) {
 	name := opts.Name
 	if name == "" {
-		name = auditing.Chain(next)
+		name = next
 	}
 	labels := prometheus.Labels{"flood": name}
 	counter := func(name, help string) prometheus.Counter {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/auditing/sinktest"
+	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/sinks/flood"
 )
 
@@ -107,7 +108,7 @@ func TestMetricsTellWhichBoundRefused(t *testing.T) {
 					wg.Go(func() {
 						ae := blocked("run-7", "evil.example")
 						ae.Namespace = fmt.Sprint("team-", i%40)
-						if class, _ := auditing.ClassOf(sink.Write(t.Context(), ae)); class == auditing.ClassFull {
+						if class, _ := driver.ClassOf(sink.Write(t.Context(), ae)); class == auditing.ClassFull {
 							mu.Lock()
 							refused++
 							mu.Unlock()

@@ -87,8 +87,7 @@ type ambiguous struct {
 func (a ambiguous) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 	err := a.Recorder.Write(ctx, ae)
 	if err == nil && a.lost() {
-		return auditing.Deliver(ctx, auditing.Target{Sink: "ambiguous"}, ae,
-			func(context.Context, *v1alpha1.AuditEvent) error { return syscall.ECONNRESET })
+		return syscall.ECONNRESET
 	}
 	return err
 }
@@ -251,15 +250,13 @@ type slow struct {
 }
 
 func (s slow) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
-	return auditing.Deliver(ctx, auditing.Target{Sink: "slow", Stage: true}, ae, func(ctx context.Context, ae *v1alpha1.AuditEvent) error {
-		select {
-		case <-time.After(s.delay()):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		if s.refuses() {
-			return syscall.EAGAIN
-		}
-		return s.Sink.Write(ctx, ae)
-	})
+	select {
+	case <-time.After(s.delay()):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if s.refuses() {
+		return syscall.EAGAIN
+	}
+	return s.Sink.Write(ctx, ae)
 }

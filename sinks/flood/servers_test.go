@@ -12,6 +12,7 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/internal/stagetest"
 	"github.com/paddock-dev/audit/sinks/flood"
 )
@@ -37,7 +38,7 @@ func insistent(ctx context.Context, s auditing.Sink, ae *v1alpha1.AuditEvent) (f
 		if err == nil || ctx.Err() != nil {
 			return failed, err
 		}
-		if class, _ := auditing.ClassOf(err); class == auditing.ClassPermanent {
+		if class, _ := driver.ClassOf(err); class == auditing.ClassPermanent {
 			return failed, err
 		}
 		failed++

@@ -3,12 +3,14 @@ package flood
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 
 	"golang.org/x/time/rate"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 )
 
 const (
@@ -23,19 +25,46 @@ const (
 
 // Sink collapses events on their way to the next sink. Make one with New; it is
 // safe for concurrent use.
-type Sink struct {
-	next       auditing.Sink
-	opts       Options
-	standAlone map[v1alpha1.AuditKind]struct{}
-	metrics    *metrics
-	send       auditing.Transport // a method value that every Write would allocate
-	background context.Context    //nolint:containedctx // of the summaries, which have no caller
-	cancel     context.CancelFunc // of background
-	forget     func()             // gives the metrics back, once
+//
+// Write writes an event to the next sink at once, or waits until it has gone there
+// as part of a summary. nil means the same either way. An error of the summary is
+// that of every event in it; an event written again after an error is counted once.
+// When ctx ends first, Write returns at once: its error says whether the event was
+// taken out of the summary, or the outcome is unknown.
+//
+// Close refuses later writes, sends every open summary at once, waits for all that
+// is under way until ctx ends, and closes the next sink. Its error says how many
+// collapsed events and other writes stayed unconfirmed; the summaries among them are
+// cancelled, and their writers return.
+//
+// Level is that of the next sink, and String prints the chain: "flood(kube)".
+type Sink struct{ driver.Sink }
+
+// New returns a Sink in front of next. It refuses a nil next, options below 0, a
+// component that is not the one of next, and a Registerer that does not take the
+// metrics.
+func New(next auditing.Sink, opts Options) (*Sink, error) {
+	s, err := newStage(next, opts)
+	if err != nil {
+		return nil, err
+	}
+	return &Sink{driver.New(s)}, nil
+}
+
+// stage is a Sink as its author sees it.
+type stage struct {
+	next, summaries driver.Driver // summaries is next under the name summaryName
+	info            driver.Info
+	opts            Options
+	standAlone      map[v1alpha1.AuditKind]struct{}
+	metrics         *metrics
+	background      context.Context    //nolint:containedctx // of the summaries, which have no caller
+	cancel          context.CancelFunc // of background
+	forget          func()             // gives the metrics back, once
 
 	mu             sync.Mutex
 	closed         bool
-	underWay       int           // writes to next
+	underWay       int           // events and summaries that next has
 	drained        chan struct{} // made by a Close that waits; closed by the last write
 	limiters       map[string]*rate.Limiter
 	windows        map[key]*window
@@ -48,21 +77,29 @@ type Sink struct {
 	failed         []*summary // that may be sent again, the oldest first
 }
 
-// New returns a Sink in front of next. It refuses a nil next, options below 0, and
-// a Registerer that does not take the metrics.
-func New(next auditing.Sink, opts Options) (*Sink, error) {
+func newStage(next auditing.Sink, opts Options) (*stage, error) {
 	if next == nil {
 		return nil, errors.New("flood: the sink to write to is nil: give it one")
 	}
 	if err := opts.complete(); err != nil {
 		return nil, err
 	}
-	m, release, err := openMetrics(&opts, next)
+	to := driver.Of(next)
+	info := to.Info()
+	component, err := driver.Component(opts.Component, to)
+	if err != nil {
+		return nil, fmt.Errorf("flood: %w", err)
+	}
+	m, release, err := openMetrics(&opts, info.Chain)
 	if err != nil {
 		return nil, err
 	}
-	s := &Sink{
-		next: next, opts: opts, metrics: m, forget: release,
+	summaries := info
+	summaries.Name = summaryName
+	info.Name, info.Chain, info.Component = sinkName, sinkName+"("+info.Chain+")", component
+	s := &stage{
+		next: to, summaries: driver.Of(driver.New(renamed{to, summaries})),
+		info: info, opts: opts, metrics: m, forget: release,
 		standAlone: map[v1alpha1.AuditKind]struct{}{},
 		limiters:   map[string]*rate.Limiter{},
 		windows:    map[key]*window{},
@@ -74,61 +111,27 @@ func New(next auditing.Sink, opts Options) (*Sink, error) {
 	for _, kind := range opts.StandAlone {
 		s.standAlone[kind] = struct{}{}
 	}
-	s.send = s.pass
-	s.background, s.cancel = context.WithCancel(auditing.Nested(context.Background()))
+	s.background, s.cancel = context.WithCancel(context.Background())
 	return s, nil
 }
 
-// Write writes ae to the next sink at once, or waits until it has gone there as
-// part of a summary. nil means the same either way. An error of the summary is
-// that of every event in it; an event written again after an error is counted
-// once. When ctx ends first, Write returns at once: its error says whether the
-// event was taken out of the summary, or the outcome is unknown.
-func (s *Sink) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
-	target := auditing.Target{Sink: sinkName, Component: s.opts.Component, Stage: true}
-	return auditing.Deliver(ctx, target, ae, s.send)
+// renamed is a Driver under another name.
+type renamed struct {
+	driver.Driver
+	info driver.Info
 }
 
-// Level returns the level of the next sink.
-func (s *Sink) Level() auditing.Level { return auditing.LevelOf(s.next) }
+func (r renamed) Info() driver.Info { return r.info }
 
-// String prints the chain: "flood(kube)".
-func (s *Sink) String() string { return sinkName + "(" + auditing.Chain(s.next) + ")" }
+// Info is that of the next sink, but for the names.
+func (s *stage) Info() driver.Info { return s.info }
 
-// pass is the transport of Write.
-func (s *Sink) pass(ctx context.Context, ae *v1alpha1.AuditEvent) error {
-	t, err := s.admit(ae)
-	switch {
-	case err != nil:
-		return err
-	case t.attempt != nil:
-		return s.await(ctx, t)
-	case t.stored:
-		return nil
-	}
-	defer s.leave()
-	return s.next.Write(ctx, ae)
-}
-
-// leave counts off a write to next.
-func (s *Sink) leave() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.left()
-}
-
-// left is leave for who holds s.mu.
-func (s *Sink) left() {
-	s.underWay--
-	if s.underWay == 0 && s.drained != nil {
-		close(s.drained)
-		s.drained = nil
-	}
-}
+// Check asks the next sink.
+func (s *stage) Check(ctx context.Context) error { return s.next.Check(ctx) }
 
 // limiter returns the token bucket of a component. Those beyond the first
 // hundred share one.
-func (s *Sink) limiter(component string) *rate.Limiter {
+func (s *stage) limiter(component string) *rate.Limiter {
 	l, ok := s.limiters[component]
 	if !ok && len(s.limiters) >= maxLimiters {
 		component = ""

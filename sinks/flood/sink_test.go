@@ -15,6 +15,7 @@ import (
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/auditing/sinktest"
+	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/sinks/flood"
 )
 
@@ -216,7 +217,7 @@ func TestAFailingDestinationFailsEveryWaitingWriterWithItsCause(t *testing.T) {
 		next := &sinktest.Recorder{}
 		sink := newSink(t, next, flood.Options{})
 		must(t, sink.Write(t.Context(), blocked("run-7", "evil.example")))
-		next.FailWith(auditing.RetryAfter(syscall.ECONNREFUSED, 3*time.Second))
+		next.FailWith(driver.RetryAfter(syscall.ECONNREFUSED, 3*time.Second))
 		var events []*v1alpha1.AuditEvent
 		for range 64 {
 			events = append(events, blocked("run-7", "evil.example"))
@@ -241,7 +242,7 @@ func TestADestinationThatPanicsOrNeverReturnsFailsItsWriters(t *testing.T) {
 		must(t, sink.Write(t.Context(), blocked("run-7", "evil.example")))
 		next.PanicWith("broken")
 		for _, err := range burst(t.Context(), sink, blocked("run-7", "a"), blocked("run-7", "b")) {
-			if class, _ := auditing.ClassOf(err); class != auditing.ClassPermanent || !strings.Contains(err.Error(), "broken") {
+			if class, _ := driver.ClassOf(err); class != auditing.ClassPermanent || !strings.Contains(err.Error(), "broken") {
 				t.Errorf("after a panic: %v", err)
 			}
 		}
@@ -249,7 +250,7 @@ func TestADestinationThatPanicsOrNeverReturnsFailsItsWriters(t *testing.T) {
 		must(t, sink.Write(t.Context(), blocked("run-7", "evil.example")))
 		defer next.Hang()()
 		for _, err := range burst(t.Context(), sink, blocked("run-7", "a"), blocked("run-7", "b")) {
-			if class, _ := auditing.ClassOf(err); class != auditing.ClassTimeout || !errors.Is(err, context.DeadlineExceeded) {
+			if class, _ := driver.ClassOf(err); class != auditing.ClassTimeout || !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("after Options.Timeout: %v", err)
 			}
 		}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/auditing/sinktest"
+	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/sinks/flood"
 )
 
@@ -51,7 +52,7 @@ func TestCloseInAStormLosesNoCountAndLeavesNobodyWaiting(t *testing.T) {
 								ok.Add(1)
 								break
 							}
-							if class, _ := auditing.ClassOf(err); class == auditing.ClassClosed && strings.Contains(err.Error(), "flood: closed: the stage") {
+							if class, _ := driver.ClassOf(err); class == auditing.ClassClosed && strings.Contains(err.Error(), "flood: closed: the stage") {
 								return // before it was admitted
 							}
 							unknown.Add(1)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 )
 
 const (
@@ -70,9 +71,9 @@ type facts struct {
 	detailed     int                     // events with details, which a summary has no room for
 }
 
-func (f *facts) add(ae *v1alpha1.AuditEvent) {
-	s := &ae.Spec
-	at := auditing.EventTime(ae)
+func (f *facts) add(e *driver.Event) {
+	s := e.Spec()
+	at := e.Time()
 	first, last := at, at
 	if s.WindowStart != nil && s.WindowStart.Time.Before(first) {
 		first = s.WindowStart.Time
@@ -81,7 +82,7 @@ func (f *facts) add(ae *v1alpha1.AuditEvent) {
 		last = s.WindowEnd.Time
 	}
 	if f.first.IsZero() {
-		f.first, f.last, f.owners = first, last, ae.OwnerReferences
+		f.first, f.last, f.owners = first, last, e.Owners()
 	}
 	if first.Before(f.first) {
 		f.first = first
@@ -89,7 +90,7 @@ func (f *facts) add(ae *v1alpha1.AuditEvent) {
 	if last.After(f.last) {
 		f.last = last
 	}
-	if !slices.EqualFunc(f.owners, ae.OwnerReferences, func(a, b metav1.OwnerReference) bool { return a.UID == b.UID }) {
+	if !slices.EqualFunc(f.owners, e.Owners(), func(a, b metav1.OwnerReference) bool { return a.UID == b.UID }) {
 		f.owners = nil
 	}
 	if s.Destination != nil {
@@ -98,8 +99,9 @@ func (f *facts) add(ae *v1alpha1.AuditEvent) {
 	for _, d := range s.SampleDestinations {
 		f.destinations.add(d)
 	}
-	if len(s.Detail) > 0 {
+	for range e.Detail() {
 		f.detailed++
+		break
 	}
 	f.runs.add(nameOf(s.RunRef))
 	f.policies.add(nameOf(s.MatchedPolicy))
@@ -118,13 +120,14 @@ func nameOf(ref *v1alpha1.LocalReference) string {
 	return ref.Name
 }
 
-// summarise makes the summary of a group. It keeps nothing of the events.
-func (s *Sink) summarise(g *group, members []*member) *summary {
-	if len(members) == 1 {
-		return &summary{event: members[0].event.DeepCopy(), count: 1, lone: true}
+// summarise makes the event that a sealed group goes as: the only one there is, or a
+// summary.
+func (s *stage) summarise(g *group) (*driver.Event, error) {
+	if len(g.members) == 1 {
+		return g.members[0].event, nil
 	}
 	var f facts
-	for _, m := range members {
+	for _, m := range g.members {
 		f.add(m.event)
 	}
 	in := auditing.EventInput{
@@ -139,15 +142,10 @@ func (s *Sink) summarise(g *group, members []*member) *summary {
 	if c, ok := f.credentials.common(); ok {
 		in.CredentialName, in.Provider, in.Purpose = c.Name, c.Provider, c.Purpose
 	}
-	in.Reason = s.reason(g, &f, len(members))
+	in.Reason = g.reason(&f)
 	ae := summaryEvent(in)
-	if g.key.component != "" {
-		ae.Labels[v1alpha1.LabelComponent] = g.key.component
-	}
-	for i := range f.owners {
-		ae.OwnerReferences = append(ae.OwnerReferences, *f.owners[i].DeepCopy())
-	}
-	return &summary{event: ae, count: len(members)}
+	ae.OwnerReferences = f.owners // which Prepare copies
+	return driver.Prepare(ae, g.key.component)
 }
 
 // summaryEvent builds the event, of the kind that its summaries have.
@@ -166,10 +164,10 @@ func summaryEvent(in auditing.EventInput) *v1alpha1.AuditEvent {
 }
 
 // reason says what was collapsed, why, and what reason the events gave.
-func (s *Sink) reason(g *group, f *facts, events int) string {
+func (g *group) reason(f *facts) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d events collapsed", events)
-	if g.count != int64(events) {
+	fmt.Fprintf(&b, "%d events collapsed", len(g.members))
+	if g.count != int64(len(g.members)) {
 		fmt.Fprintf(&b, ", %d decisions", g.count)
 	}
 	if g.window == nil {

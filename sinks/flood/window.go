@@ -11,7 +11,7 @@ type window struct {
 }
 
 // prune forgets the windows that have ended.
-func (s *Sink) prune(now time.Time) {
+func (s *stage) prune(now time.Time) {
 	for s.oldest != nil && !now.Before(s.oldest.end) {
 		w := s.oldest
 		s.oldest = w.next
@@ -27,7 +27,7 @@ func (s *Sink) prune(now time.Time) {
 }
 
 // openWindow begins the window of a key that has none.
-func (s *Sink) openWindow(k key, now time.Time) {
+func (s *stage) openWindow(k key, now time.Time) {
 	w := s.unused
 	if w == nil {
 		w = &window{}

@@ -25,6 +25,7 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 )
 
 func init() {
@@ -54,82 +55,124 @@ type Sink struct {
 	//
 	// Without either right only a name that the library made counts as a retry.
 	Reader client.Reader
+
+	// CheckNamespace is where Check asks whether events may be created; "default"
+	// when empty. Name one that the component writes to, where it may not write to
+	// every namespace.
+	CheckNamespace string
 }
 
-var _ auditing.Sink = Sink{}
+var _ driver.Literal = Sink{}
 
 // Write creates the event's object and returns nil when the API server has
 // stored it, or had stored it already. An object of the same name with other
-// content is a permanent error. The event needs a namespace.
+// content is a permanent error. An event without a namespace is invalid.
 //
 // Errors keep the API server's own, so that apierrors.IsForbidden and the like
-// work on them. Forbidden, invalid, without a namespace or without the CRD is
-// permanent; throttled, unavailable, timed out or unreachable is transient.
+// work on them. Forbidden, refused by the schema or without the CRD is permanent;
+// throttled, unavailable, timed out or unreachable is transient.
 func (s Sink) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
-	target := auditing.Target{Sink: s.String(), Component: s.Component, Namespaced: true}
-	return auditing.Deliver(ctx, target, ae, s.store)
+	return driver.Write(ctx, store{s}, ae)
 }
+
+// Check asks the API server to create an event in CheckNamespace without storing it,
+// which needs all that a write needs.
+func (s Sink) Check(ctx context.Context) error { return store{s}.Check(ctx) }
 
 // Level returns LevelAcknowledged.
 func (s Sink) Level() auditing.Level { return auditing.LevelAcknowledged }
 
-// ReadsOnly returns true: the client gets a copy.
-func (s Sink) ReadsOnly() bool { return true }
-
 // String returns "kube".
-func (s Sink) String() string { return "kube" }
+func (s Sink) String() string { return sinkName }
 
-func (s Sink) store(ctx context.Context, ae *v1alpha1.AuditEvent) error {
-	if s.Client == nil {
-		return auditing.Permanent(errors.New("Sink.Client is nil: set it to a client that can create auditevents"))
+// Driver returns what stages hand events to.
+func (s Sink) Driver() (driver.Driver, auditing.Sink) { return store{s}, s }
+
+const (
+	sinkName = "kube"
+	// atOnce is how many creates of one batch are under way at the same time.
+	atOnce = 16
+)
+
+// store is a Sink as its author sees it.
+type store struct{ Sink }
+
+func (s store) Info() driver.Info {
+	return driver.Info{
+		Name: sinkName, Component: s.Component, Level: auditing.LevelAcknowledged, Namespaced: true,
+		Batch: 16 * atOnce, Repeats: driver.RepeatsRecognised,
 	}
-	obj := newObject(ae)
+}
+
+func (s store) Store(ctx context.Context, events []*driver.Event) []error {
+	return driver.Parallel(ctx, atOnce, events, s.create)
+}
+
+func (s store) Check(ctx context.Context) error {
+	if s.Client == nil {
+		return errNoClient
+	}
+	ns := s.CheckNamespace
+	if ns == "" {
+		ns = metav1.NamespaceDefault
+	}
+	e, err := driver.Prepare(auditing.NewEvent(auditing.EventInput{
+		Namespace: ns, Kind: "audit-check", Decision: v1alpha1.AuditDecisionGranted,
+		Reason: "asked without storing whether audit events can be created",
+	}), s.Component)
+	if err == nil {
+		err = await(ctx, func() error { return s.Client.Create(ctx, e.Object(), client.DryRunAll) })
+	}
+	if err != nil {
+		return fmt.Errorf("kube: a dry-run create of an AuditEvent in namespace %s: %w", ns, err)
+	}
+	return nil
+}
+
+func (store) Close(context.Context) error { return nil }
+
+var errNoClient = errors.New("Sink.Client is nil: set it to a client that can create auditevents")
+
+func (s store) create(ctx context.Context, e *driver.Event) error {
+	if s.Client == nil {
+		return driver.Permanent(errNoClient)
+	}
+	if e.Namespace() == "" { // a fan-out may have a child that takes it all the same
+		return driver.Permanent(errors.New("the event has no namespace, and an object needs one"))
+	}
+	obj := e.Object() // which takes the server's answer
 	err := await(ctx, func() error { return s.Client.Create(ctx, obj) })
 	if apierrors.IsAlreadyExists(err) {
-		return s.compare(ctx, ae, err)
+		return s.compare(ctx, e, err)
 	}
 	return classify(err)
 }
 
-// newObject copies the event without what only a server may set, which a caller
-// has there who got the event from one. The copy takes the server's answer.
-func newObject(ae *v1alpha1.AuditEvent) *v1alpha1.AuditEvent {
-	obj := ae.DeepCopy()
-	obj.UID = ""
-	obj.ResourceVersion = ""
-	obj.Generation = 0
-	obj.CreationTimestamp = metav1.Time{}
-	obj.DeletionTimestamp = nil
-	obj.DeletionGracePeriodSeconds = nil
-	obj.ManagedFields = nil
-	return obj
-}
-
 // compare tells whether the object that has the event's name is this event.
-func (s Sink) compare(ctx context.Context, ae *v1alpha1.AuditEvent, exists error) error {
-	stored, err := s.read(ctx, ae)
+func (s store) compare(ctx context.Context, e *driver.Event, exists error) error {
+	stored, err := s.read(ctx, e)
 	switch {
-	case err == nil && sameEvent(stored, ae):
+	case err == nil && e.Same(stored):
 		return nil
 	case err == nil:
-		return auditing.Permanent(fmt.Errorf("another event has this name: %w", exists))
-	case apierrors.IsForbidden(err) && auditing.NamedByLibrary(ae):
+		return driver.Permanent(fmt.Errorf("another event has this name: %w", exists))
+	case apierrors.IsForbidden(err) && e.NamedByLibrary():
 		// A component that may only create: nothing but an earlier attempt at this
 		// event can have made an object of this name.
 		return nil
 	case apierrors.IsForbidden(err):
-		return auditing.Permanent(fmt.Errorf(
+		return driver.Permanent(fmt.Errorf(
 			"%w, and whether it is this event cannot be told without the right to read it: %w", exists, err))
 	case apierrors.IsNotFound(err):
 		// Deleted since, by whoever expires events. Whether it was this one is unknown.
-		return auditing.WithClass(auditing.ClassTransient, fmt.Errorf("deleted while it was compared: %w", exists))
+		return driver.WithClass(auditing.ClassTransient, fmt.Errorf("deleted while it was compared: %w", exists))
 	}
 	return classify(fmt.Errorf("comparing with the object of the same name: %w", err))
 }
 
-func (s Sink) read(ctx context.Context, ae *v1alpha1.AuditEvent) (*v1alpha1.AuditEvent, error) {
+func (s store) read(ctx context.Context, e *driver.Event) (*v1alpha1.AuditEvent, error) {
 	stored := &v1alpha1.AuditEvent{}
-	stored.Namespace, stored.Name = ae.Namespace, ae.Name
+	stored.Namespace, stored.Name = e.Namespace(), e.Name()
 	err := await(ctx, func() error {
 		if s.Reader != nil {
 			return s.Reader.Get(ctx, client.ObjectKeyFromObject(stored), stored)
@@ -150,7 +193,7 @@ func await(ctx context.Context, call func() error) error {
 	go func() {
 		defer func() {
 			if r := recover(); r != nil {
-				done <- auditing.Permanent(fmt.Errorf("panic: %v", r))
+				done <- driver.Permanent(fmt.Errorf("panic: %v", r))
 			}
 		}()
 		done <- call()

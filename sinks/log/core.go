@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"go.uber.org/zap/zapcore"
 
-	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 )
 
 // plainCore is the type of zapcore.NewCore's cores, of which Enabled says all
@@ -41,81 +43,112 @@ func New(core zapcore.Core, opts Options) (*Sink, error) {
 	if core == nil {
 		return nil, errors.New("log: the zap core is nil: give one, as in logger.Core()")
 	}
-	s := newSink("core", opts)
-	through := &coreOutput{sink: s, core: core, plain: reflect.TypeOf(core) == plainCore}
-	s.send = through.send
-	s.finish = through.sync
-	return s, nil
+	if err := opts.check(); err != nil {
+		return nil, err
+	}
+	o := &coreOutput{
+		output: newOutput("core", auditing.LevelAccepted, opts.Component),
+		logger: opts.logger(), core: core, plain: reflect.TypeOf(core) == plainCore,
+	}
+	o.mayBlock, o.finish = true, o.sync
+	return &Sink{driver.New(o)}, nil
 }
 
 type coreOutput struct {
-	sink  *Sink
-	core  zapcore.Core
-	plain bool
+	output
+	logger string
+	core   zapcore.Core
+	plain  bool
 }
 
-// send writes ae through the core, which may go on encoding after Write has
-// returned: the line has its own copy of the event.
-func (c *coreOutput) send(ctx context.Context, ae *v1alpha1.AuditEvent) error {
-	l := newLine(c.sink.logger, ae)
-	if err := c.suppressed(l.entry); err != nil {
-		c.free(l)
-		return err
-	}
-	if err := c.sink.takeTurn(ctx); err != nil {
-		c.free(l)
-		return err
-	}
-	if ctx.Done() != nil {
-		return c.sink.detached(ctx, outcomeUnknown, func() error {
-			defer c.free(l)
-			return c.write(l)
-		})
-	}
-	defer c.sink.giveBack()
-	defer c.free(l)
-	return c.write(l)
+// Store gives the core one event after the other.
+func (o *coreOutput) Store(ctx context.Context, events []*driver.Event) []error {
+	return driver.Each(ctx, events, o.store)
 }
 
-// free returns the line of a plain core to the pool. What a foreign one does with
-// its fields is not known: it may keep them.
-func (c *coreOutput) free(l *line) {
-	if c.plain {
-		l.free()
+func (o *coreOutput) store(ctx context.Context, e *driver.Event) error {
+	l := newLine(o, e)
+	if err := o.suppressed(l.entry); err != nil {
+		return err
 	}
+	_, err := o.inTurn(ctx, l)
+	return err
 }
 
 // suppressed says why the core would drop the entry, which zap does in silence.
-func (c *coreOutput) suppressed(entry zapcore.Entry) error {
-	if !c.core.Enabled(entry.Level) {
-		return auditing.Permanent(fmt.Errorf("suppressed by the core's level: %s is not enabled: "+
+func (o *coreOutput) suppressed(entry zapcore.Entry) error {
+	if !o.core.Enabled(entry.Level) {
+		return driver.Permanent(fmt.Errorf("suppressed by the core's level: %s is not enabled: "+
 			"give the audit trail a core that takes every level", entry.Level))
 	}
-	if !c.plain && c.core.Check(entry, nil) == nil {
+	if !o.plain && o.core.Check(entry, nil) == nil {
 		return fmt.Errorf("suppressed by the core: it has a sampler, or a level of its own for %s: "+
 			"give the audit trail a core without sampling", entry.Level)
 	}
 	return nil
 }
 
-func (c *coreOutput) write(l *line) error {
-	// Not CheckedEntry.Write, which only prints the error.
-	if err := c.core.Write(l.entry, l.fields[:]); err != nil {
-		return err
-	}
-	if !l.encoded {
-		return auditing.Permanent(fmt.Errorf("the core (%T) took the event without encoding it: "+
-			"give the audit trail a core without hooks", c.core))
-	}
-	return nil
-}
-
 // sync flushes the core. An output that cannot be synced, such as a terminal or
 // a pipe, has nothing to flush.
-func (c *coreOutput) sync() error {
-	err := c.core.Sync()
+func (o *coreOutput) sync() error {
+	err := o.core.Sync()
 	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTTY) || errors.Is(err, syscall.ENOTSUP) {
 		return nil
 	}
 	return err
+}
+
+// line is one event on its way through a core. It never changes but for encoded, so
+// that the core may keep its fields.
+type line struct {
+	to     *coreOutput
+	entry  zapcore.Entry
+	fields [4]zapcore.Field
+	spec   object
+	// encoded says that an encoder asked for the spec.
+	encoded atomic.Bool
+}
+
+func newLine(to *coreOutput, e *driver.Event) *line {
+	l := &line{to: to, entry: zapcore.Entry{
+		Level: levelOf(e.Decision()), Time: e.Time(), LoggerName: to.logger, Message: string(e.Kind()),
+	}}
+	c, _ := chunks.Get().(*chunk)
+	c.text = e.AppendJSON(c.text)
+	metadata, spec := split(string(c.text))
+	c.free()
+	l.spec = spec
+	l.fields = [4]zapcore.Field{
+		{Key: "apiVersion", Type: zapcore.StringType, String: apiVersion},
+		{Key: "kind", Type: zapcore.StringType, String: kindAuditEvent},
+		{Key: "metadata", Type: zapcore.ObjectMarshalerType, Interface: metadata},
+		{Key: "spec", Type: zapcore.ObjectMarshalerType, Interface: l},
+	}
+	return l
+}
+
+// split returns the metadata and the spec of the JSON of an event. What has the key
+// spec in metadata is a text, and no object.
+func split(event string) (metadata, spec object) {
+	from := len(typeOfEvent) + len(`"metadata":`)
+	comma := strings.Index(event, `,"spec":{`)
+	return object(event[from:comma]), object(event[comma+len(`,"spec":`) : len(event)-len("}")])
+}
+
+// MarshalLogObject adds the fields of the spec.
+func (l *line) MarshalLogObject(enc zapcore.ObjectEncoder) error {
+	l.encoded.Store(true)
+	return l.spec.MarshalLogObject(enc)
+}
+
+func (l *line) run() (stored int, err error) {
+	// Not CheckedEntry.Write, which only prints the error.
+	if err := l.to.core.Write(l.entry, l.fields[:]); err != nil {
+		return 0, err
+	}
+	if !l.encoded.Load() {
+		return 0, driver.Permanent(fmt.Errorf("the core (%T) took the event without encoding it: "+
+			"give the audit trail a core without hooks", l.to.core))
+	}
+	return 1, nil
 }

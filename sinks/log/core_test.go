@@ -17,6 +17,7 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/sinks/log"
 )
 
@@ -75,7 +76,7 @@ func TestAnEventThatTheLevelSuppressesIsAPermanentError(t *testing.T) {
 	var out bytes.Buffer
 	sink := newSink(t, jsonCore(zapcore.AddSync(&out), zap.ErrorLevel))
 	err := sink.Write(t.Context(), egressEvent(v1alpha1.AuditDecisionGranted))
-	if class, _ := auditing.ClassOf(err); class != auditing.ClassPermanent || !strings.Contains(err.Error(), "level") {
+	if class, _ := driver.ClassOf(err); class != auditing.ClassPermanent || !strings.Contains(err.Error(), "level") {
 		t.Errorf("the error is %v", err)
 	}
 	if err := sink.Write(t.Context(), egressEvent(v1alpha1.AuditDecisionDenied)); err != nil {
@@ -95,7 +96,7 @@ func TestAnEventThatASamplerDropsIsAnError(t *testing.T) {
 	for range writes {
 		if err := sink.Write(t.Context(), egressEvent(v1alpha1.AuditDecisionDenied)); err != nil {
 			failed++
-			if class, _ := auditing.ClassOf(err); class != auditing.ClassTransient || !strings.Contains(err.Error(), "sampl") {
+			if class, _ := driver.ClassOf(err); class != auditing.ClassTransient || !strings.Contains(err.Error(), "sampl") {
 				t.Errorf("the error is %v", err)
 			}
 		}
@@ -123,7 +124,7 @@ func TestACoreThatDoesNotEncodeTheEventIsAnError(t *testing.T) {
 	observed, _ := observer.New(zap.DebugLevel)
 	for _, core := range []zapcore.Core{hooked, observed} {
 		err := newSink(t, core).Write(t.Context(), egressEvent(v1alpha1.AuditDecisionDenied))
-		if class, _ := auditing.ClassOf(err); class != auditing.ClassPermanent {
+		if class, _ := driver.ClassOf(err); class != auditing.ClassPermanent {
 			t.Errorf("%T: the error is %v", core, err)
 		}
 	}

@@ -9,8 +9,6 @@ import (
 	"syscall"
 
 	"github.com/DeRuina/timberjack"
-
-	"github.com/paddock-dev/audit/auditing"
 )
 
 const (
@@ -24,8 +22,9 @@ const (
 type FileOptions struct {
 	Options
 	// Fsync makes every event durable before Write returns, and the sink's level
-	// LevelDurable. It costs one fsync an event. It excludes Compress, which
-	// removes a backup before its compressed form is on the disk.
+	// LevelDurable. It costs one fsync an event, or one for what of a batch is
+	// written at once. It excludes Compress, which removes a backup before its
+	// compressed form is on the disk.
 	Fsync bool
 	// MaxSizeMB is the size in MiB at which the file is rotated; 100 when 0.
 	MaxSizeMB int
@@ -51,6 +50,9 @@ func (o *FileOptions) complete(path string) error {
 		return fmt.Errorf("log: %s: Fsync and Compress exclude each other, "+
 			"for a compressed backup is not synced: choose one", path)
 	}
+	if err := o.check(); err != nil {
+		return err
+	}
 	if o.MaxSizeMB == 0 {
 		o.MaxSizeMB = defaultMaxSizeMB
 	}
@@ -61,9 +63,9 @@ func (o *FileOptions) complete(path string) error {
 }
 
 // NewFile returns a Sink that appends to the file at path, in a directory that
-// exists. When a line would take the file over MaxSizeMB, the file is renamed to
-// a backup beside it (audit-2026-03-01T10-00-00.000-size.log) and a new one
-// begun. A last line that a crash left unfinished is ended first.
+// exists. When a line, or the lines of a batch, would take the file over MaxSizeMB,
+// the file is renamed to a backup beside it (audit-2026-03-01T10-00-00.000-size.log)
+// and a new one begun. A last line that a crash left unfinished is ended first.
 //
 // Only one Sink may write to a path, and nothing else may rotate it. A device or
 // a named pipe is written to as it is, without rotation, and cannot have Fsync;
@@ -99,15 +101,17 @@ func newDevice(path string, opts FileOptions) (*Sink, error) {
 	if err != nil {
 		return nil, fmt.Errorf("log: opening the file: %w", err)
 	}
-	s := newLineSink(path, &lineWriter{to: f, mayBlock: true}, opts.Options)
-	s.abort = func() { _ = f.Close() }
-	s.finish = func() error {
-		if err := f.Close(); !errors.Is(err, fs.ErrClosed) {
-			return err
-		}
-		return nil // abort was first
-	}
-	return s, nil
+	return newLineSink(path, &lineWriter{
+		to:       f,
+		mayBlock: true,
+		abort:    func() { _ = f.Close() },
+		finish: func() error {
+			if err := f.Close(); !errors.Is(err, fs.ErrClosed) {
+				return err
+			}
+			return nil // abort was first
+		},
+	}, opts.Options), nil
 }
 
 func newRotating(name, path string, opts FileOptions) (*Sink, error) {
@@ -123,17 +127,12 @@ func newRotating(name, path string, opts FileOptions) (*Sink, error) {
 		MaxBackups:  opts.MaxBackups,
 		Compression: compression(opts.Compress),
 	}
-	w := &lineWriter{to: file, torn: torn}
+	w := &lineWriter{to: file, finish: file.close, torn: torn}
 	if opts.Fsync {
 		w.sync = file.sync
 		w.mayBlock = true // a disk can hang
 	}
-	s := newLineSink(name, w, opts.Options)
-	s.finish = file.close
-	if opts.Fsync {
-		s.level = auditing.LevelDurable
-	}
-	return s, nil
+	return newLineSink(name, w, opts.Options), nil
 }
 
 func compression(on bool) string {

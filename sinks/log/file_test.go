@@ -14,6 +14,7 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/sinks/log"
 )
 
@@ -214,7 +215,7 @@ func TestALineLargerThanTheFileMayBeIsAPermanentError(t *testing.T) {
 	ae := egressEvent(denied)
 	ae.Annotations = map[string]string{"example.com/blob": strings.Repeat("\x01", 200<<10)}
 	err := sink.Write(t.Context(), ae)
-	if class, _ := auditing.ClassOf(err); class != auditing.ClassPermanent || !strings.Contains(err.Error(), "MaxSizeMB") {
+	if class, _ := driver.ClassOf(err); class != auditing.ClassPermanent || !strings.Contains(err.Error(), "MaxSizeMB") {
 		t.Errorf("the error is %v", err)
 	}
 }

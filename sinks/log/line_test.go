@@ -16,6 +16,7 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -33,11 +34,20 @@ func encoderConfig() zapcore.EncoderConfig {
 	}
 }
 
-// encode returns the line of ae as zap's encoder writes it, without Deliver's part.
-func encode(t *testing.T, ae *v1alpha1.AuditEvent) []byte {
+// prepared returns ae as a Driver gets it.
+func prepared(tb testing.TB, ae *v1alpha1.AuditEvent) *driver.Event {
+	tb.Helper()
+	e, err := driver.Prepare(ae.DeepCopy(), "")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return e
+}
+
+// encode returns the line of e as zap's encoder writes it.
+func encode(t *testing.T, e *driver.Event) []byte {
 	t.Helper()
-	l := newLine(defaultLogger, ae)
-	defer l.free()
+	l := newLine(&coreOutput{logger: defaultLogger}, e)
 	buf, err := zapcore.NewJSONEncoder(encoderConfig()).EncodeEntry(l.entry, l.fields[:])
 	if err != nil {
 		t.Fatal(err)
@@ -61,6 +71,7 @@ func TestALineReadsBackAsTheEventsOwnJSON(t *testing.T) {
 		ae.TypeMeta = metav1.TypeMeta{APIVersion: apiVersion, Kind: kindAuditEvent}
 		ae.SelfLink = "" //nolint:staticcheck // deprecated, and still filled
 		ae.UID, ae.ResourceVersion, ae.Generation = "", "", 0
+		ae.Name = "named-" + ae.Name // as every event that is written
 		ae.CreationTimestamp, ae.DeletionTimestamp, ae.DeletionGracePeriodSeconds = metav1.Time{}, nil, nil
 
 		var want, got v1alpha1.AuditEvent
@@ -71,7 +82,11 @@ func TestALineReadsBackAsTheEventsOwnJSON(t *testing.T) {
 		if err := json.Unmarshal(text, &want); err != nil {
 			t.Fatal(err)
 		}
-		line := encode(t, &ae)
+		e, err := driver.Decode(text) // Prepare would refuse it
+		if err != nil {
+			t.Fatal(err)
+		}
+		line := encode(t, e)
 		if err := json.Unmarshal(line, &got); err != nil {
 			t.Fatalf("%v in %s", err, line)
 		}
@@ -88,7 +103,7 @@ func TestALineLeavesOutWhatOnlyAServerSets(t *testing.T) {
 	served.Generation = 1
 	served.CreationTimestamp = metav1.Now()
 	served.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "broker"}}
-	if a, b := encode(t, plain), encode(t, served); !bytes.Equal(a, b) {
+	if a, b := encode(t, prepared(t, plain)), encode(t, prepared(t, served)); !bytes.Equal(a, b) {
 		t.Errorf("the line changes with what a server sets:\n%s%s", a, b)
 	}
 }
@@ -102,7 +117,7 @@ func TestTheLevelFollowsTheDecision(t *testing.T) {
 		ae := newEvent("ae-1")
 		ae.Spec.Decision = decision
 		var got struct{ Level, TS, Logger, Msg string }
-		if err := json.Unmarshal(encode(t, ae), &got); err != nil {
+		if err := json.Unmarshal(encode(t, prepared(t, ae)), &got); err != nil {
 			t.Fatal(err)
 		}
 		if got.Level != want {

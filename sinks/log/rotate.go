@@ -9,7 +9,7 @@ import (
 
 	"github.com/DeRuina/timberjack"
 
-	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 )
 
 // rotatingFile adds to timberjack what durability takes. timberjack syncs only
@@ -47,10 +47,11 @@ func (r *rotatingFile) prepare(opts FileOptions) (torn bool, err error) {
 	return torn, err
 }
 
-// Write appends p, after a rotation when it is due.
+// Write appends p, after a rotation when it is due. What is larger than a chunk is
+// one line, and max is larger than a chunk.
 func (r *rotatingFile) Write(p []byte) (int, error) {
 	if len(p) > r.max {
-		return 0, auditing.Permanent(fmt.Errorf("a line of %d bytes is larger than the file may be: raise MaxSizeMB", len(p)))
+		return 0, driver.Permanent(fmt.Errorf("a line of %d bytes is larger than the file may be: raise MaxSizeMB", len(p)))
 	}
 	return r.logger.Write(p)
 }

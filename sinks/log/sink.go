@@ -6,12 +6,18 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 )
 
 // sinkName stands in errors and metrics.
 const sinkName = "log"
+
+// defaultLogger is the value of the key logger where Options name none.
+const defaultLogger = "audit"
+
+// batch is how many events one Store is to be given.
+const batch = 256
 
 // Options are what all constructors take. The zero value is valid.
 type Options struct {
@@ -20,6 +26,20 @@ type Options struct {
 	Component string
 	// Logger is the value of the key logger in every line; "audit" when empty.
 	Logger string
+}
+
+func (o Options) check() error {
+	if _, err := driver.Component(o.Component); err != nil {
+		return fmt.Errorf("log: %w", err)
+	}
+	return nil
+}
+
+func (o Options) logger() string {
+	if o.Logger == "" {
+		return defaultLogger
+	}
+	return o.Logger
 }
 
 // Sink writes one JSON line an event. Make one with New, NewFile, NewWriter,
@@ -31,158 +51,176 @@ type Options struct {
 // context ends: with ClassTimeout, for the line may still be written. A regular
 // file without fsync, and any output when the context can never end, is written
 // on the caller's goroutine.
-type Sink struct {
-	component string
-	logger    string
-	name      string
-	level     auditing.Level
-
-	// send is the transport: a method value that every Write would allocate.
-	send auditing.Transport
-	// finish flushes what the sink holds and closes what it opened. It runs in
-	// turn, once.
-	finish func() error
-	// abort, if any, makes a write that hangs return.
-	abort func()
-
-	turn      chan struct{} // holds one token while a line is written
-	closing   chan struct{}
-	closeOnce sync.Once
-	finished  bool // guarded by turn
-}
-
-func newSink(name string, opts Options) *Sink {
-	if opts.Logger == "" {
-		opts.Logger = defaultLogger
-	}
-	return &Sink{
-		component: opts.Component,
-		logger:    opts.Logger,
-		name:      name,
-		level:     auditing.LevelAccepted,
-		finish:    func() error { return nil },
-		turn:      make(chan struct{}, 1),
-		closing:   make(chan struct{}),
-	}
-}
-
-var errClosed = errors.New("the log is closed")
-
-// Write writes ae as one line. Its errors unwrap to the cause: ENOSPC of a full
-// disk, io.ErrShortWrite of a line that was cut off. A line that was cut off is
-// ended before the next one, so that it takes no other event with it.
-func (s *Sink) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
-	return auditing.Deliver(ctx, auditing.Target{Sink: sinkName, Component: s.component}, ae, s.send)
-}
-
+//
+// An error of Write unwraps to its cause: ENOSPC of a full disk, io.ErrShortWrite
+// of a line that was cut off. A line that was cut off is ended before the next
+// one, so that it takes no other event with it.
+//
 // Level returns LevelDurable for a file with fsync, and LevelAccepted otherwise.
-func (s *Sink) Level() auditing.Level { return s.level }
-
-// ReadsOnly returns true.
-func (s *Sink) ReadsOnly() bool { return true }
-
 // String returns what the sink writes to: "log(stderr)".
-func (s *Sink) String() string { return sinkName + "(" + s.name + ")" }
-
+//
 // Close refuses later writes, waits for the one under way, and then syncs and
 // closes the file that NewFile opened, or syncs the core given to New. It never
 // closes a core, a writer or a standard stream. When ctx ends first, its error
 // says that the outcome of the write under way is unknown; Close can then be
 // called again.
-func (s *Sink) Close(ctx context.Context) error {
-	s.closeOnce.Do(func() { close(s.closing) })
-	if err := s.closeInTurn(ctx); err != nil {
-		return fmt.Errorf("closing %s: %w", s, err)
+type Sink struct{ driver.Sink }
+
+// output is what the drivers of this package have in common: one of their jobs
+// runs at a time, and nobody waits for it longer than his context lasts.
+type output struct {
+	driver.Base
+	info driver.Info
+	name string
+	// mayBlock says that a job can take for ever.
+	mayBlock bool
+	// finish, if any, flushes what the output holds and closes what it opened. It
+	// runs in turn, once.
+	finish func() error
+	// abort, if any, makes a job that hangs return.
+	abort func()
+
+	turn      chan struct{} // holds one token while a job runs
+	closing   chan struct{}
+	closeOnce sync.Once
+	finished  bool // guarded by turn
+}
+
+func newOutput(name string, level auditing.Level, component string) output {
+	return output{
+		info: driver.Info{
+			Name: sinkName, Chain: sinkName + "(" + name + ")", Component: component,
+			Level: level, Batch: batch, Repeats: driver.RepeatsFolded,
+		},
+		name:    name,
+		turn:    make(chan struct{}, 1),
+		closing: make(chan struct{}),
+	}
+}
+
+// job writes events, in turn. It returns how many are stored, and when that is not
+// all of them, why the next one is not.
+type job interface {
+	run() (stored int, err error)
+}
+
+// noEvents is a job that stores nothing.
+type noEvents func() error
+
+func (f noEvents) run() (int, error) { return 0, f() }
+
+var errClosed = errors.New("the log is closed")
+
+// Info returns what the output is.
+func (o *output) Info() driver.Info { return o.info }
+
+// Close finishes the output in turn.
+func (o *output) Close(ctx context.Context) error {
+	o.closeOnce.Do(func() { close(o.closing) })
+	if err := o.closeInTurn(ctx); err != nil {
+		return fmt.Errorf("closing %s: %w", o.info.Chain, err)
 	}
 	return nil
 }
 
-func (s *Sink) closeInTurn(ctx context.Context) error {
+func (o *output) closeInTurn(ctx context.Context) error {
 	select {
-	case s.turn <- struct{}{}:
+	case o.turn <- struct{}{}:
 	default:
 		select {
-		case s.turn <- struct{}{}:
+		case o.turn <- struct{}{}:
 		case <-ctx.Done():
-			if s.abort != nil {
-				s.abort()
+			if o.abort != nil {
+				o.abort()
 			}
 			return fmt.Errorf("a write is still under way, and its outcome unknown: %w", ctx.Err())
 		}
 	}
-	return s.detached(ctx, "it goes on in the background", func() error {
-		if s.finished {
+	_, err := o.detached(ctx, "it goes on in the background", noEvents(func() error {
+		if o.finished || o.finish == nil {
 			return nil
 		}
-		s.finished = true
-		return s.finish()
-	})
+		o.finished = true
+		return o.finish()
+	}))
+	return err
 }
 
-// takeTurn waits until this caller alone may write. Whoever takes the turn gives
-// it back with s.giveBack.
-func (s *Sink) takeTurn(ctx context.Context) error {
+// inTurn runs j when no other job runs, and waits for it until ctx ends.
+func (o *output) inTurn(ctx context.Context, j job) (stored int, err error) {
+	if err := o.takeTurn(ctx); err != nil {
+		return 0, err
+	}
+	if o.mayBlock && ctx.Done() != nil {
+		return o.detached(ctx, "and whether it takes the line is unknown", j)
+	}
+	return o.perform(j)
+}
+
+// takeTurn waits until this caller alone may write. perform gives the turn back.
+func (o *output) takeTurn(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("not written: %w", err)
+	}
 	select {
-	case <-s.closing:
-		return auditing.WithClass(auditing.ClassClosed, errClosed)
+	case <-o.closing:
+		return driver.WithClass(auditing.ClassClosed, errClosed)
 	default:
 	}
 	select {
-	case s.turn <- struct{}{}: // most are alone, and this is quicker for them
+	case o.turn <- struct{}{}: // most are alone, and this is quicker for them
 	default:
 		select {
-		case s.turn <- struct{}{}:
-		case <-s.closing:
-			return auditing.WithClass(auditing.ClassClosed, errClosed)
+		case o.turn <- struct{}{}:
+		case <-o.closing:
+			return driver.WithClass(auditing.ClassClosed, errClosed)
 		case <-ctx.Done():
-			return fmt.Errorf("not written: %s is busy with an earlier line: %w", s.name, ctx.Err())
+			return fmt.Errorf("not written: %s is busy with an earlier line: %w", o.name, ctx.Err())
 		}
 	}
 	select {
-	case <-s.closing: // while this one waited
-		s.giveBack()
-		return auditing.WithClass(auditing.ClassClosed, errClosed)
+	case <-o.closing: // while this one waited
+		<-o.turn
+		return driver.WithClass(auditing.ClassClosed, errClosed)
 	default:
 		return nil
 	}
 }
 
-func (s *Sink) giveBack() { <-s.turn }
+// perform runs j, which has the turn, and gives the turn back. A panic of a caller's
+// writer or core becomes an error: on a goroutine of this package it would end the
+// program, and it must not fail more lines than it concerns.
+func (o *output) perform(j job) (stored int, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			stored, err = 0, driver.Permanent(fmt.Errorf("panic: %v", r))
+		}
+		<-o.turn
+	}()
+	return j.run()
+}
 
-// answers are channels of detached for one error. They are used again, but for
-// those whose error came too late to be waited for.
-var answers = sync.Pool{New: func() any { return make(chan error, 1) }}
-
-// detached runs job, which has the turn, on a goroutine that gives the turn back,
-// and waits for it until ctx ends.
-func (s *Sink) detached(ctx context.Context, late string, job func() error) error {
-	done, _ := answers.Get().(chan error)
+// detached performs j, which has the turn, on a goroutine of its own, and waits for
+// it until ctx ends.
+func (o *output) detached(ctx context.Context, late string, j job) (stored int, err error) {
+	type answer struct {
+		stored int
+		err    error
+	}
+	done := make(chan answer, 1)
 	go func() {
-		defer s.giveBack()
-		done <- guarded(job)
+		stored, err := o.perform(j)
+		done <- answer{stored, err}
 	}()
 	select {
-	case err := <-done:
-		answers.Put(done)
-		return err
+	case a := <-done:
+		return a.stored, a.err
 	case <-ctx.Done():
 	}
 	select {
-	case err := <-done:
-		answers.Put(done)
-		return err
+	case a := <-done:
+		return a.stored, a.err
 	default:
-		return fmt.Errorf("%s blocks, %s: %w", s.name, late, ctx.Err())
+		return 0, fmt.Errorf("%s blocks, %s: %w", o.name, late, ctx.Err())
 	}
-}
-
-// guarded turns a panic of a caller's writer or core into an error: on a
-// goroutine of this package's it would end the program.
-func guarded(job func() error) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = auditing.Permanent(fmt.Errorf("panic: %v", r))
-		}
-	}()
-	return job()
 }

@@ -5,33 +5,52 @@ import (
 	"encoding/json"
 	"sync"
 
+	"go.uber.org/zap/zapcore"
+
 	"github.com/paddock-dev/audit/api/v1alpha1"
-	"github.com/paddock-dev/audit/internal/eventjson"
+	"github.com/paddock-dev/audit/driver"
 )
 
 // The lines of NewFile, NewWriter, Stdout and Stderr are those of zap's JSON
 // encoder, written without it. A test holds the two against each other.
 
-// typeOfEvent is what a line says where eventjson begins its object: the same in
-// another order, so that it can stand in its place.
-var typeOfEvent = `,"apiVersion":"` + apiVersion + `","kind":"` + kindAuditEvent + `",`
+// kindAuditEvent is the kind that a line states, as the API server would.
+const kindAuditEvent = "AuditEvent"
 
-// appendLine appends the line of ae, which Deliver has prepared: its kind is a DNS
-// label, and the annotation holds its exact time in UTC.
-func appendLine(to, logger []byte, ae *v1alpha1.AuditEvent) []byte {
+var (
+	apiVersion = v1alpha1.GroupVersion.String()
+	// typeOfEvent is what a line says where the JSON of an event begins its object:
+	// the same in another order, so that it can stand in its place.
+	typeOfEvent = `,"apiVersion":"` + apiVersion + `","kind":"` + kindAuditEvent + `",`
+)
+
+// appendLine appends the line of e, whose kind is a DNS label, and whose annotation
+// holds its exact time in UTC.
+func appendLine(to, logger []byte, e *driver.Event) []byte {
 	to = append(to, `{"level":"`...)
-	to = append(to, levelOf(ae.Spec.Decision).String()...)
+	to = append(to, levelOf(e.Decision()).String()...)
 	to = append(to, `","ts":"`...)
-	to = append(to, ae.Annotations[v1alpha1.AnnotationTimestamp]...)
+	to = append(to, e.Annotation(v1alpha1.AnnotationTimestamp)...)
 	to = append(to, `","logger":`...)
 	to = append(to, logger...)
 	to = append(to, `,"msg":"`...)
-	to = append(to, ae.Spec.Kind...)
+	to = append(to, e.Kind()...)
 	to = append(to, '"')
 	event := len(to)
-	to = eventjson.Append(to, ae)
+	to = e.AppendJSON(to)
 	copy(to[event:], typeOfEvent)
 	return append(to, '\n')
+}
+
+func levelOf(d v1alpha1.AuditDecision) zapcore.Level {
+	switch d {
+	case v1alpha1.AuditDecisionDenied:
+		return zapcore.ErrorLevel
+	case v1alpha1.AuditDecisionWarned:
+		return zapcore.WarnLevel
+	case v1alpha1.AuditDecisionGranted:
+	}
+	return zapcore.InfoLevel
 }
 
 // quoted returns s as JSON.
@@ -43,22 +62,47 @@ func quoted(s string) []byte {
 	return bytes.TrimSuffix(b.Bytes(), newline)
 }
 
-// text is room for a line.
-type text struct{ bytes []byte }
+const (
+	// maxChunk is how many bytes of lines are written at once. A longer line is
+	// written alone.
+	maxChunk = 256 << 10
+	// maxPooled keeps one long line from holding its room for ever.
+	maxPooled = 2 * maxChunk
+)
 
-// maxPooled keeps one long line from holding its room for ever.
-const maxPooled = 64 << 10
-
-var pool = sync.Pool{New: func() any { return &text{bytes: make([]byte, 0, 2<<10)} }}
-
-func newText() *text {
-	t, _ := pool.Get().(*text)
-	return t
+// chunk is what is written at once: some lines, each with its end.
+type chunk struct {
+	to   *lineWriter
+	text []byte
+	ends []int
 }
 
-func (t *text) free() {
-	if cap(t.bytes) <= maxPooled {
-		t.bytes = t.bytes[:0]
-		pool.Put(t)
+var chunks = sync.Pool{New: func() any { return &chunk{text: make([]byte, 0, 2<<10)} }}
+
+// newChunk returns the lines of as many of events, from the first one on, as go into
+// a chunk. run frees it.
+func newChunk(to *lineWriter, logger []byte, events []*driver.Event) *chunk {
+	c, _ := chunks.Get().(*chunk)
+	c.to = to
+	for _, e := range events {
+		c.text = appendLine(c.text, logger, e)
+		if len(c.text) > maxChunk && len(c.ends) > 0 {
+			c.text = c.text[:c.ends[len(c.ends)-1]]
+			break
+		}
+		c.ends = append(c.ends, len(c.text))
+	}
+	return c
+}
+
+func (c *chunk) run() (stored int, err error) {
+	defer c.free()
+	return c.to.write(c.text, c.ends)
+}
+
+func (c *chunk) free() {
+	if cap(c.text) <= maxPooled {
+		c.to, c.text, c.ends = nil, c.text[:0], c.ends[:0]
+		chunks.Put(c)
 	}
 }

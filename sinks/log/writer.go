@@ -3,29 +3,36 @@ package log
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"slices"
 
-	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 )
 
-const outcomeUnknown = "and whether it takes the line is unknown"
-
-// NewWriter returns a Sink that writes each line to w in one call. It never
-// closes w, and nobody else may write to w while a line is being written.
+// NewWriter returns a Sink that writes each line to w in one call; the lines of a
+// batch, which a stage such as spool hands on, up to 256 KiB of them in one call. It
+// never closes w, and nobody else may write to w while a line is being written.
 func NewWriter(w io.Writer, opts Options) (*Sink, error) {
 	if w == nil {
 		return nil, errors.New("log: the writer is nil: give one, or use Stdout or Stderr")
+	}
+	if err := opts.check(); err != nil {
+		return nil, err
 	}
 	return newLineSink("writer", &lineWriter{to: w, mayBlock: !isRegular(w)}, opts), nil
 }
 
 // Stdout returns a Sink that writes to the standard output. Close leaves that open.
+// Write refuses every event when the component in opts is no label value.
 func Stdout(opts Options) *Sink {
 	return newLineSink("stdout", &lineWriter{to: os.Stdout, mayBlock: !isRegular(os.Stdout)}, opts)
 }
 
 // Stderr returns a Sink that writes to the standard error. Close leaves that open.
+// Write refuses every event when the component in opts is no label value.
 func Stderr(opts Options) *Sink {
 	return newLineSink("stderr", &lineWriter{to: os.Stderr, mayBlock: !isRegular(os.Stderr)}, opts)
 }
@@ -41,67 +48,91 @@ func isRegular(w io.Writer) bool {
 }
 
 func newLineSink(name string, w *lineWriter, opts Options) *Sink {
-	s := newSink(name, opts)
-	out := &lineOutput{sink: s, name: quoted(s.logger), w: w}
-	s.send = out.send
-	return s
+	level := auditing.LevelAccepted
+	if w.sync != nil {
+		level = auditing.LevelDurable
+	}
+	o := &lineOutput{output: newOutput(name, level, opts.Component), logger: quoted(opts.logger()), to: w}
+	o.mayBlock, o.finish, o.abort = w.mayBlock, w.finish, w.abort
+	return &Sink{driver.New(o)}
 }
 
 // lineOutput encodes on the caller's goroutine and writes in turn.
 type lineOutput struct {
-	sink *Sink
-	name []byte // of the logger, as JSON
-	w    *lineWriter
+	output
+	logger []byte // its name as JSON
+	to     *lineWriter
 }
 
-func (o *lineOutput) send(ctx context.Context, ae *v1alpha1.AuditEvent) error {
-	t := newText()
-	t.bytes = appendLine(t.bytes, o.name, ae)
-	if err := o.sink.takeTurn(ctx); err != nil {
-		t.free()
-		return err
+// Store writes the lines of events, as many at once as go into a chunk.
+func (o *lineOutput) Store(ctx context.Context, events []*driver.Event) []error {
+	var errs []error
+	for from := 0; from < len(events); {
+		c := newChunk(o.to, o.logger, events[from:])
+		behind := from + len(c.ends)
+		if stored, err := o.inTurn(ctx, c); err != nil {
+			if errs == nil {
+				errs = make([]error, len(events))
+			}
+			fail(errs[from+stored:behind], err)
+		}
+		from = behind
 	}
-	if o.w.mayBlock && ctx.Done() != nil {
-		return o.sink.detached(ctx, outcomeUnknown, func() error {
-			defer t.free()
-			return o.w.writeLine(t.bytes)
-		})
+	return errs
+}
+
+// fail sets the outcomes of a line that failed with err and of those behind it,
+// which were not written. That no retry mends the first one says nothing of them.
+func fail(errs []error, err error) {
+	errs[0] = err
+	if class, _ := driver.ClassOf(err); class == auditing.ClassPermanent {
+		err = driver.WithClass(auditing.ClassTransient, fmt.Errorf("not written, behind a line that failed: %w", err))
 	}
-	defer o.sink.giveBack()
-	defer t.free()
-	return o.w.writeLine(t.bytes)
+	for i := range errs[1:] {
+		errs[1+i] = err
+	}
 }
 
 // lineWriter writes whole lines. It is used by one goroutine at a time.
 type lineWriter struct {
 	to io.Writer
 	// sync, if any, makes durable what was written.
-	sync     func() error
+	sync func() error
+	// What output has under these names.
 	mayBlock bool
+	finish   func() error
+	abort    func()
 	// torn says that the output may end within a line.
 	torn bool
 }
 
 var newline = []byte{'\n'}
 
-func (w *lineWriter) writeLine(text []byte) error {
+// write writes text, which is lines with these ends. It returns how many are written,
+// and synced where that is asked for.
+func (w *lineWriter) write(text []byte, ends []int) (stored int, err error) {
 	if w.torn {
 		n, err := writeAll(w.to, newline)
 		w.torn = n == 0
 		if err != nil {
-			return err
+			return 0, err
 		}
 	}
 	w.torn = true // until it is known better, a panic of the writer included
 	n, err := writeAll(w.to, text)
-	w.torn = n > 0 && n < len(text)
-	if err != nil {
-		return err
+	w.torn = n > 0 && text[n-1] != '\n'
+	switch {
+	case err == nil:
+		stored = len(ends)
+	case n < len(text): // an error behind the last byte concerns all lines
+		stored, _ = slices.BinarySearch(ends, n+1)
 	}
-	if w.sync != nil {
-		return w.sync()
+	if stored > 0 && w.sync != nil {
+		if unsynced := w.sync(); unsynced != nil {
+			return 0, errors.Join(err, unsynced)
+		}
 	}
-	return nil
+	return stored, err
 }
 
 // writeAll takes a short write for the error that it is, also where the writer

@@ -12,6 +12,7 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/sinks/log"
 )
 
@@ -131,7 +132,7 @@ func TestAPipeThatNobodyReadsHoldsNoWriterBeyondItsDeadline(t *testing.T) {
 		if took := time.Since(start); took > 5*time.Second {
 			t.Errorf("Write returned after %v", took)
 		}
-		if class, _ := auditing.ClassOf(err); class != auditing.ClassTimeout || !errors.Is(err, context.DeadlineExceeded) ||
+		if class, _ := driver.ClassOf(err); class != auditing.ClassTimeout || !errors.Is(err, context.DeadlineExceeded) ||
 			!strings.Contains(err.Error(), "unknown") {
 			t.Errorf("the error of the write under way is %v", err)
 		}
@@ -167,7 +168,7 @@ func TestAPipeThatNobodyReadsHoldsNoWriterBeyondItsDeadline(t *testing.T) {
 }
 
 func isClosed(err error) bool {
-	class, _ := auditing.ClassOf(err)
+	class, _ := driver.ClassOf(err)
 	return err != nil && class == auditing.ClassClosed
 }
 
@@ -183,7 +184,7 @@ func TestAFullDeviceIsAnError(t *testing.T) {
 			t.Errorf("the error is %v", err)
 		}
 	}
-	if class, _ := auditing.ClassOf(err); class != auditing.ClassTransient {
+	if class, _ := driver.ClassOf(err); class != auditing.ClassTransient {
 		t.Errorf("a full disk is %s: it can have room again", class)
 	}
 }

@@ -8,44 +8,53 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 )
 
 // The race detector makes pools forget at random, so this cannot run under it.
 func TestAWriteAllocatesNothingBesidesItsShareOfAPush(t *testing.T) {
-	s, err := New("http://loki.invalid", Options{})
+	sink, err := New("http://loki.invalid", Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	s := sink.store
 	ae := auditing.NewEvent(auditing.EventInput{
 		Kind: v1alpha1.AuditKindEgressBlock, Decision: v1alpha1.AuditDecisionDenied, Namespace: "team-a", RunName: "run-1", Reason: "x",
 	})
-	q := s.stream(ae, "")
-	var b batch
-	push := func() {
-		w, err := s.begin(ae)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.end(w)
-		at := s.places.of(ae)
-		if _, err := s.encode(t.Context(), w, ae, at); err != nil {
-			t.Fatal(err)
-		}
-		defer s.room.Release(int64(cap(w.buffer)) + entryOverhead)
-		s.stream(ae, "").add(&w.entry)
-		f := q.take(nil, &b)
-		q.settle(f, answer{kind: answerStored})
-		if v, ok := w.await(t.Context().Done()); !ok || v.err != nil {
-			t.Errorf("not stored: %v", v.err)
-		}
+	e, err := driver.Prepare(ae, "")
+	if err != nil {
+		t.Fatal(err)
 	}
+	q := s.stream(e, "")
 	q.pushers = maxPushers // nobody else is to push
+	f := &flight{}
+	asked, answered := make(chan struct{}), make(chan struct{})
+	go func() {
+		for range asked {
+			for len(f.entries) == 0 {
+				q.mu.Lock()
+				q.take(f, nil)
+				q.mu.Unlock()
+			}
+			q.settle(f, answer{kind: answerStored})
+			answered <- struct{}{}
+		}
+	}()
+	events := []*driver.Event{e}
+	push := func() {
+		asked <- struct{}{}
+		if errs := s.Store(t.Context(), events); errs != nil {
+			t.Errorf("not stored: %v", errs)
+		}
+		<-answered
+	}
 	push()
 	if got := testing.AllocsPerRun(1000, push); got > 1 { // the push itself
 		t.Errorf("%g allocations, want at most 1", got)
 	}
+	close(asked)
 	q.pushers = 0
-	if err := s.Close(context.Background()); err != nil {
+	if err := sink.Close(context.Background()); err != nil {
 		t.Error(err)
 	}
 }

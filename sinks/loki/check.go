@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 )
 
 // proofTime is the last second that Loki can express, in 2262. It refuses an
@@ -14,17 +17,8 @@ const proofTime = int64(9223372036) * int64(time.Second)
 
 const proofLine = "This entry is too far in the future to be stored: its refusal shows that Loki reads what it is sent."
 
-// Check says whether the server is reachable and ready, and takes pushes with
-// these credentials. It stores nothing. What it sends to Loki needs the right to
-// write only and is counted there as one discarded sample, too_far_in_future.
-//
-// Of a VictoriaLogs it reads /metrics as well: whether the server keeps as much
-// as Options.Oldest and Newest say, and whether it counts what it drops
-// (vl_rows_dropped_total), as it has to for the entry that Check sends.
-//
-// The error says what to look at. Check asks once: to wait for a server that is
-// starting, call it again.
-func (s *Sink) Check(ctx context.Context) error {
+// Check is that of Sink.
+func (s *store) Check(ctx context.Context) error {
 	if s.opts.Server == ServerVictoriaLogs {
 		return s.checkVictoriaLogs(ctx)
 	}
@@ -36,7 +30,7 @@ func (s *Sink) Check(ctx context.Context) error {
 		return fmt.Errorf("loki: not ready: %w", statusError(s.client.ready, status, text))
 	}
 	// Any other answer may be that of a gateway that only lets pushes through.
-	a := s.provePush(ctx, s.labels.none())
+	a := s.provePush(ctx, s.labels.of(streamKey{}))
 	switch {
 	case a.kind == answerPartial && tooNew.MatchString(a.text):
 		return nil
@@ -48,8 +42,10 @@ func (s *Sink) Check(ctx context.Context) error {
 }
 
 // provePush sends the entry that Loki must refuse.
-func (s *Sink) provePush(ctx context.Context, labels string) answer {
-	compressed, _ := body(labels, [][]byte{appendEntry(nil, proofTime, []byte(proofLine), nil)})
+func (s *store) provePush(ctx context.Context, labels string) answer {
+	e := &entry{at: placement{ns: proofTime}, line: []byte(proofLine)}
+	e.size = e.encodedSize()
+	compressed, _ := body(labels, []*entry{e})
 	return s.client.send(ctx, compressed)
 }
 
@@ -64,7 +60,7 @@ var errNothingStored = nothingStored{}
 
 // unproved reports that it is time for prove to ask. The caller holds the mutex.
 func (q *stream) unproved() bool {
-	every := q.sink.opts.ProveEvery
+	every := q.store.opts.ProveEvery
 	return every > 0 && time.Since(q.proved) >= every
 }
 
@@ -77,10 +73,10 @@ func (q *stream) prove(ctx context.Context) answer {
 	if !due {
 		return answer{kind: answerStored}
 	}
-	a := q.sink.provePush(ctx, q.labels)
+	a := q.store.provePush(ctx, q.labels)
 	switch {
 	case a.kind == answerStored:
-		return answer{kind: answerBlocked, status: a.status, err: errNothingStored}
+		return answer{kind: answerBlocked, status: a.status, err: driver.WithClass(auditing.ClassTransient, errNothingStored)}
 	case a.kind != answerPartial:
 		a.sent = false
 		return a

@@ -35,7 +35,7 @@ func TestCloseLetsWritesUnderWayEndAndRefusesNewOnes(t *testing.T) {
 	go func() { closed <- sink.Close(shortly(t)) }()
 	eventually(t, func() bool {
 		var failed *auditing.WriteError
-		return errors.As(sink.Write(shortly(t), nil), &failed) && failed.Class == auditing.ClassPermanent &&
+		return errors.As(sink.Write(shortly(t), nil), &failed) && failed.Class == auditing.ClassInvalid &&
 			errors.As(sinkRefuses(t, sink), &failed) && failed.Class == auditing.ClassClosed
 	})
 	close(gateOpen)

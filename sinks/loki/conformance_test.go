@@ -30,6 +30,15 @@ func TestConformance(t *testing.T) {
 			return sinktest.Subject{
 				Sink:   sink,
 				Stored: func(ctx context.Context) ([]v1alpha1.AuditEvent, error) { return events(ctx, l) },
+				Records: func(ctx context.Context, name string) (n int, err error) {
+					all, err := events(ctx, l)
+					for i := range all {
+						if all[i].Name == name {
+							n++
+						}
+					}
+					return n, err
+				},
 				Again: func(context.Context) (auditing.Sink, error) {
 					return loki.New(l.URL, loki.Options{ServiceName: "conformance"})
 				},
@@ -37,7 +46,7 @@ func TestConformance(t *testing.T) {
 			}, err
 		},
 		Failing: func(context.Context) (sinktest.Fault, error) {
-			sink, err := loki.New(dead, loki.Options{RetryFor: 200 * time.Millisecond})
+			sink, err := loki.New(dead, loki.Options{})
 			return sinktest.Fault{Sink: sink, Caused: func(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }}, err
 		},
 		Hanging: func(context.Context) (sinktest.Fault, error) {

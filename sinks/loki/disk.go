@@ -2,44 +2,18 @@ package loki
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"golang.org/x/sync/semaphore"
-
-	"github.com/paddock-dev/audit/auditing"
 )
-
-// onDisk returns nil once the event that w has just stored stays whatever happens
-// to the server's process.
-func (s *Sink) onDisk(ctx context.Context, w *writing) error {
-	if s.disk == nil {
-		return nil // the answer has said so
-	}
-	answered := time.Now()
-	s.mu.Lock()
-	if errors.Is(w.ended, errGaveUp) {
-		w.ended = nil // the answer came in time
-	}
-	w.in.remove(w)
-	s.ongoing.settling.push(w)
-	s.mu.Unlock()
-	ctx, cancel := s.context(ctx, w)
-	defer cancel()
-	err := s.disk.await(ctx, answered)
-	if errors.Is(err, errClosing) {
-		return auditing.WithClass(auditing.ClassClosed, err)
-	}
-	return err
-}
 
 // disk finds out whether what VictoriaLogs has answered has reached its disk. The
 // server writes its memory to disk at intervals and does not say when it has; so
 // what is asked is how long it has been running, when enough of them are over.
 type disk struct {
-	client   *client
-	retryFor time.Duration
+	client  *client
+	timeout time.Duration // for the server to say something
 
 	// takes is how long what the server has answered may take to its disk, with
 	// this flush interval. Tests shorten it.
@@ -49,8 +23,8 @@ type disk struct {
 	last   state               // guarded by asking
 }
 
-func newDisk(c *client, retryFor time.Duration) *disk {
-	return &disk{client: c, retryFor: retryFor, takes: toDisk, asking: semaphore.NewWeighted(1)}
+func newDisk(c *client, timeout time.Duration) *disk {
+	return &disk{client: c, timeout: timeout, takes: toDisk, asking: semaphore.NewWeighted(1)}
 }
 
 // toDisk is how long VictoriaLogs may take. It collects rows for up to 1 s; they
@@ -59,8 +33,9 @@ func newDisk(c *client, retryFor time.Duration) *disk {
 // second is for the writing.
 func toDisk(flush time.Duration) time.Duration { return 3*flush + 2*time.Second }
 
-// await returns nil once what was answered at that time is on the server's disk.
-func (d *disk) await(ctx context.Context, answered time.Time) error {
+// await returns nil once what was sent from begun on, and answered by then, is on
+// the server's disk.
+func (d *disk) await(ctx context.Context, begun, answered time.Time) error {
 	now, err := d.state(ctx, time.Time{})
 	if err != nil {
 		return fmt.Errorf("the server answered 204, and when its disk has the event is unknown; writing it again is harmless: %w", err)
@@ -77,41 +52,44 @@ func (d *disk) await(ctx context.Context, answered time.Time) error {
 		}
 		now = next
 	}
-	if ran := now.told.Sub(answered); now.uptime < ran {
-		return fmt.Errorf("the server answered 204, and %s later it has been running for only %s: "+
+	if ran := now.told.Sub(begun); now.uptime < ran {
+		return fmt.Errorf("the server answered 204, and %s after it was sent the event it has been running for only %s: "+
 			"it may have lost the event with its memory, and writing the event again is harmless", ran.Round(time.Millisecond), now.uptime)
 	}
 	return nil
 }
 
 // state returns what the server says when it is asked at that time or later, or
-// has said when it was asked for another write.
+// has said when it was asked for another write. While the server does not answer
+// it is asked again, for that is how to find out what became of the events.
 func (d *disk) state(ctx context.Context, at time.Time) (state, error) {
 	if err := pause(ctx, time.Until(at)); err != nil {
-		return state{}, err
+		return state{}, marked(ctx, err)
 	}
 	if d.asking.Acquire(ctx, 1) != nil {
-		return state{}, context.Cause(ctx)
+		return state{}, marked(ctx, context.Cause(ctx))
 	}
 	defer d.asking.Release(1)
-	until := time.Now().Add(d.retryFor)
-	for backoff := firstBackoff; d.last.asked.IsZero() || d.last.asked.Before(at); backoff = min(2*backoff, maxBackoff) {
-		s, err := d.client.state(ctx)
-		switch {
-		case err == nil:
+	asking, cancel := context.WithTimeoutCause(ctx, d.timeout, errSlow)
+	defer cancel()
+	for again := firstAgain; d.last.asked.IsZero() || d.last.asked.Before(at); again = min(2*again, maxAgain) {
+		s, err := d.client.state(asking)
+		if err == nil {
 			d.last = s
 			return s, nil
-		case ctx.Err() != nil:
-			return state{}, context.Cause(ctx)
-		case time.Now().After(until):
-			return state{}, err
 		}
-		if err := pause(ctx, backoff); err != nil {
-			return state{}, err
+		if pause(asking, again) != nil {
+			return state{}, marked(ctx, err)
 		}
 	}
 	return d.last, nil
 }
+
+// The pauses before the server is asked again.
+const (
+	firstAgain = 50 * time.Millisecond
+	maxAgain   = time.Second
+)
 
 // pause waits, or returns why ctx has ended.
 func pause(ctx context.Context, d time.Duration) error {

@@ -13,8 +13,16 @@
 //
 // Writers share requests: one that is alone is sent at once, and whoever comes
 // while a push of the same stream is under way joins the next. Only when hundreds
-// wait does a stream have two pushes under way. A transient answer is tried again
-// until the writer's context ends, or Options.RetryFor.
+// wait does a stream have two pushes under way.
+//
+// # What happens when a push fails
+//
+// The sink pushes once. No answer, 408, 429 or 5xx is a transient error of every
+// event in the push, whose text says whether the outcome is unknown; package retry,
+// or the retry of package spool, in front of the sink writes them again. Loki stores
+// the good events of a push that it answers with 400 and names few of the bad ones:
+// that push is sent again in parts until it is known which events it stores, and
+// only those that it refuses for good fail, permanently. A 413 is split as well.
 //
 // # What Loki holds
 //

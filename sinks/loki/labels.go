@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/paddock-dev/audit/api/v1alpha1"
 )
 
 // labelText writes the labels of streams in the form that Loki parses and stores:
@@ -24,13 +22,13 @@ func newLabelText(o Options) labelText {
 	return labelText{fixed: fixed}
 }
 
-// of returns the labels of the stream of ae; late is "" for its regular one.
-// Empty values are left out, for to Loki they are the same as none.
-func (l labelText) of(ae *v1alpha1.AuditEvent, late string) string {
+// of returns the labels of a stream. Empty values are left out, for to Loki they
+// are the same as none.
+func (l labelText) of(key streamKey) string {
 	labels := maps.Clone(l.fixed)
-	labels[labelComponent] = clean(ae.Labels[v1alpha1.LabelComponent])
-	labels[labelNamespace] = clean(ae.Namespace)
-	labels[labelLate] = late
+	labels[labelComponent] = key.component
+	labels[labelNamespace] = key.namespace
+	labels[labelLate] = key.late
 	b := make([]byte, 0, 128)
 	for _, name := range slices.Sorted(maps.Keys(labels)) {
 		if labels[name] == "" {
@@ -45,9 +43,6 @@ func (l labelText) of(ae *v1alpha1.AuditEvent, late string) string {
 	}
 	return "{" + string(b) + "}"
 }
-
-// none returns the labels of a stream that has no event.
-func (l labelText) none() string { return l.of(&v1alpha1.AuditEvent{}, "") }
 
 // clean replaces what is not UTF-8, which protobuf does not carry, and U+FFFD
 // itself, which Loki removes from metadata.

@@ -5,12 +5,11 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
-	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/internal/eventjson"
 )
 
@@ -18,39 +17,21 @@ const (
 	// annotationOmitted says what was left out of metadata to keep to the limit.
 	annotationOmitted = "paddock.dev/omitted"
 	// detailOmitted is the same for spec.detail, under the key that package
-	// auditing uses.
+	// driver uses.
 	detailOmitted = "audit.omitted"
 )
 
 // lines makes the JSON of an event. Equal events give equal bytes.
 type lines struct{ limit int }
 
-var lineBuffers = sync.Pool{New: func() any { return new([]byte) }}
-
-// maxPooled keeps what a rare giant event needed out of the pools.
-const maxPooled = 64 << 10
-
-// encode calls use with the line, which is valid only until use returns.
-func (l lines) encode(ae *v1alpha1.AuditEvent, use func(line []byte)) error {
-	buffer, ok := lineBuffers.Get().(*[]byte)
-	if !ok {
-		panic("loki: the pool of lines holds something else")
+// append appends the line of e to text: its JSON, or that of a shortened copy.
+func (l lines) append(text []byte, e *driver.Event) []byte {
+	n := len(text)
+	text = e.AppendJSON(text)
+	for step := 0; len(text)-n > l.limit && step < len(shortenings); step++ {
+		text = eventjson.Append(text[:n], shortenings[step].of(e))
 	}
-	defer func() {
-		if cap(*buffer) <= maxPooled {
-			lineBuffers.Put(buffer)
-		}
-	}()
-	line := eventjson.Append((*buffer)[:0], ae)
-	for step := 0; len(line) > l.limit && step < len(shortenings); step++ {
-		line = eventjson.Append(line[:0], shortenings[step].of(ae))
-	}
-	*buffer = line
-	if len(line) > l.limit {
-		return fmt.Errorf("the line has %d bytes, at most %d, and nothing is left to shorten", len(line), l.limit)
-	}
-	use(line)
-	return nil
+	return text
 }
 
 // shortening is one way to make a line shorter. Limits are in bytes, 0 for none.
@@ -76,27 +57,23 @@ var shortenings = []shortening{
 
 // of returns a shortened copy. Each starts from the whole event, so that the
 // mark in a text tells of the whole text.
-func (s shortening) of(ae *v1alpha1.AuditEvent) *v1alpha1.AuditEvent {
-	ae = ae.DeepCopy()
-	if s.annotations > 0 {
-		shortenAnnotations(ae, s.annotations)
+func (s shortening) of(e *driver.Event) *v1alpha1.AuditEvent {
+	ae := e.Object()
+	for k, v := range ae.Annotations {
+		if s.annotations > 0 {
+			ae.Annotations[k] = driver.Shorten(v, s.annotations)
+		}
 	}
 	if s.omitMetadata {
 		omitMetadata(ae)
 	}
-	if s.omitDetail {
-		omitDetail(ae)
+	if n := len(ae.Spec.Detail); s.omitDetail && n > 0 {
+		ae.Spec.Detail = map[string]string{detailOmitted: fmt.Sprintf("all %d entries left out: the line would be too long", n)}
 	}
 	if s.spec > 0 {
 		shortenSpec(&ae.Spec, s.spec)
 	}
 	return ae
-}
-
-func shortenAnnotations(ae *v1alpha1.AuditEvent, limit int) {
-	for k, v := range ae.Annotations {
-		ae.Annotations[k] = auditing.Shorten(v, limit)
-	}
 }
 
 // omitMetadata leaves only what this project sets itself, and says so.
@@ -115,32 +92,13 @@ func omitMetadata(ae *v1alpha1.AuditEvent) {
 }
 
 func shortenSpec(s *v1alpha1.AuditEventSpec, limit int) {
-	s.Reason = auditing.Shorten(s.Reason, limit)
-	for _, ref := range []*v1alpha1.LocalReference{s.RunRef, s.MatchedPolicy} {
-		if ref != nil {
-			ref.Name = auditing.Shorten(ref.Name, limit)
-		}
-	}
-	if c := s.Credential; c != nil {
-		for _, text := range []*string{&c.Name, &c.Provider, &c.Purpose} {
-			*text = auditing.Shorten(*text, limit)
-		}
-	}
-	if s.Destination != nil {
-		s.Destination.Host = auditing.Shorten(s.Destination.Host, limit)
-	}
-	for i := range s.SampleDestinations {
-		s.SampleDestinations[i].Host = auditing.Shorten(s.SampleDestinations[i].Host, limit)
+	s.Reason = driver.Shorten(s.Reason, limit)
+	for text := range eventjson.Names(s) {
+		*text = driver.Shorten(*text, limit)
 	}
 	for k, v := range s.Detail {
 		if k != detailOmitted {
-			s.Detail[k] = auditing.Shorten(v, limit)
+			s.Detail[k] = driver.Shorten(v, limit)
 		}
-	}
-}
-
-func omitDetail(ae *v1alpha1.AuditEvent) {
-	if n := len(ae.Spec.Detail); n > 0 {
-		ae.Spec.Detail = map[string]string{detailOmitted: fmt.Sprintf("all %d entries left out: the line would be too long", n)}
 	}
 }

@@ -79,7 +79,7 @@ func TestTrapLokiKilledUnderLoadKeepsWhatItConfirmed(t *testing.T) {
 	t.Parallel()
 	testenv.NeedsOwnLoki(t)
 	l := testenv.NewLoki(t, testenv.LokiOptions{})
-	sink := open(t, l.URL, loki.Options{RetryFor: 300 * time.Millisecond})
+	sink := retried(t, open(t, l.URL, loki.Options{}), 300*time.Millisecond)
 	ns := namespace()
 	var mu sync.Mutex
 	var confirmed, failed []*v1alpha1.AuditEvent
@@ -134,7 +134,7 @@ func TestTrapLokiKilledUnderLoadKeepsWhatItConfirmed(t *testing.T) {
 	t.Logf("%d confirmed, %d reported as not, %d stored", len(confirmed), len(failed), len(found))
 
 	// Writing again what failed is harmless: then everything is there once.
-	mustWriteAll(t, open(t, l.URL, loki.Options{RetryFor: time.Minute}), failed...)
+	mustWriteAll(t, retried(t, open(t, l.URL, loki.Options{}), time.Minute), failed...)
 	closeChunks(t, l)
 	eventually(t, func() bool { return len(stored(t, l, "", ns)) == len(confirmed)+len(failed) })
 	sameEvents(t, stored(t, l, "", ns), append(confirmed, failed...))

@@ -21,6 +21,7 @@ import (
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/internal/testenv"
 	"github.com/paddock-dev/audit/sinks/loki"
+	"github.com/paddock-dev/audit/sinks/retry"
 )
 
 func TestMain(m *testing.M) {
@@ -80,6 +81,18 @@ func open(tb testing.TB, address string, opts loki.Options) *loki.Sink {
 			tb.Errorf("Close: %v", err)
 		}
 	})
+	return sink
+}
+
+// retried puts package retry before a sink, which pushes only once.
+func retried(tb testing.TB, next auditing.Sink, within time.Duration) *retry.Sink {
+	tb.Helper()
+	sink, err := retry.New(next, retry.Options{
+		Within: within, AttemptTimeout: 25 * time.Second, FirstPause: 50 * time.Millisecond, MaxPause: time.Second,
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
 	return sink
 }
 

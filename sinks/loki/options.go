@@ -30,8 +30,9 @@ type Options struct {
 
 	// Oldest and Newest are how long before and after now the server keeps what
 	// it is sent. Write refuses an event beyond them, with ClassPermanent, before
-	// it is sent; a margin of a minute and RetryFor is left for clocks and
-	// retries. For a server that drops such an entry and confirms it all the same.
+	// it is sent; a margin of a minute, and for Oldest of PushTimeout as well, is
+	// left for clocks and for the push. For a server that drops such an entry and
+	// confirms it all the same.
 	// For VictoriaLogs 7 and 2 days when 0, its own defaults; Check compares them
 	// with the server's flags. For Loki no bound when 0: it says itself what it
 	// does not take, and such an event is stored as a late one.
@@ -75,12 +76,8 @@ type Options struct {
 	// 16 KiB to 512 KiB.
 	MaxLineBytes int
 
-	// RetryFor bounds how long one Write goes on trying, when its context does
-	// not end sooner. 10 s when 0.
-	RetryFor time.Duration
-
-	// PushTimeout bounds one push. 10 s when 0: Loki itself gives its ingesters
-	// 5 s.
+	// PushTimeout bounds one push, and how long a VictoriaLogs may not say what has
+	// reached its disk. 10 s when 0: Loki itself gives its ingesters 5 s.
 	PushTimeout time.Duration
 
 	// ProveEvery is how often Loki is asked to prove that it does not merely say
@@ -106,7 +103,6 @@ const (
 	defaultMaxLine     = 255 << 10
 	minMaxLine         = 16 << 10
 	maxMaxLine         = 512 << 10
-	defaultRetryFor    = 10 * time.Second
 	defaultPushTimeout = 10 * time.Second
 	defaultProveEvery  = time.Minute
 
@@ -137,7 +133,6 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.MaxInFlight, defaultMaxInFlight)
 	setDefault(&o.MaxPendingBytes, defaultMaxPending)
 	setDefault(&o.MaxLineBytes, defaultMaxLine)
-	setDefault(&o.RetryFor, defaultRetryFor)
 	setDefault(&o.PushTimeout, defaultPushTimeout)
 	setDefault(&o.ProveEvery, defaultProveEvery)
 	return o
@@ -161,9 +156,6 @@ func (o Options) validate() error {
 	}
 	if o.MaxLineBytes < minMaxLine || o.MaxLineBytes > maxMaxLine {
 		errs = append(errs, fmt.Errorf("Options.MaxLineBytes: must be from %d to %d", minMaxLine, maxMaxLine))
-	}
-	if o.RetryFor < 0 {
-		errs = append(errs, errors.New("Options.RetryFor: must not be negative"))
 	}
 	if o.PushTimeout < 0 {
 		errs = append(errs, errors.New("Options.PushTimeout: must not be negative"))

@@ -7,8 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/paddock-dev/audit/api/v1alpha1"
-	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 )
 
 // lateSent is the value of the label late on the stream of what Loki takes under
@@ -30,20 +29,20 @@ type placement struct {
 	ns   int64
 }
 
-// next returns the place for ae after Loki refused this one. There is none after
+// next returns the place for e after Loki refused this one. There is none after
 // lateSent.
-func (p placement) next(ae *v1alpha1.AuditEvent, why refused) placement {
+func (p placement) next(e *driver.Event, why refused) placement {
 	if p.late == "" && why == refusedBehind {
-		return placement{late: auditing.EventTime(ae).UTC().Format(lateHour), ns: p.ns}
+		return placement{late: e.Time().Format(lateHour), ns: p.ns}
 	}
-	return sent(ae, time.Now())
+	return sent(e.Ref(), time.Now())
 }
 
-// sent places ae at its time of sending. The part of a second that comes from
+// sent places an event at its time of sending. The part of a second that comes from
 // the name keeps thousands of late events from having the same timestamp.
-func sent(ae *v1alpha1.AuditEvent, now time.Time) placement {
+func sent(name string, now time.Time) placement {
 	h := fnv.New64a()
-	_, _ = h.Write([]byte(nameOf(ae))) // never fails
+	_, _ = h.Write([]byte(name)) // never fails
 	spread := int64(h.Sum64() % uint64(time.Second))
 	return placement{late: lateSent, ns: now.Truncate(sentSlot).UnixNano() + spread}
 }
@@ -60,18 +59,20 @@ type places struct {
 const rememberedPlaces = 4096
 
 // of returns the place of an event: where it went before, or its own time.
-func (p *places) of(ae *v1alpha1.AuditEvent) placement {
+func (p *places) of(e *driver.Event) placement {
 	if p.any.Load() {
 		p.mu.Lock()
-		known, ok := p.get(nameOf(ae))
+		known, ok := p.get(e.Ref())
 		p.mu.Unlock()
 		if ok {
 			return known
 		}
 	}
-	at := auditing.EventTime(ae)
-	if at.Unix() < 0 || at.Unix() > math.MaxInt64/int64(time.Second)-1 {
-		return p.put(ae, sent(ae, time.Now())) // beyond what Loki can express
+	at := e.Time()
+	if at.Unix() < 0 || at.Unix() > math.MaxInt64/int64(time.Second)-1 { // beyond what Loki can express
+		first := sent(e.Ref(), time.Now())
+		p.put(e.Ref(), first)
+		return first
 	}
 	return placement{ns: at.UnixNano()}
 }
@@ -84,8 +85,8 @@ func (p *places) get(name string) (placement, bool) {
 	return at, ok
 }
 
-// put remembers the place of ae and returns it.
-func (p *places) put(ae *v1alpha1.AuditEvent, at placement) placement {
+// put remembers the place of an event.
+func (p *places) put(name string, at placement) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.recent) >= rememberedPlaces {
@@ -94,7 +95,6 @@ func (p *places) put(ae *v1alpha1.AuditEvent, at placement) placement {
 	if p.recent == nil {
 		p.recent = map[string]placement{}
 	}
-	p.recent[nameOf(ae)] = at
+	p.recent[name] = at
 	p.any.Store(true)
-	return at
 }

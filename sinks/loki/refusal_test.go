@@ -8,6 +8,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/driver"
+	"github.com/paddock-dev/audit/internal/eventjson"
 )
 
 func TestRefusalProvesOnlyWhatLokiChecksOnceARequest(t *testing.T) {
@@ -57,7 +59,7 @@ func TestRefusalProvesOnlyWhatLokiChecksOnceARequest(t *testing.T) {
 
 func TestTheTimeOfSendingIsTheSameWithinItsSlot(t *testing.T) {
 	t.Parallel()
-	ae := &v1alpha1.AuditEvent{ObjectMeta: metav1.ObjectMeta{Name: "ae-1", Namespace: "team-a"}}
+	const ae = "team-a/ae-1"
 	slot := time.Date(2026, 1, 1, 12, 10, 0, 0, time.UTC)
 	first := sent(ae, slot)
 	if again := sent(ae, slot.Add(sentSlot-1)); again != first {
@@ -77,12 +79,12 @@ func TestPlacesStayBounded(t *testing.T) {
 	ae := &v1alpha1.AuditEvent{}
 	for i := range 5 * rememberedPlaces {
 		ae.Name = strings.Repeat("x", i%200) + time.Duration(i).String()
-		p.put(ae, placement{late: lateSent, ns: int64(i)})
+		p.put(ae.Name, placement{late: lateSent, ns: int64(i)})
 	}
 	if n := len(p.recent) + len(p.older); n > 2*rememberedPlaces {
 		t.Errorf("%d places are remembered", n)
 	}
-	if got := p.of(ae); got.late != lateSent {
+	if got := p.of(decoded(t, ae)); got.late != lateSent {
 		t.Errorf("the last place is forgotten: %v", got)
 	}
 }
@@ -113,26 +115,32 @@ func TestTheLongestEventFitsTheShortestLine(t *testing.T) {
 		ae.Annotations["example.com/"+key] = hostile
 		ae.Labels["example.com/"+key] = "x"
 	}
-	var first string
+	e := decoded(t, ae)
+	first := string(lines{limit: minMaxLine}.append(nil, e))
 	for range 3 {
-		err := lines{limit: minMaxLine}.encode(ae, func(line []byte) {
-			if first == "" {
-				first = string(line)
-			}
-			if string(line) != first {
-				t.Error("the same event gives another line")
-			}
-		})
-		if err != nil {
-			t.Fatal(err)
+		if string(lines{limit: minMaxLine}.append(nil, decoded(t, ae))) != first {
+			t.Error("the same event gives another line")
 		}
+	}
+	if len(first) > minMaxLine {
+		t.Errorf("the line has %d bytes, want at most %d", len(first), minMaxLine)
 	}
 	for _, part := range []string{`"paddock.dev/timestamp":"2026-01-01T00:00:00.123456789Z"`, detailOmitted, annotationOmitted, "[1024 bytes, sha256 "} {
 		if !strings.Contains(first, part) {
 			t.Errorf("the line does not hold %s: %.2000s", part, first)
 		}
 	}
-	if len(ae.Annotations) != 65 || ae.Spec.Reason != hostile {
-		t.Error("the caller's event was changed")
+	if got := e.Object(); len(got.Annotations) != 65 || got.Spec.Reason != hostile {
+		t.Error("the event was changed")
 	}
+}
+
+// decoded returns an event that nobody has validated or shortened.
+func decoded(t *testing.T, ae *v1alpha1.AuditEvent) *driver.Event {
+	t.Helper()
+	e, err := driver.Decode(eventjson.Append(nil, ae))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
 }

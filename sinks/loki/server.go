@@ -28,8 +28,8 @@ const (
 	// With LevelAcknowledged, Write returns nil only after three of those
 	// intervals and 2 s, which are 17 s with the server's default and 5 s with
 	// 1s, and only if the server says by then that it has run all the time. It
-	// reads that from the server's /metrics. Writers wait side by side, so many
-	// are as fast as one: put a spool with many in parallel in front.
+	// reads that from the server's /metrics. Writers wait side by side, and the
+	// events of a batch together, so many are as fast as one: put a spool in front.
 	ServerVictoriaLogs Server = "victorialogs"
 )
 

@@ -1,94 +1,87 @@
 package loki
 
 import (
-	"net/http"
+	"fmt"
+	"slices"
 	"time"
 
-	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 )
 
-// settle gives every entry of a push its verdict, or puts it back.
+// What an error says is known of an event.
+const (
+	notSent = "not sent"
+	unclear = "the outcome is unknown, and writing the event again is harmless"
+)
+
+// settle gives every entry of a push its verdict, or has it sent again, and tells
+// the calls that have all their verdicts.
 func (q *stream) settle(f *flight, a answer) {
 	q.decide(f, a)
-	// Without the mutex, for the writers who wake come back for it. An entry that
-	// was put back cannot be settled before the next push, which is after this.
-	for _, e := range f.entries {
-		if e.settled {
-			e.done <- e.verdict // it has room for this one
-		}
+	for _, c := range f.ended { // without the mutex, for the writers who wake come back for it
+		c.done <- struct{}{} // it has room for this one
 	}
+	clear(f.entries) // for the collector
+	clear(f.ended)
+	f.entries, f.ended = f.entries[:0], f.ended[:0]
 }
 
 func (q *stream) decide(f *flight, a answer) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if (a.kind == answerStored || a.kind == answerPartial) && q.failures == f.failures {
-		q.failures, q.notBefore = 0, time.Time{}
-	}
 	switch a.kind {
 	case answerStored:
-		q.most = min(2*q.most, unlimited)
-		for _, e := range f.entries {
-			e.settle(verdict{})
-		}
+		f.settle(verdict{}, f.entries...)
 	case answerPartial:
 		q.resolve(f, a)
 	case answerTooLarge:
-		if len(f.entries) == 1 {
-			f.entries[0].settle(verdict{refused: refusedForGood, err: auditing.Permanent(a.err)})
+		if len(f.entries) > 1 {
+			q.halve(f.entries)
 			break
 		}
-		q.regroup(f.entries, a)
+		f.settle(verdict{refused: refusedForGood, err: driver.Permanent(a.err)}, f.entries...)
 	case answerRefused:
-		for _, e := range f.entries {
-			e.settle(verdict{refused: refusedForGood, err: auditing.Permanent(a.err)})
-		}
+		f.settle(verdict{refused: refusedForGood, err: driver.Permanent(a.err)}, f.entries...)
 	case answerBlocked:
-		for _, e := range f.entries {
-			e.settle(verdict{refused: refusedForGood, err: a.err})
+		f.settle(verdict{refused: refusedForGood, err: a.err}, f.entries...)
+	case answerFailed:
+		q.fail(f, a)
+	}
+}
+
+// settle is the last that is decided on entries. The caller holds the mutex of their
+// stream.
+func (f *flight) settle(v verdict, entries ...*entry) {
+	for _, e := range entries {
+		e.flight = nil
+		if e.gone {
+			continue
 		}
-	case answerRetry:
-		q.requeue(f, a)
-	}
-}
-
-// settle is the last that is decided on an entry.
-func (e *entry) settle(v verdict) {
-	e.flight = nil
-	e.settled = true
-	e.verdict = v
-}
-
-// requeue puts entries behind the others, so that one that Loki never takes
-// does not hold them up.
-func (q *stream) requeue(f *flight, a answer) {
-	// After a 429 Loki may have stored some of the entries, and after a 5xx or
-	// no answer any of them.
-	if n := len(f.entries); n > 1 && (a.status == http.StatusTooManyRequests || a.status >= http.StatusInternalServerError) {
-		q.most = max(n/2, 1)
-	}
-	q.backoff()
-	for _, e := range f.entries {
-		if q.returned(e, a) {
-			q.queue = append(q.queue, e)
+		e.settled, e.verdict = true, v
+		if e.call.left.Add(-1) == 0 {
+			f.ended = append(f.ended, e.call)
 		}
 	}
-	q.signal()
 }
 
-// returned takes an entry out of its push, and reports whether anybody still
-// waits for it.
-func (q *stream) returned(e *entry, a answer) bool {
-	e.flight = nil
-	e.last = a.err
-	if a.sent {
-		e.tried = attemptUnclear
+// fail ends a push that may succeed later: that is for who wrote the events to try.
+// When it was to resolve a 400, it ends what is left of that as well.
+func (q *stream) fail(f *flight, a answer) {
+	known := notSent
+	if a.sent || f.again {
+		known = unclear
 	}
-	if gone(e) {
-		return false
+	v := verdict{refused: refusedForGood, err: fmt.Errorf("%s: %w", known, a.err)}
+	f.settle(v, f.entries...)
+	if !f.again {
+		return
 	}
-	q.live++
-	return true
+	for _, group := range q.groups {
+		group = slices.DeleteFunc(group, (*entry).isGone)
+		q.live -= len(group)
+		f.settle(v, group...)
+	}
+	q.groups = nil
 }
 
 // resolve finds out what became of each entry of a push that Loki answered with
@@ -98,9 +91,9 @@ func (q *stream) returned(e *entry, a answer) bool {
 func (q *stream) resolve(f *flight, a answer) {
 	r := readRefusal(a.text)
 	n := len(f.entries)
-	rest := f.entries[:0:0]
+	rest := make([]*entry, 0, n)
 	for _, e := range f.entries {
-		why, proved := r.covers(e.ns, n)
+		why, proved := r.covers(e.at.ns, n)
 		if !proved {
 			rest = append(rest, e)
 			continue
@@ -109,34 +102,35 @@ func (q *stream) resolve(f *flight, a answer) {
 			q.cutoff.Store(r.behind)
 			q.cutoffKnown = time.Now()
 		}
-		e.settle(verdict{refused: why, err: auditing.Permanent(a.err)})
+		f.settle(verdict{refused: why, err: driver.Permanent(a.err)}, e)
 	}
 	switch {
 	case len(rest) == 0:
 	case n == 1:
-		rest[0].settle(verdict{refused: refusedForGood, err: auditing.Permanent(a.err)})
+		f.settle(verdict{refused: refusedForGood, err: driver.Permanent(a.err)}, rest...)
 	case len(rest) == n:
-		q.regroup(rest, a)
+		q.halve(rest)
 	default:
-		q.groups = append([][]*entry{q.kept(rest, a)}, q.groups...)
-		q.signal()
+		q.sendAgain(rest)
 	}
 }
 
-// regroup has entries sent again in two halves.
-func (q *stream) regroup(entries []*entry, a answer) {
+// halve has entries sent again in two halves.
+func (q *stream) halve(entries []*entry) {
 	half := len(entries) / 2
-	first, second := q.kept(entries[:half:half], a), q.kept(entries[half:], a)
-	q.groups = append([][]*entry{first, second}, q.groups...)
-	q.signal()
+	q.sendAgain(entries[half:])
+	q.sendAgain(entries[:half])
 }
 
-func (q *stream) kept(entries []*entry, a answer) []*entry {
-	kept := make([]*entry, 0, len(entries))
+// sendAgain makes entries whose outcome is open the next group.
+func (q *stream) sendAgain(entries []*entry) {
+	group := make([]*entry, 0, len(entries))
 	for _, e := range entries {
-		if q.returned(e, a) {
-			kept = append(kept, e)
+		e.flight, e.again = nil, true
+		if !e.gone {
+			group = append(group, e)
 		}
 	}
-	return kept
+	q.live += len(group)
+	q.groups = slices.Insert(q.groups, 0, group)
 }

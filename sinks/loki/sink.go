@@ -10,50 +10,39 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
-	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 )
 
 const sinkName = "loki"
 
-// Sink writes audit events to one Loki. Make one with New and share it: it is
-// safe for concurrent use, and only writers of the same Sink share pushes. An
-// idle Sink has no goroutine of its own.
+// Sink writes audit events to one Loki or VictoriaLogs. Make one with New and
+// share it: it is safe for concurrent use, and only writers of the same Sink share
+// pushes. An idle Sink has no goroutine of its own. Its methods are those of
+// driver.Sink.
+//
+// Write returns nil once the server has confirmed that it stored the event, at the
+// level of the sink. It does not try again: put package retry or spool in front. An
+// error says whether the event was not sent or whether the outcome is unknown;
+// writing it again is harmless either way. What Loki refuses for good is of class
+// permanent, with Loki's own words. While Loki cannot keep up, Write waits for room;
+// the class is full when its context ends first.
+//
+// Check says whether the server is reachable and ready, and takes pushes with these
+// credentials. It stores nothing. What it sends to Loki needs the right to write
+// only and is counted there as one discarded sample, too_far_in_future. Of a
+// VictoriaLogs it reads /metrics as well: whether the server keeps as much as
+// Options.Oldest and Newest say, and whether it counts what it drops
+// (vl_rows_dropped_total), as it has to for the entry that Check sends. Check asks
+// once: to wait for a server that is starting, call it again.
+//
+// Close lets the writes under way end and refuses new ones. When its context ends
+// first they fail, and its error names the events that Loki has not confirmed. No
+// goroutine is left when Close returns.
 type Sink struct {
-	opts    Options
-	client  *client
-	metrics *metrics
-	lines   lines
-	labels  labelText
-	places  places
-	disk    *disk // nil where an answer says enough
-
-	slots chan *batch         // MaxInFlight, but for those of pushes under way
-	leads bool                // lone writers push by themselves
-	room  *semaphore.Weighted // bytes of encoded events
-
-	// pushing is the parent of every push; it ends with Close.
-	pushing    context.Context
-	stopPushes context.CancelFunc
-	pushers    sync.WaitGroup
-
-	writings sync.Pool // of *writing, each with a channel of its own
-
-	mu      sync.Mutex
-	streams map[streamKey]*stream
-	ongoing ongoing
-	closed  bool
-	drained chan struct{} // closed when closed is set and nothing is ongoing
+	driver.Sink
+	store *store
 }
-
-// streamKey is what tells the streams of one Sink apart.
-type streamKey struct{ component, namespace, late string }
-
-var (
-	errClosed  = errors.New("the sink is closed")
-	errClosing = errors.New("the sink was closed before Loki confirmed the event")
-	errGaveUp  = errors.New("Options.RetryFor is over")
-)
 
 // New returns a Sink that pushes to the server at address, such as
 // "http://loki:3100" or "http://victorialogs:9428": its root, the path that a
@@ -73,13 +62,13 @@ func New(address string, opts Options) (*Sink, error) {
 	if err != nil {
 		return nil, fmt.Errorf("loki: registering metrics: %w", err)
 	}
-	s := &Sink{
+	s := &store{
 		opts:    opts,
 		client:  c,
 		metrics: m,
 		lines:   lines{limit: opts.MaxLineBytes},
 		labels:  newLabelText(opts),
-		slots:   make(chan *batch, opts.MaxInFlight),
+		slots:   make(chan *flight, opts.MaxInFlight),
 		room:    semaphore.NewWeighted(opts.MaxPendingBytes),
 		streams: map[streamKey]*stream{},
 		drained: make(chan struct{}),
@@ -87,75 +76,104 @@ func New(address string, opts Options) (*Sink, error) {
 		leads: opts.HTTP.OAuth2 == nil,
 	}
 	if opts.Server == ServerVictoriaLogs && opts.Level == auditing.LevelAcknowledged {
-		s.disk = newDisk(c, opts.RetryFor)
+		s.disk = newDisk(c, opts.PushTimeout)
 	}
 	for range opts.MaxInFlight {
-		s.slots <- &batch{}
+		s.slots <- &flight{}
 	}
-	s.pushing, s.stopPushes = context.WithCancel(context.Background())
-	return s, nil
+	s.pushing, s.stopPushes = context.WithCancelCause(context.Background())
+	return &Sink{Sink: driver.New(s), store: s}, nil
 }
 
-// Write returns nil once the server has confirmed that it stored ae, at the level
-// of the sink. It tries again what may succeed later, until ctx ends or
-// Options.RetryFor is over.
-//
-// An error says whether the event was not sent or whether the outcome is
-// unknown; writing it again is harmless either way. What Loki refuses for good
-// is of class permanent, with Loki's own words. While Loki cannot keep up, Write
-// waits for room; the class is full when ctx ends first.
-func (s *Sink) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
-	return auditing.Deliver(ctx, auditing.Target{Sink: sinkName, Component: s.opts.Component}, ae, s.store)
+// store is a Sink as its author sees it.
+type store struct {
+	opts    Options
+	client  *client
+	metrics *metrics
+	lines   lines
+	labels  labelText
+	places  places
+	disk    *disk // nil where an answer says enough
+
+	slots chan *flight        // MaxInFlight, but for those under way
+	leads bool                // lone writers push by themselves
+	room  *semaphore.Weighted // bytes of encoded events
+	calls sync.Pool           // of *call
+
+	// pushing is the parent of every push. It ends with Close, because of errClosing.
+	pushing    context.Context
+	stopPushes context.CancelCauseFunc
+	pushers    sync.WaitGroup
+
+	mu          sync.Mutex
+	streams     map[streamKey]*stream
+	lastStream  uint64 // number of the newest stream
+	underWay    int    // events of calls of Store
+	closed      bool
+	drained     chan struct{} // closed when closed is set and nothing is under way
+	unconfirmed []string      // events that failed because Close did not wait for them
 }
 
-// Level returns Options.Level, or its default for the server.
-func (s *Sink) Level() auditing.Level { return s.opts.Level }
+var (
+	errClosed  = errors.New("the sink is closed")
+	errClosing = errors.New("the sink was closed before Loki confirmed the event")
+)
 
-// ReadsOnly returns true: the event is encoded.
-func (s *Sink) ReadsOnly() bool { return true }
+// How many events one Store takes well: about a push, or where each Store waits for
+// the server's disk a few.
+const (
+	batch       = 1024
+	batchToDisk = 4096
+)
 
-// String returns "loki".
-func (s *Sink) String() string { return sinkName }
+// Info describes the destination.
+func (s *store) Info() driver.Info {
+	info := driver.Info{
+		Name: sinkName, Component: s.opts.Component, Level: s.opts.Level, Batch: batch, Repeats: driver.RepeatsRecognised,
+	}
+	if s.opts.Server == ServerVictoriaLogs {
+		info.Repeats = driver.RepeatsFolded
+	}
+	if s.disk != nil {
+		info.Batch = batchToDisk
+	}
+	return info
+}
 
-// Close lets the writes under way end and refuses new ones. When ctx ends first
-// they fail, and the error names the events that Loki has not confirmed. No
-// goroutine is left when Close returns. Closing again is harmless.
-func (s *Sink) Close(ctx context.Context) error {
+// Close is that of Sink.
+func (s *store) Close(ctx context.Context) error {
 	s.mu.Lock()
 	if !s.closed {
 		s.closed = true
-		if s.ongoing.none() {
-			close(s.drained)
-		}
+		s.closeDrained()
 	}
 	s.mu.Unlock()
 	var err error
 	select {
 	case <-s.drained:
 	case <-ctx.Done():
-		err = s.abandon(ctx)
-		s.stopPushes()
-		<-s.drained // soon, for every writer's context has ended
+		s.stopPushes(errClosing)
+		<-s.drained // soon, for whatever a Store waits for ends with pushing
+		err = s.abandoned(ctx.Err())
 	}
-	s.stopPushes()
+	s.stopPushes(errClosing)
 	s.pushers.Wait()
-	s.mu.Lock()
-	if s.ongoing.timer != nil {
-		s.ongoing.timer.Stop()
-	}
-	s.mu.Unlock()
 	s.client.closeIdle()
 	return err
 }
 
-// abandon ends the writes under way and names their events.
-func (s *Sink) abandon(ctx context.Context) error {
-	s.mu.Lock()
-	var events []string
-	for w := range s.ongoing.all() {
-		events = append(events, eventName(w.namespace, w.name))
-		w.stop(errClosing)
+// closeDrained closes drained when it is time. The caller holds the mutex.
+func (s *store) closeDrained() {
+	if s.closed && s.underWay == 0 {
+		close(s.drained)
 	}
+}
+
+// abandoned names the events that Close did not wait for; nil when there are none.
+func (s *store) abandoned(cause error) error {
+	s.mu.Lock()
+	events := s.unconfirmed
+	s.unconfirmed = nil
 	s.mu.Unlock()
 	if len(events) == 0 {
 		return nil
@@ -167,27 +185,15 @@ func (s *Sink) abandon(ctx context.Context) error {
 		rest = fmt.Sprintf(" and %d more", n)
 		events = events[:most]
 	}
-	return fmt.Errorf("loki: closed with events unconfirmed: %s%s: %w", strings.Join(events, ", "), rest, ctx.Err())
+	return fmt.Errorf("loki: closed with events unconfirmed: %s%s: %w", strings.Join(events, ", "), rest, cause)
 }
 
-// maxIdleStreams bounds what is remembered of streams without a writer.
-const maxIdleStreams = 1024
-
-func (s *Sink) stream(ae *v1alpha1.AuditEvent, late string) *stream {
-	key := streamKey{component: ae.Labels[v1alpha1.LabelComponent], namespace: ae.Namespace, late: late}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	q := s.streams[key]
-	if q == nil {
-		if len(s.streams) >= maxIdleStreams {
-			for k, old := range s.streams {
-				if old.idle() {
-					delete(s.streams, k)
-				}
-			}
-		}
-		q = newStream(s, s.labels.of(ae, late))
-		s.streams[key] = q
+// withPushing returns a context that ends with ctx, or because of errClosing.
+func (s *store) withPushing(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(s.pushing, func() { cancel(context.Cause(s.pushing)) })
+	return ctx, func() {
+		stop()
+		cancel(nil)
 	}
-	return q
 }

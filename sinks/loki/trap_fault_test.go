@@ -144,8 +144,9 @@ func TestTrapAnswerThatNeverComesEndsWithTheContext(t *testing.T) {
 	// The push itself ends when its last writer has gone.
 	eventually(t, func() bool { return asked.Load() == 0 })
 
-	bounded := open(t, address, loki.Options{ProveEvery: -1, RetryFor: 200 * time.Millisecond})
-	mustFail(t, bounded.Write(t.Context(), event(namespace(), "x")), auditing.ClassTimeout)
+	bounded := open(t, address, loki.Options{ProveEvery: -1, PushTimeout: 200 * time.Millisecond})
+	failed := mustFail(t, bounded.Write(t.Context(), event(namespace(), "x")), auditing.ClassTransient)
+	contains(t, failed.Error(), "outcome is unknown", "harmless", "PushTimeout")
 }
 
 func TestTrapConnectionCutAfterLokiStoredThePushIsOneEvent(t *testing.T) {
@@ -161,7 +162,7 @@ func TestTrapConnectionCutAfterLokiStoredThePushIsOneEvent(t *testing.T) {
 		w.WriteHeader(answer.Code)
 		_, _ = w.Write(answer.Body.Bytes())
 	})
-	sink := open(t, address, loki.Options{})
+	sink := retried(t, open(t, address, loki.Options{}), 10*time.Second)
 	ae := event(namespace(), "x")
 	mustWriteAll(t, sink, ae)
 	if !cut.Load() {
@@ -187,7 +188,7 @@ func TestTrapOnePoisonedEventDoesNotHoldUpTheOthers(t *testing.T) {
 		}
 		w.WriteHeader(http.StatusNoContent)
 	})
-	sink := open(t, address, loki.Options{ProveEvery: -1, RetryFor: 8 * time.Second})
+	sink := retried(t, open(t, address, loki.Options{ProveEvery: -1}), 8*time.Second)
 	ns := namespace()
 	poisoned := make(chan error, 1)
 	go func() { poisoned <- sink.Write(t.Context(), event(ns, "poison")) }()

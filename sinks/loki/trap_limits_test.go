@@ -46,7 +46,7 @@ func TestTrap400HidesARateLimitAndABadEvent(t *testing.T) {
 		// A shard is a stream of its own to Loki, which knows no repeat across two.
 		"shard_streams": map[string]any{"enabled": false},
 	}})
-	sink := open(t, l.URL, loki.Options{})
+	sink := retried(t, open(t, l.URL, loki.Options{}), time.Minute)
 	ns := namespace()
 	first := event(ns, "first")
 	mustWriteAll(t, sink, first)
@@ -122,7 +122,7 @@ func beyondTheLimit(t *testing.T, l *testenv.Loki, streams int) {
 			}
 		}}, r)
 	})
-	sink := open(t, address, loki.Options{})
+	sink := retried(t, open(t, address, loki.Options{}), time.Minute)
 	events := map[string][]*v1alpha1.AuditEvent{}
 	var all []*v1alpha1.AuditEvent
 	for range streams {

@@ -140,7 +140,7 @@ func parsePeriod(text string) (time.Duration, error) {
 // checkVictoriaLogs says whether the server is there, keeps what the options say,
 // and takes pushes with these credentials. It sends an entry of the year 2262,
 // which the server has to drop, and looks for that in its count of dropped rows.
-func (s *Sink) checkVictoriaLogs(ctx context.Context) error {
+func (s *store) checkVictoriaLogs(ctx context.Context) error {
 	before, err := s.client.state(ctx)
 	if err != nil {
 		return fmt.Errorf("loki: what VictoriaLogs says of itself cannot be read: %w", err)
@@ -148,7 +148,7 @@ func (s *Sink) checkVictoriaLogs(ctx context.Context) error {
 	if err := s.opts.fits(before); err != nil {
 		return fmt.Errorf("loki: %w", err)
 	}
-	if a := s.provePush(ctx, s.labels.none()); a.kind != answerStored {
+	if a := s.provePush(ctx, s.labels.of(streamKey{})); a.kind != answerStored {
 		return fmt.Errorf("loki: does not take pushes: %w", a.err)
 	}
 	for until := time.Now().Add(metricsAge); ; {
@@ -162,7 +162,7 @@ func (s *Sink) checkVictoriaLogs(ctx context.Context) error {
 			return fmt.Errorf("loki: the server answers 204 to an entry of the year 2262 and does not count it as dropped (%s): "+
 				"%s is not of the server that takes the pushes", metricDropped, s.client.metrics.URL)
 		}
-		if err := pause(ctx, firstBackoff); err != nil {
+		if err := pause(ctx, firstAgain); err != nil {
 			return fmt.Errorf("loki: VictoriaLogs has not yet counted a dropped entry: %w", err)
 		}
 	}

@@ -38,7 +38,7 @@ func TestKillsOfVictoriaLogsCostWhatTheLevelSays(t *testing.T) {
 func killedUnderLoad(t *testing.T, level auditing.Level, kills int) (confirmed, lost int) {
 	v := testenv.NewVictoriaLogs(t, testenv.VictoriaLogsOptions{Flags: []string{"-inmemoryDataFlushInterval=1s"}})
 	const service = "killed"
-	sink := open(t, v.URL, loki.Options{Server: loki.ServerVictoriaLogs, Level: level, ServiceName: service, RetryFor: time.Second})
+	sink := retried(t, open(t, v.URL, loki.Options{Server: loki.ServerVictoriaLogs, Level: level, ServiceName: service}), 25*time.Second)
 	ns := namespace()
 	var mu sync.Mutex
 	names := map[string]bool{}

@@ -103,9 +103,7 @@ func victoriaLogsHarness(t *testing.T, level auditing.Level) sinktest.Harness {
 			}, err
 		},
 		Failing: func(context.Context) (sinktest.Fault, error) {
-			failing := opts
-			failing.RetryFor = 200 * time.Millisecond
-			sink, err := newSink(closed.URL, failing)
+			sink, err := newSink(closed.URL, opts)
 			return sinktest.Fault{Sink: sink, Caused: func(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }}, err
 		},
 		Hanging: func(context.Context) (sinktest.Fault, error) {

@@ -2,6 +2,7 @@ package loki
 
 import (
 	"slices"
+	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -24,28 +25,71 @@ const (
 	timestampNanos   = 2
 )
 
+// The names of metadata: plain snake_case, which Loki leaves as they are. It
+// answers 500 to a whole request with a name that it cannot normalise.
+const (
+	metadataKind      = "kind"
+	metadataDecision  = "decision"
+	metadataEvent     = "event"
+	metadataRun       = "run"
+	metadataEventTime = "event_time"
+
+	maxMetadata = 5 // pairs of an entry
+)
+
+func isMetadata(name string) bool {
+	switch name {
+	case metadataKind, metadataDecision, metadataEvent, metadataRun, metadataEventTime:
+		return true
+	}
+	return false
+}
+
 // pair is one piece of structured metadata.
 type pair struct{ name, value string }
 
-// appendEntry appends an EntryAdapter without its length. ns is the timestamp
-// in nanoseconds since 1970; pairs with an empty value are left out.
-func appendEntry(b []byte, ns int64, line []byte, metadata []pair) []byte {
-	seconds, nanos := ns/1e9, ns%1e9
-	if nanos < 0 {
-		seconds, nanos = seconds-1, nanos+1e9
+func (p pair) size() int {
+	return fieldSize(pairName, len(p.name)) + fieldSize(pairValue, len(p.value))
+}
+
+// metadata appends that of e, which has an event. Only the name of a run may be any
+// text: the others are checked when an event is prepared.
+func (e *entry) metadata(pairs []pair) []pair {
+	if e.event == nil {
+		return pairs
 	}
-	var at [24]byte
-	stamp := appendNumber(at[:0], timestampSeconds, seconds)
-	stamp = appendNumber(stamp, timestampNanos, nanos)
-	b = appendField(b, entryTimestamp, stamp)
-	b = appendField(b, entryLine, line)
-	for _, p := range metadata {
-		if p.value == "" {
-			continue
-		}
-		size := fieldSize(pairName, len(p.name)) + fieldSize(pairValue, len(p.value))
-		b = protowire.AppendTag(b, entryMetadata, protowire.BytesType)
-		b = protowire.AppendVarint(b, uint64(size))
+	pairs = append(pairs,
+		pair{metadataKind, string(e.event.Kind())},
+		pair{metadataDecision, string(e.event.Decision())},
+		pair{metadataEvent, e.event.Name()})
+	if run := clean(e.event.Run()); run != "" {
+		pairs = append(pairs, pair{metadataRun, run})
+	}
+	if e.at.late != "" {
+		pairs = append(pairs, pair{metadataEventTime, e.event.Time().Format(time.RFC3339Nano)})
+	}
+	return pairs
+}
+
+// encodedSize returns how many bytes append appends.
+func (e *entry) encodedSize() int {
+	var stamp [24]byte
+	var room [maxMetadata]pair
+	size := fieldSize(entryTimestamp, len(appendTimestamp(stamp[:0], e.at.ns))) + fieldSize(entryLine, len(e.line))
+	for _, p := range e.metadata(room[:0]) {
+		size += fieldSize(entryMetadata, p.size())
+	}
+	return size
+}
+
+// append appends an EntryAdapter without its length.
+func (e *entry) append(b []byte) []byte {
+	var stamp [24]byte
+	var room [maxMetadata]pair
+	b = appendField(b, entryTimestamp, appendTimestamp(stamp[:0], e.at.ns))
+	b = appendField(b, entryLine, e.line)
+	for _, p := range e.metadata(room[:0]) {
+		b = appendHead(b, entryMetadata, p.size())
 		b = protowire.AppendTag(b, pairName, protowire.BytesType)
 		b = protowire.AppendString(b, p.name)
 		b = protowire.AppendTag(b, pairValue, protowire.BytesType)
@@ -56,20 +100,28 @@ func appendEntry(b []byte, ns int64, line []byte, metadata []pair) []byte {
 
 // encodeRequest writes a PushRequest of one stream over b, which it lets grow at
 // most once.
-func encodeRequest(b []byte, labels string, entries [][]byte) []byte {
+func encodeRequest(b []byte, labels string, entries []*entry) []byte {
 	size := fieldSize(streamLabels, len(labels))
 	for _, e := range entries {
-		size += fieldSize(streamEntries, len(e))
+		size += fieldSize(streamEntries, e.size)
 	}
 	b = slices.Grow(b[:0], fieldSize(requestStreams, size))
-	b = protowire.AppendTag(b, requestStreams, protowire.BytesType)
-	b = protowire.AppendVarint(b, uint64(size))
+	b = appendHead(b, requestStreams, size)
 	b = protowire.AppendTag(b, streamLabels, protowire.BytesType)
 	b = protowire.AppendString(b, labels)
 	for _, e := range entries {
-		b = appendField(b, streamEntries, e)
+		b = e.append(appendHead(b, streamEntries, e.size))
 	}
 	return b
+}
+
+// appendTimestamp appends ns, in nanoseconds since 1970, as a Timestamp.
+func appendTimestamp(b []byte, ns int64) []byte {
+	seconds, nanos := ns/1e9, ns%1e9
+	if nanos < 0 {
+		seconds, nanos = seconds-1, nanos+1e9
+	}
+	return appendNumber(appendNumber(b, timestampSeconds, seconds), timestampNanos, nanos)
 }
 
 // appendNumber leaves 0 out, as protobuf does.
@@ -82,8 +134,13 @@ func appendNumber(b []byte, number protowire.Number, value int64) []byte {
 }
 
 func appendField(b []byte, number protowire.Number, value []byte) []byte {
+	return append(appendHead(b, number, len(value)), value...)
+}
+
+// appendHead begins a field with size bytes of value.
+func appendHead(b []byte, number protowire.Number, size int) []byte {
 	b = protowire.AppendTag(b, number, protowire.BytesType)
-	return protowire.AppendBytes(b, value)
+	return protowire.AppendVarint(b, uint64(size))
 }
 
 // fieldSize returns what a field with size bytes of value takes.

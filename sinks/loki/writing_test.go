@@ -3,61 +3,87 @@ package loki
 import (
 	"context"
 	"errors"
+	"net/http"
+	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 )
 
-func begun(t *testing.T, s *Sink) *writing {
+// prepared returns an event that holds text, of whatever length.
+func prepared(t *testing.T, namespace, text string) *driver.Event {
 	t.Helper()
-	w, err := s.begin(&v1alpha1.AuditEvent{})
+	detail := map[string]string{}
+	for i := range len(text)/4000 + 1 {
+		detail[strconv.Itoa(i)] = text[4000*i : min(4000*(i+1), len(text))]
+	}
+	e, err := driver.Prepare(auditing.NewEvent(auditing.EventInput{
+		Kind: v1alpha1.AuditKindEgressBlock, Decision: v1alpha1.AuditDecisionDenied, Namespace: namespace, Detail: detail,
+	}), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return w
+	return e
 }
 
-func TestEachWriteEndsWhenItsOwnTimeIsOver(t *testing.T) {
+// silence is a server that never answers.
+type silence struct{}
+
+func (silence) RoundTrip(r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+	return nil, context.Cause(r.Context())
+}
+
+func TestEachWriteEndsWithItsOwnContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s, err := New("http://loki.invalid", Options{RetryFor: 10 * time.Second})
+		sink, err := New("http://loki.invalid", Options{ProveEvery: -1, MaxPendingBytes: minMaxPending, PushTimeout: time.Hour, MaxInFlight: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
+		sink.store.client.http.Transport = silence{}
 		start := time.Now()
-		var writes []*writing
-		for range 4 {
-			writes = append(writes, begun(t, s))
-			time.Sleep(time.Second)
+		var ended []chan []error
+		write := func(events ...*driver.Event) {
+			done := make(chan []error)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(len(ended)+1)*time.Second)
+			go func() {
+				defer cancel()
+				done <- driver.Of(sink).Store(ctx, events)
+			}()
+			synctest.Wait()
+			ended = append(ended, done)
 		}
-		s.end(writes[0]) // those that end before their time change nothing for the others
-		s.end(writes[2])
-		waiting, cancel := s.context(t.Context(), writes[3])
-		for _, i := range []int{1, 3} {
-			if _, ok := writes[i].await(nil); ok || !errors.Is(writes[i].cause, errGaveUp) {
-				t.Errorf("write %d: ended by %v, want %v", i, writes[i].cause, errGaveUp)
+		write(prepared(t, "a", "leads"))
+		write(prepared(t, "a", "waits for the next push"))
+		write(prepared(t, "b", "waits for a slot"), prepared(t, "c", "as well"))
+		for n := int64(minMaxPending); n > 0; n /= 2 {
+			for sink.store.room.TryAcquire(n) {
 			}
-			if after, want := time.Since(start), 10*time.Second+time.Duration(i)*time.Second; after != want {
+		}
+		// More than the others give back as they end.
+		write(prepared(t, "a", strings.Repeat("waits for room ", 1000)), prepared(t, "b", "as well"))
+		for i, want := range []struct {
+			class auditing.Class
+			text  string
+		}{
+			{auditing.ClassTimeout, unclear}, {auditing.ClassTimeout, notSent}, {auditing.ClassTimeout, ""}, {auditing.ClassFull, notSent},
+		} {
+			for _, err := range <-ended[i] {
+				if class, _ := driver.ClassOf(err); class != want.class || !strings.Contains(err.Error(), want.text) || !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("write %d: class %s, want %s and %q: %v", i, class, want.class, want.text, err)
+				}
+			}
+			if after, want := time.Since(start), time.Duration(i+1)*time.Second; after != want {
 				t.Errorf("write %d is over after %s, want %s", i, after, want)
 			}
-			s.end(writes[i])
 		}
-		if cause := context.Cause(waiting); !errors.Is(cause, errGaveUp) {
-			t.Errorf("the context of a write that waits for room ended with %v, want %v", cause, errGaveUp)
-		}
-		cancel()
-
-		// The timer has stopped meanwhile, and a later write starts it again.
-		time.Sleep(time.Minute)
-		start = time.Now()
-		late := begun(t, s)
-		if _, ok := late.await(nil); ok || time.Since(start) != 10*time.Second {
-			t.Errorf("a write after a pause is over after %s", time.Since(start))
-		}
-		s.end(late)
-		if err := s.Close(t.Context()); err != nil {
+		if err := sink.Close(t.Context()); err != nil {
 			t.Error(err)
 		}
 	})
@@ -65,20 +91,40 @@ func TestEachWriteEndsWhenItsOwnTimeIsOver(t *testing.T) {
 
 func TestAWriteFindsNothingOfTheOneWhosePlaceItTakes(t *testing.T) {
 	t.Parallel()
-	s, err := New("http://loki.invalid", Options{})
+	sink, err := New("http://loki.invalid", Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 100 { // pools may forget
-		w := begun(t, s)
-		s.mu.Lock()
-		w.stop(errClosing) // which it does not notice any more
-		s.mu.Unlock()
-		s.end(w)
-		next := begun(t, s)
-		if len(next.entry.done) != 0 || next.cause != nil || next.ended != nil || next.lent || next.entry.settled {
+	events := []*driver.Event{prepared(t, "a", "x"), prepared(t, "b", "y")}
+	for i := range 100 { // pools may forget
+		c, err := sink.store.begin(events)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range c.entries {
+			c.todo = append(c.todo, &c.entries[i])
+			c.entries[i].settled, c.entries[i].again, c.entries[i].verdict.err = true, true, errClosing
+		}
+		if errs := sink.store.end(c); len(errs) != 2 || errs[1] == nil {
+			t.Fatalf("the outcomes are %v", errs)
+		}
+		next, err := sink.store.begin(events[i%2:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range next.entries {
+			if e.settled || e.again || e.verdict.err != nil || e.stream != nil {
+				t.Fatalf("a new write finds %+v", e)
+			}
+		}
+		if len(next.done) != 0 || len(next.todo) != 0 || next.lent {
 			t.Fatalf("a new write finds %+v", next)
 		}
-		s.end(next)
+		if errs := sink.store.end(next); errs != nil {
+			t.Fatalf("the outcomes are %v", errs)
+		}
+	}
+	if err := sink.Close(t.Context()); err != nil {
+		t.Error(err)
 	}
 }

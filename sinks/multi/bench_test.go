@@ -8,20 +8,28 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/sinks/log"
 	"github.com/paddock-dev/audit/sinks/multi"
 )
 
-// instant takes no time, so that what is left is the fan-out's own. It does not
-// say that it only reads; auditing.NoopSink does.
-type instant struct{}
+// instant takes no time, so that what is left is the fan-out's own.
+type instant struct{ driver.Base }
 
-func (instant) Write(context.Context, *v1alpha1.AuditEvent) error { return nil }
+func (instant) Info() driver.Info                              { return driver.Info{Name: "instant"} }
+func (instant) Store(context.Context, []*driver.Event) []error { return nil }
 
+// plain knows nothing of package driver, so it is given an object of its own.
+type plain struct{}
+
+func (plain) Write(context.Context, *v1alpha1.AuditEvent) error { return nil }
+
+// BenchmarkWrite measures one writer, and in those that end in -writers 16 for each
+// processor.
 func BenchmarkWrite(b *testing.B) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	ae, err := write(ctx, instant{})
+	ae, err := write(ctx, driver.New(instant{}))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -42,11 +50,24 @@ func BenchmarkWrite(b *testing.B) {
 				}
 			}
 		})
+		b.Run(name+"-writers", func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetParallelism(16)
+			b.RunParallel(func(pb *testing.PB) {
+				own, err := write(ctx, driver.New(instant{}))
+				for pb.Next() && err == nil {
+					err = s.Write(ctx, own)
+				}
+				if err != nil {
+					b.Error(err)
+				}
+			})
+		})
 	}
 	run("log/alone", file("alone"))
 	for name, child := range map[string]func(string) auditing.Sink{
-		"instant": func(string) auditing.Sink { return instant{} },
-		"noop":    func(string) auditing.Sink { return auditing.NoopSink{} },
+		"instant": func(string) auditing.Sink { return driver.New(instant{}) },
+		"plain":   func(string) auditing.Sink { return plain{} },
 		"log":     file,
 	} {
 		for n := 1; n <= 3; n++ {

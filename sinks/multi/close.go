@@ -4,77 +4,95 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
-	"github.com/paddock-dev/audit/auditing"
 )
 
-var errUnfinished = errors.New("it is still busy, and the outcome of its writes unknown")
+var (
+	errUnfinished = errors.New("it is still busy, and the outcome of its writes unknown")
+	errNoAnswer   = errors.New("it has not answered")
+)
 
-// Close refuses later writes, and then closes every child, all at once: each as
-// soon as the writes to it are done, stragglers included, or when ctx ends. Its
-// error names the children that failed to close, and those that were not done
-// when ctx ended; writes that outlived their Write are cancelled then. Close may
-// be called again.
-func (s *Sink) Close(ctx context.Context) error {
+// Check asks all children at once. Its error names those that fail, whether or not
+// the requirement can be met without them, and those without an answer when ctx ends.
+func (s *stage) Check(ctx context.Context) error {
+	return s.each(ctx, "checking", errNoAnswer, func(c *child) error { return c.next.Check(ctx) })
+}
+
+// Close refuses later writes, and then closes every child, all at once.
+func (s *stage) Close(ctx context.Context) error {
 	s.mu.Lock()
 	s.closed = true
 	s.mu.Unlock()
+	defer func() {
+		if ctx.Err() != nil {
+			s.cancelStragglers()
+		}
+	}()
+	return s.each(ctx, "closing", errUnfinished, func(c *child) error { return c.close(ctx) })
+}
 
+// each calls do for all children at once and joins what fails, named by child; a
+// child that is not done when ctx ends fails with unfinished.
+func (s *stage) each(ctx context.Context, what string, unfinished error, do func(*child) error) error {
 	type result struct {
 		child int
 		err   error
 	}
 	results := make(chan result, len(s.children))
-	for i, c := range s.children {
-		go func() { results <- result{i, c.close(ctx)} }()
-	}
 	errs := make([]error, len(s.children))
 	for i, c := range s.children {
-		errs[i] = fmt.Errorf("closing %s: %w", c.name, errUnfinished)
+		errs[i] = unfinished
+		go func() { results <- result{i, guarded(c, do)} }()
 	}
-	take := func(r result) {
-		errs[r.child] = nil
-		if r.err != nil {
-			errs[r.child] = fmt.Errorf("closing %s: %w", s.children[r.child].name, r.err)
-		}
-	}
+	var ended error
 	for range s.children {
 		select {
 		case r := <-results:
-			take(r)
+			errs[r.child] = r.err
+			continue
 		case <-ctx.Done():
-			s.cancelStragglers()
-			for range len(results) { // what was ready as well
-				take(<-results)
-			}
-			return errors.Join(append(errs, ctx.Err())...)
+			ended = ctx.Err()
+		}
+		for range len(results) { // what was ready as well
+			r := <-results
+			errs[r.child] = r.err
+		}
+		break
+	}
+	for i, err := range errs {
+		if err != nil {
+			errs[i] = fmt.Errorf("%s %s: %w", what, s.children[i].name, err)
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, ended)...)
 }
 
-// close waits for the writes to c, and closes it at the latest when ctx ends:
-// that may be what ends a write that hangs.
-func (c *child) close(ctx context.Context) (err error) {
+func guarded(c *child, do func(*child) error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("panic: %v", r)
 		}
 	}()
+	return do(c)
+}
+
+// close waits for the writes to c, and closes it at the latest when ctx ends:
+// that may be what ends a write that hangs.
+func (c *child) close(ctx context.Context) error {
 	idle := make(chan struct{})
 	go func() {
 		c.active.Wait()
+		c.closeJobs.Do(func() { close(c.jobs) })
 		close(idle)
 	}()
 	select {
 	case <-idle:
-		return auditing.Close(ctx, c.sink)
+		return c.next.Close(ctx)
 	case <-ctx.Done():
-		return errors.Join(errUnfinished, auditing.Close(ctx, c.sink))
+		return errors.Join(errUnfinished, c.next.Close(ctx))
 	}
 }
 
-func (s *Sink) cancelStragglers() {
+func (s *stage) cancelStragglers() {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for f := range s.stragglers {

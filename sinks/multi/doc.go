@@ -5,9 +5,8 @@
 //		{Name: "lake", Sink: lake},
 //	}, multi.Options{Require: multi.Named("kube")})
 //
-// The event is identified first, so that it has one name everywhere, and copied
-// for the children, who share the copy if they only read it (auditing.ReadsOnly)
-// and otherwise get one of their own. A child that hangs or panics neither holds nor
+// The event is prepared first, so that it has one name everywhere, and never changes
+// after that: all children share it. A child that hangs or panics neither holds nor
 // breaks another. Options.Require says which children have to succeed: All of
 // them, Any, AtLeast so many, or the Named ones, with the rest on best effort.
 //

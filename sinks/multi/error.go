@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 )
 
-// Error says how each child fared when the requirement was not met. It stands in
-// the *auditing.WriteError that Write returns and unwraps to the error of every
-// child that failed, and to that of the context when it ended.
+// Error says how each child fared with an event that did not meet the requirement.
+// It stands in the *auditing.WriteError that Write returns and unwraps to the error of
+// every child that failed, and to that of the context when it ended.
 type Error struct {
 	// Required is the policy that was not met, as "all".
 	Required string
@@ -58,39 +59,35 @@ func (e *Error) Unwrap() []error {
 	return append(e.causes[:len(e.causes):len(e.causes)], e.ended)
 }
 
-// failure makes the error of a Write whose requirement was not met.
-func (f *fan) failure(ctx context.Context, outcomes []outcome) error {
-	e := &Error{Required: f.sink.opts.Require.String(), ended: ctx.Err()}
+// failure makes the error of event j, which does not meet the requirement.
+func (f *fan) failure(ctx context.Context, outcomes []outcome, j int) error {
+	s := f.stage
+	e := &Error{Required: s.opts.Require.String(), ended: ctx.Err()}
 	var pause time.Duration
-	reachable := f.sink.require.of
+	reachable := s.require.of
 	for i, o := range outcomes {
-		name := f.sink.children[i].name
+		name, err := s.children[i].name, o.of(j)
 		switch {
 		case !o.done:
 			e.Pending = append(e.Pending, name)
-		case o.err == nil:
+		case err == nil:
 			e.Succeeded = append(e.Succeeded, name)
 		default:
 			e.Failed = append(e.Failed, name)
-			e.causes = append(e.causes, o.err)
-			class, after := auditing.ClassOf(o.err)
+			e.causes = append(e.causes, err)
+			class, after := driver.ClassOf(err)
 			pause = max(pause, after)
-			if final(class) && f.sink.require.counts[i] {
+			if driver.Final(class) && s.require.counts[i] {
 				reachable--
 			}
 		}
 	}
 	switch {
-	case reachable < f.sink.require.need:
-		return auditing.Permanent(e)
+	case reachable < s.require.need:
+		return driver.Permanent(e)
 	case e.ended != nil:
-		return auditing.WithClass(auditing.ClassTimeout, e)
+		return driver.WithClass(auditing.ClassTimeout, e)
 	default:
-		return auditing.RetryAfter(e, pause)
+		return driver.RetryAfter(e, pause)
 	}
-}
-
-// final reports that the child will refuse the same event again.
-func final(c auditing.Class) bool {
-	return c == auditing.ClassPermanent || c == auditing.ClassClosed
 }

@@ -4,42 +4,57 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
-	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 )
 
-// fan is one event on its way to all children.
+// fan is what one Store was given, on its way to all children.
 type fan struct {
-	sink *Sink
-	// namespace and name of the event, for OnFailure.
-	namespace, name string
+	stage *stage
+	// events is a copy of the caller's slice, for children that outlive Store, and one
+	// its room when there is a single event.
+	events []*driver.Event
+	one    [1]*driver.Event
 
-	cancel context.CancelFunc
-	// settled receives once: the requirement is met, or all children are done.
+	cancel context.CancelFunc // of the children's context; nil when it is the caller's
+	// settled receives once: every event meets the requirement, or all children are done.
 	settled chan struct{}
 
-	mu        sync.Mutex
-	outcomes  []outcome
-	pending   int  // children without an outcome
-	succeeded int  // of those that count
-	told      bool // settled was sent
-	returned  bool // Write has its verdict: what fails from here on is OnFailure's
-	timer     *time.Timer
+	mu       sync.Mutex
+	outcomes []outcome // by child
+	pending  int       // children without an outcome
+	told     bool      // settled was sent
+	returned bool      // Store has its verdict: what fails from here on is OnFailure's
+	timer    *time.Timer
 }
 
+// outcome is what a child's Store returned, once it is done.
 type outcome struct {
 	done bool
-	err  error
+	errs []error
 }
 
-func (s *Sink) fanOut(ctx context.Context, ae *v1alpha1.AuditEvent) error {
-	f, err := s.start(ctx, ae)
-	if err != nil {
-		return err
+// of returns the outcome of event j.
+func (o outcome) of(j int) error {
+	if o.errs == nil {
+		return nil
 	}
+	return o.errs[j]
+}
+
+// Store hands events to all children at once.
+func (s *stage) Store(ctx context.Context, events []*driver.Event) []error {
+	n := len(s.children)
+	f := &fan{stage: s, settled: make(chan struct{}, 1), outcomes: make([]outcome, n), pending: n}
+	f.events = append(f.one[:0], events...)
+	if !s.enter() {
+		return driver.All(len(events), driver.WithClass(auditing.ClassClosed, errClosed))
+	}
+	f.start(ctx)
 	select {
 	case <-f.settled:
 	case <-ctx.Done():
@@ -47,42 +62,36 @@ func (s *Sink) fanOut(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 	return f.verdict(ctx)
 }
 
-// start sets all children off.
-func (s *Sink) start(ctx context.Context, ae *v1alpha1.AuditEvent) (*fan, error) {
-	n := len(s.children)
-	f := &fan{
-		sink:      s,
-		namespace: ae.Namespace,
-		name:      ae.Name,
-		settled:   make(chan struct{}, 1),
-		outcomes:  make([]outcome, n),
-		pending:   n,
+// enter counts a write to every child, unless the stage is closed.
+func (s *stage) enter() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return false
 	}
+	for _, c := range s.children {
+		c.active.Add(1)
+	}
+	return true
+}
+
+// start sets all children off.
+func (f *fan) start(ctx context.Context) {
+	s := f.stage
 	own := ctx // the children's
-	if s.require.need < n {
-		// Write may return while a child is still at it, and its caller then ends
+	if s.require.need < len(s.children) {
+		// Store may return while a child is still at it, and its caller then ends
 		// ctx. What has to end the children before that is verdict's to do.
 		own, f.cancel = detach(ctx)
 	}
-	if err := s.enter(); err != nil {
-		if f.cancel != nil {
-			f.cancel()
-		}
-		return nil, err
-	}
 	for i, c := range s.children {
 		if c.stragglers.Load() >= int64(s.opts.MaxStragglers) {
-			f.finish(i, auditing.WithClass(auditing.ClassFull, fmt.Errorf(
-				"%d earlier writes are still under way although theirs was given up", s.opts.MaxStragglers)))
+			f.finish(i, driver.All(len(f.events), driver.WithClass(auditing.ClassFull, fmt.Errorf(
+				"%d earlier writes are still under way although theirs was given up", s.opts.MaxStragglers))))
 			continue
 		}
-		event := ae
-		if !c.readsOnly {
-			event = ae.DeepCopy()
-		}
-		go f.write(own, i, event)
+		c.run(job{f, own, i})
 	}
-	return f, nil
 }
 
 // detach returns a context with the deadline and the values of ctx and a
@@ -95,132 +104,126 @@ func detach(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithCancel(free)
 }
 
-// enter counts a write to every child, unless the sink is closed.
-func (s *Sink) enter() error {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if s.closed {
-		return auditing.WithClass(auditing.ClassClosed, errClosed)
-	}
-	for _, c := range s.children {
-		c.active.Add(1)
-	}
-	return nil
-}
-
 var errNoReturn = errors.New("the sink ended the goroutine instead of returning")
 
-// write writes to child i. The event is its own, or one that others are reading.
-func (f *fan) write(ctx context.Context, i int, ae *v1alpha1.AuditEvent) {
-	growStack()
-	err := errNoReturn
+// write writes to child i.
+func (f *fan) write(ctx context.Context, i int) {
+	var errs []error
+	returned := false
 	defer func() {
-		if r := recover(); r != nil {
-			err = auditing.Permanent(fmt.Errorf("panic: %v", r))
+		if !returned {
+			errs = driver.All(len(f.events), errNoReturn)
 		}
-		f.finish(i, err)
+		f.finish(i, errs)
 	}()
-	c := f.sink.children[i]
+	c := f.stage.children[i]
 	if c.timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, c.timeout)
 		defer cancel()
 	}
-	err = c.sink.Write(ctx, ae)
+	errs = c.next.Store(ctx, f.events)
+	returned = true
 }
-
-// growStack makes room on the stack of a new goroutine while there is little on it
-// to move. Goroutines begin with 2 KiB; to grow in the depths of a sink, twice,
-// takes as long as writing a whole line to a log.
-//
-//go:noinline
-func growStack() {
-	var room [6 << 10]byte
-	touch(&room)
-}
-
-//go:noinline
-func touch(*[6 << 10]byte) {}
 
 // finish records how child i ended.
-func (f *fan) finish(i int, err error) {
-	c := f.sink.children[i]
+func (f *fan) finish(i int, errs []error) {
+	c := f.stage.children[i]
 	defer c.active.Done()
 
 	f.mu.Lock()
-	f.outcomes[i] = outcome{done: true, err: err}
+	f.outcomes[i] = outcome{done: true, errs: errs}
 	f.pending--
-	if err == nil && f.sink.require.counts[i] {
-		f.succeeded++
-	}
 	late, last := f.returned, f.pending == 0
-	if !f.told && (last || f.met()) {
+	if !f.told && (last || f.allMet()) {
 		f.told = true
 		f.settled <- struct{}{}
 	}
 	f.mu.Unlock()
 
-	if late {
-		c.stragglers.Add(-1)
-		if err != nil {
-			f.unreported(i, err)
-		}
+	if !late {
+		return
 	}
-	if late && last {
+	c.stragglers.Add(-int64(len(f.events)))
+	for j, err := range errs {
+		f.unreported(i, j, err)
+	}
+	if last {
 		f.release()
 	}
 }
 
-// met reports that the requirement is met. f.mu is held.
-func (f *fan) met() bool { return f.succeeded >= f.sink.require.need }
+// allMet reports that every event meets the requirement. f.mu is held.
+func (f *fan) allMet() bool {
+	for j := range f.events {
+		if !f.stage.require.met(f.outcomes, j) {
+			return false
+		}
+	}
+	return true
+}
 
-// verdict decides what Write returns, and what becomes of children still at it.
-func (f *fan) verdict(ctx context.Context) error {
+// verdict decides what Store returns, and what becomes of children still at it.
+func (f *fan) verdict(ctx context.Context) []error {
 	f.mu.Lock()
 	f.returned = true
-	ok, left := f.met(), f.pending
-	outcomes := f.outcomes
+	outcomes, left := f.outcomes, f.pending
 	if left > 0 {
-		outcomes = append([]outcome(nil), f.outcomes...) // the rest is still to come
+		outcomes = slices.Clone(f.outcomes) // the rest is still to come
+	}
+	var errs []error
+	failed := 0
+	for j := range f.events {
+		if f.stage.require.met(outcomes, j) {
+			continue
+		}
+		if errs == nil {
+			errs = make([]error, len(f.events))
+		}
+		errs[j] = f.failure(ctx, outcomes, j)
+		failed++
+	}
+	if left > 0 {
 		for i, o := range outcomes {
 			if !o.done {
-				f.sink.children[i].stragglers.Add(1)
+				f.stage.children[i].stragglers.Add(int64(len(f.events)))
 			}
 		}
-		f.leave(ctx, ok)
+		f.leave(ctx, failed < len(f.events))
 	}
 	f.mu.Unlock()
 
 	if left == 0 && f.cancel != nil {
 		f.cancel()
 	}
-	if !ok {
-		return f.failure(ctx, outcomes)
-	}
-	for i, o := range outcomes {
-		if o.err != nil {
-			f.unreported(i, o.err)
+	for j := range f.events {
+		if len(errs) > 0 && errs[j] != nil {
+			continue // which tells of every child
+		}
+		for i, o := range outcomes {
+			f.unreported(i, j, o.of(j))
 		}
 	}
-	return nil
+	return errs
 }
 
-// leave lets the children that are still at it go on without a caller, or tells
-// them to stop when the caller did. f.mu is held.
-func (f *fan) leave(ctx context.Context, ok bool) {
+// leave lets the children that are still at it go on without a caller when an
+// event was stored without them, or tells them to stop when the caller did. f.mu is
+// held.
+func (f *fan) leave(ctx context.Context, stored bool) {
 	if f.cancel == nil {
 		return // they have the caller's context, which has ended
 	}
-	if !ok {
+	if !stored {
 		f.cancel()
 		return
 	}
 	if _, bounded := ctx.Deadline(); !bounded {
-		f.timer = time.AfterFunc(f.sink.opts.StragglerTimeout, f.cancel)
+		f.timer = time.AfterFunc(f.stage.opts.StragglerTimeout, f.cancel)
 	}
-	f.sink.mu.Lock()
-	defer f.sink.mu.Unlock()
-	f.sink.stragglers[f] = struct{}{}
+	f.stage.mu.Lock()
+	defer f.stage.mu.Unlock()
+	f.stage.stragglers[f] = struct{}{}
 }
 
 // release frees what the stragglers held, once the last has ended.
@@ -234,21 +237,18 @@ func (f *fan) release() {
 	if f.cancel != nil {
 		f.cancel()
 	}
-	f.sink.mu.Lock()
-	defer f.sink.mu.Unlock()
-	delete(f.sink.stragglers, f)
+	f.stage.mu.Lock()
+	defer f.stage.mu.Unlock()
+	delete(f.stage.stragglers, f)
 }
 
-// unreported hands a failure to OnFailure. A panic of that must not end the
-// program when it comes on a goroutine of this package's.
-func (f *fan) unreported(i int, err error) {
-	if f.sink.opts.OnFailure == nil {
+// unreported hands a failure of child i with event j to OnFailure; it does nothing
+// when err is nil. A panic of OnFailure must not end the program when it comes on a
+// goroutine of this package's.
+func (f *fan) unreported(i, j int, err error) {
+	if err == nil || f.stage.opts.OnFailure == nil {
 		return
 	}
 	defer func() { _ = recover() }()
-	event := f.name
-	if f.namespace != "" {
-		event = f.namespace + "/" + event
-	}
-	f.sink.opts.OnFailure(f.sink.children[i].name, event, err)
+	f.stage.opts.OnFailure(f.stage.children[i].name, f.events[j].Ref(), err)
 }

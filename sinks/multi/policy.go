@@ -63,6 +63,18 @@ type requirement struct {
 	need   int    // how many of them have to succeed
 }
 
+// met reports that event j meets the requirement, by the outcomes of the children
+// that are done.
+func (r *requirement) met(outcomes []outcome, j int) bool {
+	succeeded := 0
+	for i, o := range outcomes {
+		if o.done && r.counts[i] && o.of(j) == nil {
+			succeeded++
+		}
+	}
+	return succeeded >= r.need
+}
+
 func (p Policy) over(children []*child) (requirement, error) {
 	n := len(children)
 	r := requirement{counts: slices.Repeat([]bool{true}, n), of: n, need: n}

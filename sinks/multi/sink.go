@@ -1,7 +1,6 @@
 package multi
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,8 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 )
 
 const (
@@ -36,7 +35,8 @@ type Child struct {
 // Options of New. The zero value requires all children.
 type Options struct {
 	// Component, when not empty, becomes the label paddock.dev/component of every
-	// event. It must be a label value.
+	// event. It must be a label value, and that of the children that have one, which
+	// is used when this is empty.
 	Component string
 	// Require says which children have to succeed; All when zero.
 	Require Policy
@@ -44,9 +44,10 @@ type Options struct {
 	// nil, when the caller's context has no deadline to bound it; 30 s when 0.
 	StragglerTimeout time.Duration
 	// MaxStragglers is how many writes to one child may still be under way after
-	// their Write has returned; 1,024 when 0. Beyond it the child fails at once
-	// with ClassFull, so that one that hangs for ever and ignores its context
-	// holds that many events in memory and no more.
+	// their Write has returned; 1,024 when 0. From there on the child fails at once
+	// with ClassFull, so that one that hangs for ever and ignores its context holds
+	// about that many events in memory: those of writes that were under way already,
+	// or stored together, come on top.
 	MaxStragglers int
 	// OnFailure hears of every failed write to a child that the error of Write
 	// did not report: because the requirement was met all the same, or because
@@ -57,30 +58,36 @@ type Options struct {
 
 // Sink writes every event to all of its children at once. Make one with New; it
 // is safe for concurrent use.
-type Sink struct {
-	opts     Options
-	children []*child
-	require  requirement
-	shares   bool               // there are children that only read
-	send     auditing.Transport // a method value that every Write would allocate
-
-	mu         sync.RWMutex
-	closed     bool
-	stragglers map[*fan]struct{} // those that outlived their Write
-}
-
-type child struct {
-	name      string
-	sink      auditing.Sink
-	timeout   time.Duration
-	readsOnly bool
-
-	active     sync.WaitGroup // writes under way
-	stragglers atomic.Int64   // those that outlived their Write
-}
+//
+// Write returns nil as soon as the children that have to succeed have done so. When
+// the requirement cannot be met any more it waits for the rest all the same, so that
+// its error, an *Error within the *auditing.WriteError, is complete. When ctx ends
+// first, Write returns at once: the error then names the children that are still at
+// it, whose contexts have ended with ctx.
+//
+// The class is permanent when another attempt could not meet the requirement,
+// timeout when ctx ended, and transient otherwise, with the longest pause that a
+// child asked for.
+//
+// Several events at once meet the requirement or not each by itself. They return
+// together, as soon as all meet it or all children are done; when ctx ends and some
+// of them meet it, the children that are still at it go on.
+//
+// Close refuses later writes, and then closes every child, all at once: each as soon
+// as the writes to it are done, stragglers included, or when ctx ends. Its error
+// names the children that failed to close, and those that were not done when ctx
+// ended; writes that outlived their Write are cancelled then. Without Close up to 2
+// idle goroutines of each child stay. Check asks all children at once, and its error
+// names those that fail, whatever the requirement.
+//
+// Level is what a successful Write guarantees, whichever children it was that
+// succeeded: with All the highest level among the children, with Any the lowest, with
+// AtLeast(n) the n-th lowest, with Named the highest of the named.
+type Sink struct{ driver.Sink }
 
 // New returns a Sink over children. It refuses to have none, a nil one, two of
-// one name, and a requirement that they cannot meet.
+// one name, two that write for different components, and a requirement that they
+// cannot meet.
 func New(children []Child, opts Options) (*Sink, error) {
 	if len(children) == 0 {
 		return nil, errors.New("multi: there are no children: give at least one sink to write to")
@@ -94,8 +101,7 @@ func New(children []Child, opts Options) (*Sink, error) {
 	if opts.MaxStragglers == 0 {
 		opts.MaxStragglers = defaultMaxStragglers
 	}
-	s := &Sink{opts: opts, stragglers: map[*fan]struct{}{}}
-	s.send = s.fanOut
+	s := &stage{opts: opts, stragglers: map[*fan]struct{}{}}
 	for i, c := range children {
 		if c.Sink == nil {
 			return nil, fmt.Errorf("multi: the sink of child %d (%q) is nil: give it one", i, c.Name)
@@ -103,63 +109,81 @@ func New(children []Child, opts Options) (*Sink, error) {
 		if c.Timeout < 0 {
 			return nil, fmt.Errorf("multi: the timeout of child %d (%q) must be at least 0", i, c.Name)
 		}
+		next := driver.Of(c.Sink)
 		if c.Name == "" {
-			c.Name = auditing.Chain(c.Sink)
+			c.Name = next.Info().Chain
 		}
 		if slices.ContainsFunc(s.children, func(other *child) bool { return other.name == c.Name }) {
 			return nil, fmt.Errorf("multi: two children are named %q: give each a name of its own", c.Name)
 		}
-		readsOnly := auditing.ReadsOnly(c.Sink)
-		s.shares = s.shares || readsOnly
-		s.children = append(s.children, &child{name: c.Name, sink: c.Sink, timeout: c.Timeout, readsOnly: readsOnly})
+		s.children = append(s.children, &child{name: c.Name, next: next, timeout: c.Timeout, jobs: make(chan job)})
 	}
 	var err error
-	s.require, err = opts.Require.over(s.children)
-	if err != nil {
+	if s.require, err = opts.Require.over(s.children); err != nil {
 		return nil, err
 	}
-	return s, nil
+	if s.info, err = s.inform(); err != nil {
+		return nil, fmt.Errorf("multi: %w", err)
+	}
+	return &Sink{driver.New(s)}, nil
+}
+
+// stage is the Driver of a Sink.
+type stage struct {
+	opts     Options
+	info     driver.Info
+	children []*child
+	require  requirement
+
+	mu         sync.RWMutex
+	closed     bool
+	stragglers map[*fan]struct{} // those that outlived their Store
+}
+
+type child struct {
+	name    string
+	next    driver.Driver
+	timeout time.Duration
+
+	active     sync.WaitGroup // Stores under way
+	stragglers atomic.Int64   // events of those that outlived the stage's
+
+	jobs      chan job     // to the idle goroutines; closed when the child is
+	idle      atomic.Int64 // goroutines that wait for a job
+	closeJobs sync.Once
 }
 
 var errClosed = errors.New("the fan-out is closed")
 
-// Write writes ae to all children at once, and returns nil as soon as those that
-// have to succeed have done so. When the requirement cannot be met any more it
-// waits for the rest all the same, so that its error, an *Error within the
-// *auditing.WriteError, is complete. When ctx ends first, Write returns at once:
-// the error then names the children that are still at it, whose contexts have
-// ended with ctx.
-//
-// The class is permanent when another attempt could not meet the requirement,
-// timeout when ctx ended, and transient otherwise, with the longest pause that a
-// child asked for.
-func (s *Sink) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
-	target := auditing.Target{Sink: sinkName, Component: s.opts.Component, Stage: true, Keep: s.shares}
-	return auditing.Deliver(ctx, target, ae, s.send)
-}
+// Info returns what was made of the children's at construction.
+func (s *stage) Info() driver.Info { return s.info }
 
-// Level returns what a successful Write guarantees, whichever children it was
-// that succeeded: with All the highest level among the children, with Any the
-// lowest, with AtLeast(n) the n-th lowest, with Named the highest of the named.
-func (s *Sink) Level() auditing.Level {
-	var levels []auditing.Level
+// inform makes the stage's Info of the children's.
+func (s *stage) inform() (driver.Info, error) {
+	all := driver.Info{Name: sinkName, Repeats: driver.RepeatsRecognised}
+	var drivers []driver.Driver
+	var chains []string
+	var levels []auditing.Level // of the children that count
+	anywhere := 0               // of those, the ones that take events without a namespace
 	for i, c := range s.children {
+		info := c.next.Info()
+		drivers, chains = append(drivers, c.next), append(chains, info.Chain)
+		all.Repeats = min(all.Repeats, info.Repeats)
+		if all.Batch == 0 || info.Batch > 0 && info.Batch < all.Batch {
+			all.Batch = info.Batch
+		}
 		if s.require.counts[i] {
-			levels = append(levels, auditing.LevelOf(c.sink))
+			levels = append(levels, info.Level)
+			if !info.Namespaced {
+				anywhere++
+			}
 		}
 	}
 	slices.Sort(levels)
-	return levels[s.require.need-1]
-}
-
-// ReadsOnly returns true: children that change their event get a copy of it.
-func (s *Sink) ReadsOnly() bool { return true }
-
-// String prints the requirement and the children: "multi(all)[kube, log(stderr)]".
-func (s *Sink) String() string {
-	chains := make([]string, len(s.children))
-	for i, c := range s.children {
-		chains[i] = auditing.Chain(c.sink)
-	}
-	return sinkName + "(" + s.opts.Require.String() + ")[" + strings.Join(chains, ", ") + "]"
+	all.Level = levels[s.require.need-1]
+	all.Namespaced = anywhere < s.require.need
+	all.Chain = sinkName + "(" + s.opts.Require.String() + ")[" + strings.Join(chains, ", ") + "]"
+	var err error
+	all.Component, err = driver.Component(s.opts.Component, drivers...)
+	return all, err
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/auditing/sinktest"
+	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/sinks/multi"
 )
 
@@ -35,7 +36,7 @@ func newTrio(t *testing.T, opts multi.Options, timeouts ...time.Duration) *trio 
 	opts.OnFailure = func(child, event string, err error) {
 		tr.mu.Lock()
 		defer tr.mu.Unlock()
-		class, _ := auditing.ClassOf(err)
+		class, _ := driver.ClassOf(err)
 		if !strings.HasPrefix(event, "team-a/") {
 			t.Errorf("OnFailure heard of the event %q", event)
 		}
@@ -49,7 +50,14 @@ func newTrio(t *testing.T, opts multi.Options, timeouts ...time.Duration) *trio 
 	if tr.Sink, err = multi.New(children, opts); err != nil {
 		t.Fatal(err)
 	}
+	closeAfter(t, tr.Sink)
 	return tr
+}
+
+// closeAfter closes a sink at the end of a test: synctest wants its goroutines ended.
+func closeAfter(t *testing.T, sink *multi.Sink) {
+	t.Helper()
+	t.Cleanup(func() { _ = sink.Close(context.Background()) })
 }
 
 func (tr *trio) failures() []string {
@@ -175,7 +183,7 @@ func TestThePolicyDecides(t *testing.T) {
 func TestTheErrorNamesAllAndUnwrapsToEveryCause(t *testing.T) {
 	tr := newTrio(t, multi.Options{})
 	tr.a.FailWith(errRefused)
-	tr.b.FailWith(auditing.RetryAfter(errBusy, 7*time.Second))
+	tr.b.FailWith(driver.RetryAfter(errBusy, 7*time.Second))
 	_, err := write(t.Context(), tr)
 	if !errors.Is(err, errRefused) || !errors.Is(err, errBusy) {
 		t.Errorf("a cause is missing in %v", err)
@@ -192,8 +200,8 @@ func TestTheErrorNamesAllAndUnwrapsToEveryCause(t *testing.T) {
 }
 
 func TestTheClassIsPermanentOnlyWhenNoRetryCanMeetTheRequirement(t *testing.T) {
-	permanent := auditing.Permanent(errRefused)
-	closed := auditing.WithClass(auditing.ClassClosed, errRefused)
+	permanent := driver.Permanent(errRefused)
+	closed := driver.WithClass(auditing.ClassClosed, errRefused)
 	for _, test := range []struct {
 		require multi.Policy
 		errs    [3]error
@@ -215,7 +223,7 @@ func TestTheClassIsPermanentOnlyWhenNoRetryCanMeetTheRequirement(t *testing.T) {
 		tr.b.FailWith(test.errs[1])
 		tr.c.FailWith(test.errs[2])
 		_, err := write(t.Context(), tr)
-		if class, _ := auditing.ClassOf(err); err == nil || class != test.want {
+		if class, _ := driver.ClassOf(err); err == nil || class != test.want {
 			t.Errorf("%s with %v: the class is %q, want %s", test.require, test.errs, class, test.want)
 		}
 	}

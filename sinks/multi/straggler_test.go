@@ -11,6 +11,7 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/sinks/multi"
 )
 
@@ -94,7 +95,7 @@ func TestTheCallersCancellationEndsTheChildrenWhileNothingIsDecided(t *testing.T
 			if time.Since(start) != time.Second || !errors.Is(err, context.Canceled) {
 				t.Errorf("Write gave %v after %v", err, time.Since(start))
 			}
-			if class, _ := auditing.ClassOf(err); class != auditing.ClassTimeout {
+			if class, _ := driver.ClassOf(err); class != auditing.ClassTimeout {
 				t.Errorf("the class is %s", class)
 			}
 			if err := tr.Close(t.Context()); err != nil || time.Since(start) != time.Second {
@@ -113,6 +114,7 @@ func TestAWriteWhoseContextEndsSaysWhoIsPending(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		closeAfter(t, sink)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		start := time.Now()
@@ -137,7 +139,7 @@ func TestAChildsOwnTimeoutFailsThatChildOnly(t *testing.T) {
 		if time.Since(start) != time.Second || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Write gave %v after %v", err, time.Since(start))
 		}
-		if class, _ := auditing.ClassOf(err); class != auditing.ClassTransient {
+		if class, _ := driver.ClassOf(err); class != auditing.ClassTransient {
 			t.Errorf("the class is %s: the caller's own time is not up", class)
 		}
 		if e := fared(t, err); !reflect.DeepEqual(e.Succeeded, []string{"a", "c"}) {
@@ -154,7 +156,7 @@ func TestAChildThatHangsForEverHoldsNoMoreThanItsBound(t *testing.T) {
 		sink, err := multi.New([]multi.Child{{Name: "a", Sink: tr.a}, {Name: "deaf", Sink: hung}}, multi.Options{
 			Require: multi.Named("a"), MaxStragglers: 3,
 			OnFailure: func(child, _ string, err error) {
-				if class, _ := auditing.ClassOf(err); child == "deaf" && class == auditing.ClassFull {
+				if class, _ := driver.ClassOf(err); child == "deaf" && class == auditing.ClassFull {
 					full++
 				} else {
 					other++
@@ -221,11 +223,11 @@ func TestCloseNamesWhatRemainedAndClosesTheOthers(t *testing.T) {
 			t.Errorf("Close gave %v", err)
 		}
 		_, err = write(t.Context(), tr.a)
-		if class, _ := auditing.ClassOf(err); class != auditing.ClassClosed {
+		if class, _ := driver.ClassOf(err); class != auditing.ClassClosed {
 			t.Errorf("the child that was done is not closed: %v", err)
 		}
 		_, err = write(t.Context(), sink)
-		if class, _ := auditing.ClassOf(err); class != auditing.ClassClosed {
+		if class, _ := driver.ClassOf(err); class != auditing.ClassClosed {
 			t.Errorf("Write after Close gave %v", err)
 		}
 		close(hung)

@@ -5,30 +5,44 @@ package retry_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/sinks/retry"
 )
 
-// maxExtraAllocs is what a write may allocate when nothing is retried.
-const maxExtraAllocs = 2
-
+// When nothing is retried the stage allocates what context.WithTimeout does, and
+// nothing where the caller's deadline is earlier than AttemptTimeout.
 func TestAWriteThatIsNotRetriedAllocatesLittle(t *testing.T) {
 	ae := event()
-	ctx, cancel := context.WithCancel(context.Background())
+	endless, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	count := func(s auditing.Sink) float64 {
+	bounded, cancel := context.WithTimeout(context.Background(), time.Hour)
+	defer cancel()
+	count := func(ctx context.Context, s auditing.Sink) float64 {
 		return testing.AllocsPerRun(10_000, func() {
 			if err := s.Write(ctx, ae); err != nil {
 				t.Fatal(err)
 			}
 		})
 	}
-	for name, next := range map[string]auditing.Sink{"of a destination that waits for nothing": instant{}, "of one that asks for the end": waiting{}} {
-		bare, staged := count(next), count(newSink(t, next, retry.Options{}))
-		t.Logf("%v allocations %s, without the stage %v", staged, name, bare)
-		if staged-bare > maxExtraAllocs {
-			t.Errorf("%v allocations %s, and without the stage %v: want at most %d more", staged, name, bare, maxExtraAllocs)
+	for _, c := range []struct {
+		name string
+		next driver.Driver
+		ctx  context.Context
+		opts retry.Options
+		most float64
+	}{
+		{"of a destination that waits for nothing", instant{}, endless, retry.Options{}, 4},
+		{"of one that asks for the end", waiting{}, endless, retry.Options{}, 5},
+		{"within the caller's deadline", waiting{}, bounded, retry.Options{Within: 2 * time.Hour, AttemptTimeout: 2 * time.Hour}, 0},
+	} {
+		next := driver.New(c.next)
+		bare, staged := count(c.ctx, next), count(c.ctx, newSink(t, next, c.opts))
+		t.Logf("%v allocations %s, without the stage %v", staged, c.name, bare)
+		if staged-bare > c.most {
+			t.Errorf("%v allocations %s, and without the stage %v: want at most %v more", staged, c.name, bare, c.most)
 		}
 	}
 }

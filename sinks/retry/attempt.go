@@ -8,88 +8,126 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 )
 
-// attempts is the transport of Write.
-func (s *Sink) attempts(ctx context.Context, ae *v1alpha1.AuditEvent) error {
-	if err := s.enter(); err != nil {
-		return err
+// failed is an event whose last attempt failed.
+type failed struct {
+	event *driver.Event
+	at    int    // its index in the events of Store
+	err   *Error // of all its attempts; nil before the first failure
+}
+
+// Store hands events to the next driver, and those that failed once more, until
+// none is left that another attempt may help.
+func (s *stage) Store(ctx context.Context, events []*driver.Event) []error {
+	if !s.enter(len(events)) {
+		return driver.All(len(events), driver.WithClass(auditing.ClassClosed, errClosed))
 	}
-	last := s.metrics.refused // a panic of the next sink is an error for good
-	defer func() { s.leave(last) }()
+	defer s.leave(len(events))
 	start := time.Now()
-	err := s.attempt(ctx, start, s.opts.AttemptTimeout, ae)
-	if err != nil {
-		last, err = s.again(ctx, start, ae, err)
-		return err
+	errs := s.attempt(ctx, start, start, events)
+	if errs == nil {
+		s.metrics.ok.Add(float64(len(events)))
+		return nil
 	}
-	last = s.metrics.ok
-	return nil
+	return s.again(ctx, start, events, errs)
 }
 
-// attempt writes once, under a context that ends timeout after now: the caller's
-// own where that ends in time.
-func (s *Sink) attempt(ctx context.Context, now time.Time, timeout time.Duration, ae *v1alpha1.AuditEvent) error {
-	timeout = min(timeout, s.opts.Within)
+// attempt hands events on once, under a context that ends AttemptTimeout or the
+// rest of Within after now: the caller's own where that ends in time.
+func (s *stage) attempt(ctx context.Context, start, now time.Time, events []*driver.Event) []error {
+	timeout := min(s.opts.AttemptTimeout, s.opts.Within-now.Sub(start))
 	if theirs, ok := ctx.Deadline(); ok && theirs.Sub(now) <= timeout {
-		return s.next.Write(ctx, ae)
+		return s.next.Store(ctx, events)
 	}
-	cut := newCutoff()
-	cut.begin(ctx, now, timeout, &s.watches)
-	defer cut.end()
-	return s.next.Write(cut, ae)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	return s.next.Store(ctx, events)
 }
 
-// again makes the attempts after the first, which began at start and failed with
-// err. It returns what the last of them counts as.
-func (s *Sink) again(ctx context.Context, start time.Time, ae *v1alpha1.AuditEvent, err error) (prometheus.Counter, error) {
+// again makes the attempts after the first, which began at start and gave errs.
+func (s *stage) again(ctx context.Context, start time.Time, events []*driver.Event, errs []error) []error {
 	pauses := backoff.ExponentialBackOff{
 		InitialInterval: s.opts.FirstPause, MaxInterval: s.opts.MaxPause,
 		Multiplier: 2, RandomizationFactor: 0.5,
 	}
-	e := &Error{Attempts: 1}
-	for {
-		e.add(err)
-		class, asked := auditing.ClassOf(err)
-		now := time.Now()
-		e.Elapsed = now.Sub(start)
-		if class == auditing.ClassPermanent || class == auditing.ClassClosed {
-			return s.metrics.refused, e.classified(ctx)
-		}
-		if ctx.Err() != nil {
-			break
-		}
-		if e.Attempts == s.opts.MaxAttempts {
-			e.GaveUp = "no further attempt is allowed"
-			break
-		}
-		asked = max(asked, 0)
-		pause, left := pauses.NextBackOff(), s.left(ctx, start, now)
-		if asked >= left || pause >= left-asked { // their sum may be more than a duration can be
-			e.GaveUp = gaveUp(pause, asked, left)
-			break
-		}
-		pause += asked
-		if reason := s.pause(ctx, pause); reason != nil {
-			e.Elapsed = time.Since(start)
-			e.interrupt(reason)
-			break
-		}
-		s.metrics.again.Inc()
-		e.Attempts++
-		now = time.Now()
-		err = s.attempt(ctx, now, min(s.opts.AttemptTimeout, s.left(ctx, start, now)), ae)
-		if err == nil {
-			return s.metrics.ok, nil
-		}
+	outcomes := make([]error, len(events))
+	tried := make([]failed, len(events)) // in the last attempt
+	for i, e := range events {
+		tried[i] = failed{event: e, at: i}
 	}
-	return s.metrics.gaveUp, e.classified(ctx)
+	for {
+		now := time.Now()
+		pause, left := pauses.NextBackOff(), s.left(ctx, start, now)
+		var asked time.Duration
+		rest := tried[:0]
+		for i, f := range tried {
+			if len(errs) == 0 || errs[i] == nil {
+				s.metrics.ok.Inc()
+				continue
+			}
+			if f.err == nil {
+				f.err = &Error{}
+			}
+			f.err.add(errs[i])
+			f.err.Elapsed = now.Sub(start)
+			own, end := s.judge(ctx, f.err, pause, left)
+			if end != nil {
+				end.Inc()
+				outcomes[f.at] = f.err.classified(ctx)
+				continue
+			}
+			asked = max(asked, own)
+			rest = append(rest, f)
+		}
+		if len(rest) == 0 {
+			return outcomes
+		}
+		if reason := s.pause(ctx, asked+pause); reason != nil {
+			for _, f := range rest {
+				f.err.Elapsed, f.err.interrupted = time.Since(start), reason
+				s.metrics.gaveUp.Inc()
+				outcomes[f.at] = f.err.classified(ctx)
+			}
+			return outcomes
+		}
+		s.metrics.again.Add(float64(len(rest)))
+		tried = rest
+		errs = s.attempt(ctx, start, time.Now(), eventsOf(tried))
+	}
+}
+
+func eventsOf(tried []failed) []*driver.Event {
+	events := make([]*driver.Event, len(tried))
+	for i, f := range tried {
+		events[i] = f.event
+	}
+	return events
+}
+
+// judge returns the pause that the destination asked for before another attempt
+// at an event, or, when there is none, what the last attempt counts as.
+func (s *stage) judge(ctx context.Context, e *Error, pause, left time.Duration) (asked time.Duration, end prometheus.Counter) {
+	class, asked := driver.ClassOf(e.last())
+	asked = max(asked, 0)
+	switch {
+	case driver.Final(class):
+		return 0, s.metrics.refused
+	case ctx.Err() != nil: // which the error says
+	case e.Attempts == s.opts.MaxAttempts:
+		e.GaveUp = "no further attempt is allowed"
+	case asked >= left || pause >= left-asked: // their sum may be more than a duration can be
+		e.GaveUp = gaveUp(pause, asked, left)
+	default:
+		return asked, nil
+	}
+	return 0, s.metrics.gaveUp
 }
 
 // left returns how much time there is from now on.
-func (s *Sink) left(ctx context.Context, start, now time.Time) time.Duration {
+func (s *stage) left(ctx context.Context, start, now time.Time) time.Duration {
 	left := s.opts.Within - now.Sub(start)
 	if deadline, ok := ctx.Deadline(); ok {
 		left = min(left, deadline.Sub(now))
@@ -110,7 +148,7 @@ func gaveUp(pause, asked, left time.Duration) string {
 }
 
 // pause waits for d. It returns why it could not.
-func (s *Sink) pause(ctx context.Context, d time.Duration) error {
+func (s *stage) pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -4,30 +4,29 @@ import (
 	"context"
 	"testing"
 
-	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/sinks/retry"
 )
 
 // instant takes no time, so that what is left is the stage's own.
-type instant struct{}
+type instant struct{ driver.Base }
 
-func (instant) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
-	return auditing.Deliver(ctx, auditing.Target{Sink: "instant"}, ae, func(context.Context, *v1alpha1.AuditEvent) error { return nil })
-}
+func (instant) Info() driver.Info                              { return driver.Info{Name: "instant"} }
+func (instant) Store(context.Context, []*driver.Event) []error { return nil }
 
 // waiting asks for the context's channel, as a destination that waits does.
-type waiting struct{}
+type waiting struct{ driver.Base }
 
-func (waiting) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
-	return auditing.Deliver(ctx, auditing.Target{Sink: "waiting"}, ae, func(ctx context.Context, _ *v1alpha1.AuditEvent) error {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		default:
-			return nil
-		}
-	})
+func (waiting) Info() driver.Info { return driver.Info{Name: "waiting"} }
+
+func (waiting) Store(ctx context.Context, events []*driver.Event) []error {
+	select {
+	case <-ctx.Done():
+		return driver.All(len(events), ctx.Err())
+	default:
+		return nil
+	}
 }
 
 // BenchmarkWrite compares a write to the destination with one through the stage,
@@ -36,7 +35,7 @@ func BenchmarkWrite(b *testing.B) {
 	for _, c := range []struct {
 		name string
 		next auditing.Sink
-	}{{"instant", instant{}}, {"waiting", waiting{}}} {
+	}{{"instant", driver.New(instant{})}, {"waiting", driver.New(waiting{})}} {
 		b.Run(c.name+"/without", func(b *testing.B) { benchmark(b, c.next) })
 		b.Run(c.name+"/with", func(b *testing.B) { benchmark(b, newSink(b, c.next, retry.Options{})) })
 	}

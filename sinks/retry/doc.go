@@ -7,7 +7,7 @@
 // is cut off after Options.AttemptTimeout; a pause that the destination asked
 // for is kept; all of it stays within the caller's deadline and Options.Within.
 //
-// Errors of class permanent and closed return at once. The error that is
+// Errors of class permanent, invalid and closed return at once. The error that is
 // returned in the end says how many attempts were made in what time, and unwraps
 // to what they met with.
 //

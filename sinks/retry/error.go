@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 )
 
 // maxCauses bounds how many different errors an Error keeps.
 const maxCauses = 8
 
-// Error says what became of all attempts. It stands in the *auditing.WriteError
-// that Write returns, and unwraps to the error of the last attempt and to up to
+// Error says what became of all attempts at one event. It stands in the
+// *auditing.WriteError that Write returns, and unwraps to the error of the last attempt and to up to
 // 7 earlier ones that read differently.
 type Error struct {
 	// Attempts that were made, at least 1.
@@ -79,10 +80,11 @@ func (e *Error) latestFirst() []error {
 	return append([]error{e.causes[last]}, e.causes[:last]...)
 }
 
-// add records the error of an attempt. Of errors that read alike it keeps the
+// add records an attempt and its error. Of errors that read alike it keeps the
 // latest, and when there are too many it lets the second go: the first and the
 // latest say most.
 func (e *Error) add(err error) {
+	e.Attempts++
 	text := brief(err)
 	for i, cause := range e.causes {
 		if brief(cause) == text {
@@ -96,18 +98,19 @@ func (e *Error) add(err error) {
 	e.causes = append(e.causes, err)
 }
 
-func (e *Error) interrupt(reason error) { e.interrupted = reason }
+// last returns the error of the last attempt.
+func (e *Error) last() error { return e.causes[len(e.causes)-1] }
 
 // classified marks e with what a caller may expect of writing the event again.
 func (e *Error) classified(ctx context.Context) error {
-	class, asked := auditing.ClassOf(e.causes[len(e.causes)-1])
+	class, asked := driver.ClassOf(e.last())
 	switch {
 	case errors.Is(e.interrupted, errClosed):
 		class = auditing.ClassClosed
-	case ctx.Err() != nil && class != auditing.ClassPermanent && class != auditing.ClassClosed:
+	case ctx.Err() != nil && !driver.Final(class):
 		class = auditing.ClassTimeout
 	case class == auditing.ClassTransient && asked > 0:
-		return auditing.RetryAfter(e, asked)
+		return driver.RetryAfter(e, asked)
 	}
-	return auditing.WithClass(class, e)
+	return driver.WithClass(class, e)
 }

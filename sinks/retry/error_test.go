@@ -12,12 +12,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/sinks/retry"
 )
 
 func TestTheErrorTellsOfEveryKindOfFailureOnTheWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		next := answers(syscall.ECONNREFUSED, syscall.ECONNREFUSED, syscall.ECONNRESET, auditing.Permanent(syscall.EPERM))
+		next := answers(syscall.ECONNREFUSED, syscall.ECONNREFUSED, syscall.ECONNRESET, driver.Permanent(syscall.EPERM))
 		err := newSink(t, next, retry.Options{}).Write(t.Context(), event())
 		_, re := failed(t, err, auditing.ClassPermanent)
 		if re.Attempts != 4 {

@@ -5,7 +5,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/internal/sharedmetrics"
 )
 
@@ -14,11 +13,11 @@ type metrics struct {
 	ok, again, refused, gaveUp prometheus.Counter
 }
 
-// openMetrics returns the metrics of a Sink, registered. release gives them back.
-func openMetrics(opts *Options, next auditing.Sink) (m *metrics, release func(), err error) {
+// openMetrics returns the metrics of a Sink in front of next, registered. release gives them back.
+func openMetrics(opts *Options, next string) (m *metrics, release func(), err error) {
 	name := opts.Name
 	if name == "" {
-		name = auditing.Chain(next)
+		name = next
 	}
 	attempts := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "paddock_audit_retry_attempts_total",

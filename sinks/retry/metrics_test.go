@@ -13,6 +13,7 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/sinks/retry"
 )
 
@@ -48,9 +49,9 @@ func TestEveryAttemptCountsOnceByWhatCameOfIt(t *testing.T) {
 	}{
 		"stored at once":        {answers(nil), retry.Options{}, time.Hour, map[string]float64{"ok": 1}},
 		"stored in the end":     {answers(syscall.EIO, syscall.EIO, nil), retry.Options{}, time.Hour, map[string]float64{"ok": 1, "again": 2}},
-		"refused":               {answers(syscall.EIO, auditing.Permanent(syscall.EPERM)), retry.Options{}, time.Hour, map[string]float64{"refused": 1, "again": 1}},
+		"refused":               {answers(syscall.EIO, driver.Permanent(syscall.EPERM)), retry.Options{}, time.Hour, map[string]float64{"refused": 1, "again": 1}},
 		"too many attempts":     {answers(syscall.EIO), retry.Options{MaxAttempts: 4}, time.Hour, map[string]float64{"gave_up": 1, "again": 3}},
-		"no time for a pause":   {answers(auditing.RetryAfter(syscall.EIO, time.Minute)), retry.Options{}, time.Hour, map[string]float64{"gave_up": 1}},
+		"no time for a pause":   {answers(driver.RetryAfter(syscall.EIO, time.Minute)), retry.Options{}, time.Hour, map[string]float64{"gave_up": 1}},
 		"no time for an answer": {&script{answers: []func(context.Context) error{silence}}, retry.Options{}, time.Second, map[string]float64{"gave_up": 1}},
 		"cancelled":             {&script{answers: []func(context.Context) error{cancelled}}, retry.Options{MaxAttempts: 1}, time.Hour, map[string]float64{"gave_up": 1}},
 		"panic":                 {answers(syscall.EIO), retry.Options{MaxAttempts: 2}, time.Hour, map[string]float64{"refused": 1}},

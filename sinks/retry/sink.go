@@ -9,8 +9,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 )
 
 const (
@@ -28,13 +28,17 @@ var errClosed = errors.New("the stage is closed")
 // Options of New. The zero value is valid.
 type Options struct {
 	// Component, when not empty, becomes the label paddock.dev/component of every
-	// event. It must be a label value.
+	// event. It must be a label value, and that of the next sink where that has one,
+	// which is used when this is empty.
 	Component string
-	// Within bounds all attempts of a Write and the pauses between them; 30 s when
+	// Within bounds all attempts at an event and the pauses between them; 30 s when
 	// 0. The caller's deadline, when it is earlier, bounds them as well.
 	Within time.Duration
-	// AttemptTimeout bounds one attempt; 5 s when 0. Without it a destination that
-	// swallows a request would use up all the time in one attempt.
+	// AttemptTimeout bounds one attempt, of all events that are written at once; 5 s
+	// when 0. Without it a destination that swallows a request would use up all the
+	// time in one attempt. It includes all the time that the destination waits
+	// inside, for its turn or for others to share a request with: make it longer
+	// than the destination's own timeout, or it cuts each request short.
 	AttemptTimeout time.Duration
 	// FirstPause is the mean of the pause after the first attempt; 100 ms when 0.
 	// It doubles with every attempt up to MaxPause, 5 s when 0. Each pause is
@@ -79,24 +83,26 @@ func (o *Options) complete() error {
 
 // Sink writes every event to the next sink, again while that may help. Make one
 // with New; it is safe for concurrent use.
-type Sink struct {
-	next    auditing.Sink
-	opts    Options
-	metrics *metrics
-	forget  func()             // gives the metrics back, once
-	send    auditing.Transport // a method value that every Write would allocate
+//
+// Write returns when the next sink has stored the event, when that failed for good,
+// or when there is no time for another attempt. It does not begin a pause that would
+// outlast the caller's deadline or Options.Within, so it may return before they
+// pass. The error's class and RetryAfter are those of the last attempt, and timeout
+// when ctx ended; within the *auditing.WriteError stands an *Error.
+//
+// Of several events at once those that failed are attempted again together, after
+// the longest pause that was asked for any of them. Each has an *Error of its own.
+//
+// Close refuses later writes, ends the pauses of those under way, whose next attempt
+// is not made, waits for the attempts under way until ctx ends, and closes the next
+// sink. Its error says how many writes stayed unconfirmed. Check asks the next sink.
+// The level is that of the next sink, and so is the component unless Options names
+// one.
+type Sink struct{ driver.Sink }
 
-	watches watches       // of the attempts under way
-	closing chan struct{} // closed by Close: ends the pauses
-
-	mu       sync.Mutex
-	closed   bool
-	underWay int
-	drained  chan struct{} // made by a Close that waits; closed by the last write
-}
-
-// New returns a Sink in front of next. It refuses a nil next, options below 0, and
-// a Registerer that does not take the metrics.
+// New returns a Sink in front of next. It refuses a nil next, options below 0, a
+// component that is not that of next, and a Registerer that does not take the
+// metrics.
 func New(next auditing.Sink, opts Options) (*Sink, error) {
 	if next == nil {
 		return nil, errors.New("retry: the sink to write to is nil: give it one")
@@ -104,61 +110,62 @@ func New(next auditing.Sink, opts Options) (*Sink, error) {
 	if err := opts.complete(); err != nil {
 		return nil, err
 	}
-	m, release, err := openMetrics(&opts, next)
+	s := &stage{next: driver.Of(next), opts: opts, closing: make(chan struct{})}
+	s.info = s.next.Info()
+	component, err := driver.Component(opts.Component, s.next)
 	if err != nil {
+		return nil, fmt.Errorf("retry: %w", err)
+	}
+	if s.metrics, s.forget, err = openMetrics(&opts, s.info.Chain); err != nil {
 		return nil, err
 	}
-	s := &Sink{next: next, opts: opts, metrics: m, forget: release, closing: make(chan struct{})}
-	s.send = s.attempts
-	return s, nil
+	s.info.Name, s.info.Chain, s.info.Component = sinkName, sinkName+"("+s.info.Chain+")", component
+	return &Sink{driver.New(s)}, nil
 }
 
-// Write writes ae to the next sink until that succeeds, fails for good, or there
-// is no time for another attempt. It does not begin a pause that would outlast
-// the caller's deadline or Options.Within, so it may return before they pass.
-//
-// The error's class and RetryAfter are those of the last attempt, and timeout
-// when ctx ended; within the *auditing.WriteError stands an *Error.
-func (s *Sink) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
-	target := auditing.Target{Sink: sinkName, Component: s.opts.Component, Stage: true}
-	return auditing.Deliver(ctx, target, ae, s.send)
+// stage is the Driver of a Sink.
+type stage struct {
+	next    driver.Driver
+	info    driver.Info
+	opts    Options
+	metrics *metrics
+	forget  func()        // gives the metrics back, once
+	closing chan struct{} // closed by Close: ends the pauses
+
+	mu       sync.Mutex
+	closed   bool
+	underWay int           // events
+	drained  chan struct{} // made by a Close that waits; closed by the last Store
 }
 
-// Close refuses later writes, ends the pauses of those under way, whose next
-// attempt is not made, waits for the attempts under way until ctx ends, and
-// closes the next sink. Its error says how many writes stayed unconfirmed. Close
-// may be called again.
-func (s *Sink) Close(ctx context.Context) error {
+// Info returns that of the next driver, with this stage's name and component.
+func (s *stage) Info() driver.Info { return s.info }
+
+// Check asks the next driver.
+func (s *stage) Check(ctx context.Context) error { return s.next.Check(ctx) }
+
+// Close waits for the attempts under way and closes the next driver.
+func (s *stage) Close(ctx context.Context) error {
 	defer s.forget()
-	return errors.Join(s.drain(ctx), auditing.Close(ctx, s.next))
+	return errors.Join(s.drain(ctx), s.next.Close(ctx))
 }
 
-// Level returns the level of the next sink.
-func (s *Sink) Level() auditing.Level { return auditing.LevelOf(s.next) }
-
-// ReadsOnly returns what the next sink states.
-func (s *Sink) ReadsOnly() bool { return auditing.ReadsOnly(s.next) }
-
-// String prints the chain: "retry(kube)".
-func (s *Sink) String() string { return sinkName + "(" + auditing.Chain(s.next) + ")" }
-
-// enter counts a write, unless the sink is closed.
-func (s *Sink) enter() error {
+// enter counts n events, unless the stage is closed.
+func (s *stage) enter(n int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return auditing.WithClass(auditing.ClassClosed, errClosed)
+		return false
 	}
-	s.underWay++
-	return nil
+	s.underWay += n
+	return true
 }
 
-// leave counts off a write, whose last attempt counts as last.
-func (s *Sink) leave(last prometheus.Counter) {
-	last.Inc()
+// leave counts off n events.
+func (s *stage) leave(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.underWay--
+	s.underWay -= n
 	if s.underWay == 0 && s.drained != nil {
 		close(s.drained)
 		s.drained = nil
@@ -166,7 +173,7 @@ func (s *Sink) leave(last prometheus.Counter) {
 }
 
 // drain refuses later writes and waits for those under way.
-func (s *Sink) drain(ctx context.Context) error {
+func (s *stage) drain(ctx context.Context) error {
 	s.mu.Lock()
 	if !s.closed {
 		s.closed = true

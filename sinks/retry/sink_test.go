@@ -14,6 +14,7 @@ import (
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/auditing/sinktest"
+	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/sinks/retry"
 )
 
@@ -42,13 +43,28 @@ func answers(errs ...error) *script {
 }
 
 func (s *script) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
-	return auditing.Deliver(ctx, auditing.Target{Sink: "script"}, ae, func(ctx context.Context, ae *v1alpha1.AuditEvent) error {
+	return driver.Write(ctx, scripted{s}, ae)
+}
+
+func (s *script) Driver() (driver.Driver, auditing.Sink) { return scripted{s}, s }
+
+// scripted is a script as its author sees it.
+type scripted struct{ *script }
+
+func (scripted) Info() driver.Info {
+	return driver.Info{Name: "script", Chain: auditing.Chain(&script{})}
+}
+func (scripted) Check(context.Context) error { return nil }
+func (scripted) Close(context.Context) error { return nil }
+
+func (s scripted) Store(ctx context.Context, events []*driver.Event) []error {
+	return driver.Each(ctx, events, func(ctx context.Context, e *driver.Event) error {
 		s.mu.Lock()
 		if s.attempts == nil {
 			s.start = time.Now()
 		}
 		answer := s.answers[min(len(s.attempts), len(s.answers)-1)]
-		s.attempts = append(s.attempts, attempt{time.Since(s.start), *ae.DeepCopy()})
+		s.attempts = append(s.attempts, attempt{time.Since(s.start), *e.Object()})
 		s.mu.Unlock()
 		return answer(ctx)
 	})
@@ -123,8 +139,8 @@ func TestPausesGrowWithJitterUpToTheirBound(t *testing.T) {
 }
 
 func TestAnErrorThatNoRetryMendsReturnsAtOnce(t *testing.T) {
-	for _, class := range []auditing.Class{auditing.ClassPermanent, auditing.ClassClosed} {
-		next := answers(auditing.WithClass(class, syscall.EPERM))
+	for _, class := range []auditing.Class{auditing.ClassPermanent, auditing.ClassInvalid, auditing.ClassClosed} {
+		next := answers(driver.WithClass(class, syscall.EPERM))
 		err := newSink(t, next, retry.Options{}).Write(t.Context(), event())
 		_, re := failed(t, err, class)
 		if len(next.attempts) != 1 || re.Attempts != 1 || !errors.Is(err, syscall.EPERM) {
@@ -135,7 +151,7 @@ func TestAnErrorThatNoRetryMendsReturnsAtOnce(t *testing.T) {
 
 func TestAFullSinkIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		next := answers(auditing.WithClass(auditing.ClassFull, syscall.ENOSPC), nil)
+		next := answers(driver.WithClass(auditing.ClassFull, syscall.ENOSPC), nil)
 		if err := newSink(t, next, retry.Options{}).Write(t.Context(), event()); err != nil {
 			t.Fatal(err)
 		}
@@ -144,7 +160,7 @@ func TestAFullSinkIsTriedAgain(t *testing.T) {
 
 func TestADelayThatTheDestinationAskedForIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		next := answers(auditing.RetryAfter(syscall.EAGAIN, 7*time.Second), nil)
+		next := answers(driver.RetryAfter(syscall.EAGAIN, 7*time.Second), nil)
 		if err := newSink(t, next, retry.Options{}).Write(t.Context(), event()); err != nil {
 			t.Fatal(err)
 		}
@@ -156,7 +172,7 @@ func TestADelayThatTheDestinationAskedForIsKept(t *testing.T) {
 
 func TestADelayLongerThanTheTimeLeftIsNotWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		next := answers(auditing.RetryAfter(syscall.EAGAIN, time.Minute))
+		next := answers(driver.RetryAfter(syscall.EAGAIN, time.Minute))
 		begin := time.Now()
 		we, re := failed(t, newSink(t, next, retry.Options{}).Write(t.Context(), event()), auditing.ClassTransient)
 		if took := time.Since(begin); took != 0 || re.Attempts != 1 {
@@ -173,12 +189,12 @@ func TestADelayLongerThanTheTimeLeftIsNotWaitedFor(t *testing.T) {
 func TestADelayThatMakesNoSenseIsTakenForWhatItCanMean(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
-		endless := answers(auditing.RetryAfter(syscall.EAGAIN, math.MaxInt64))
+		endless := answers(driver.RetryAfter(syscall.EAGAIN, math.MaxInt64))
 		_, re := failed(t, newSink(t, endless, retry.Options{}).Write(t.Context(), event()), auditing.ClassTransient)
 		if took := time.Since(begin); took != 0 || re.Attempts != 1 || !strings.Contains(re.GaveUp, "asked for a pause of 2562047h") {
 			t.Errorf("a delay without end: %v after %v", re, took)
 		}
-		past := answers(auditing.RetryAfter(syscall.EAGAIN, -time.Hour), nil)
+		past := answers(driver.RetryAfter(syscall.EAGAIN, -time.Hour), nil)
 		if err := newSink(t, past, retry.Options{FirstPause: time.Second}).Write(t.Context(), event()); err != nil {
 			t.Fatal(err)
 		}
@@ -272,7 +288,7 @@ func TestCloseEndsAPauseAtOnceAndClosesTheNextSink(t *testing.T) {
 			t.Errorf("Close let the writer wait %v", took)
 		}
 		synctest.Wait()
-		if class, _ := auditing.ClassOf(next.Write(t.Context(), event())); class != auditing.ClassClosed {
+		if class, _ := driver.ClassOf(next.Write(t.Context(), event())); class != auditing.ClassClosed {
 			t.Error("the next sink is open still")
 		}
 	})

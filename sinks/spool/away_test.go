@@ -2,7 +2,6 @@ package spool_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
 	"strconv"
@@ -12,12 +11,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/sinks/spool"
 )
 
 // tally counts deliveries without keeping the events.
 type tally struct {
+	driver.Base
 	away atomic.Bool
 
 	mu    sync.Mutex
@@ -26,16 +26,22 @@ type tally struct {
 	wrong error
 }
 
-func (c *tally) Write(_ context.Context, ae *v1alpha1.AuditEvent) error {
+func (c *tally) Info() driver.Info { return driver.Info{Name: "tally"} }
+
+func (c *tally) Store(ctx context.Context, events []*driver.Event) []error {
+	return driver.Each(ctx, events, c.count)
+}
+
+func (c *tally) count(_ context.Context, e *driver.Event) error {
 	if c.away.Load() {
-		return errors.New("away")
+		return errAway
 	}
-	writer, number, ok := strings.Cut(ae.Name, "-")
+	writer, number, ok := strings.Cut(e.Name(), "-")
 	i, err := strconv.Atoi(number)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !ok || err != nil || i >= len(c.times) {
-		c.wrong = fmt.Errorf("an event named %q", ae.Name)
+		c.wrong = fmt.Errorf("an event named %q", e.Name())
 		return nil
 	}
 	if i <= c.last[writer] {
@@ -56,7 +62,7 @@ func TestADestinationThatIsAwayFor100000EventsGetsEachOnceInBoundedMemory(t *tes
 	to := &tally{times: make([]uint8, awayEvents+1), last: map[string]int{}}
 	to.away.Store(true)
 	base := heap()
-	s, err := spool.New(t.TempDir(), to, quick())
+	s, err := spool.New(t.TempDir(), driver.New(to), quick())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/auditing/sinktest"
-	"github.com/paddock-dev/audit/internal/eventjson"
+	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/sinks/spool"
 )
 
@@ -38,7 +38,7 @@ func BenchmarkWrite(b *testing.B) {
 	for _, next := range []string{"away", "taking"} {
 		for _, writers := range []int{1, 64, 1024} {
 			b.Run(fmt.Sprintf("next=%s/writers=%d", next, writers), func(b *testing.B) {
-				var to auditing.Sink = taking{}
+				var to auditing.Sink = driver.New(taking{})
 				if next == "away" {
 					r := &sinktest.Recorder{}
 					defer r.Hang()()
@@ -51,9 +51,20 @@ func BenchmarkWrite(b *testing.B) {
 }
 
 // taking takes every event and keeps none.
-type taking struct{}
+type taking struct {
+	driver.Base
+	batch int
+	took  time.Duration // for a request
+}
 
-func (taking) Write(context.Context, *v1alpha1.AuditEvent) error { return nil }
+func (t taking) Info() driver.Info { return driver.Info{Name: "taking", Batch: t.batch} }
+
+func (t taking) Store(context.Context, []*driver.Event) []error {
+	if t.took > 0 {
+		time.Sleep(t.took)
+	}
+	return nil
+}
 
 func benchWrite(b *testing.B, next auditing.Sink, writers int) {
 	const turn = 100 * time.Millisecond
@@ -120,8 +131,8 @@ type raw struct {
 
 func newRaw(b *testing.B) *raw {
 	b.Helper()
-	ae := benchEvent()
-	if err := (&sinktest.Recorder{}).Write(b.Context(), ae); err != nil { // which identifies it
+	e, err := driver.Prepare(benchEvent(), "")
+	if err != nil {
 		b.Fatal(err)
 	}
 	f, err := os.Create(filepath.Join(b.TempDir(), "raw"))
@@ -129,7 +140,7 @@ func newRaw(b *testing.B) *raw {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { f.Close() })
-	return &raw{file: f, record: spool.OneRecord(1, time.Now(), eventjson.Append(nil, ae))}
+	return &raw{file: f, record: spool.OneRecord(1, time.Now(), e.JSON())}
 }
 
 func (r *raw) writeFor(b *testing.B, turn time.Duration) {

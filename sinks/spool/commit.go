@@ -9,7 +9,7 @@ import (
 
 const segmentSuffix = ".seg"
 
-// segment is a file of records. Fields that change are guarded by Sink.mu.
+// segment is a file of records. Fields that change are guarded by queue.mu.
 type segment struct {
 	path  string
 	first uint64 // no record in it has a lower sequence number
@@ -20,7 +20,7 @@ type segment struct {
 	waiting int64  // events that are not delivered
 	bytes   int64  // of their records
 
-	torn     bool // its end was, in an earlier life
+	torn     bool // its end was, before New
 	read     bool // the sender is past its end
 	underWay int  // events of it in the window
 	// suspect says that it holds what could neither be read nor be copied, so that
@@ -29,12 +29,12 @@ type segment struct {
 	unread  bool // the disk refused to read some of it
 }
 
-// activeSegment is the one that is written to. It begins empty in every life: a
-// file that a crash may have torn is never appended to.
+// activeSegment is the one that is written to. New begins with none: a file that a
+// crash may have torn is never appended to.
 type activeSegment struct {
 	file      file // nil for none
 	segment   *segment
-	published bool  // among Sink.segments
+	published bool  // among queue.segments
 	allocated int64 // bytes that the file has, zeros behind the records included
 }
 
@@ -47,37 +47,37 @@ var zeros [growth]byte
 
 // commitAll is the committer: it makes batches durable, one after the other,
 // until the Sink is closed. While one is being synced, the next one fills.
-func (s *Sink) commitAll() {
+func (q *queue) commitAll() {
 	for {
-		b := s.takeBatch()
+		b := q.takeBatch()
 		if b == nil {
 			break
 		}
-		b.err = s.commit(b)
+		b.err = q.commit(b)
 		close(b.done)
 	}
-	s.seal()
-	s.mu.Lock()
-	s.flushed = true
-	s.mu.Unlock()
-	signal(s.wakeSender)
+	q.seal()
+	q.mu.Lock()
+	q.flushed = true
+	q.mu.Unlock()
+	signal(q.wakeSender)
 }
 
 // takeBatch waits for a batch; nil when the Sink is closed and none is left.
-func (s *Sink) takeBatch() *batch {
+func (q *queue) takeBatch() *batch {
 	for {
-		s.gather()
-		s.mu.Lock()
-		b, closed := s.pending, s.closed
-		s.pending = nil
+		q.gather()
+		q.mu.Lock()
+		b, closed := q.pending, q.closed
+		q.pending = nil
 		if b != nil {
-			s.moreRoom() // in the next one
+			q.moreRoom() // in the next one
 		}
-		s.mu.Unlock()
+		q.mu.Unlock()
 		if b != nil || closed {
 			return b
 		}
-		<-s.wakeCommitter
+		<-q.wakeCommitter
 	}
 }
 
@@ -85,14 +85,14 @@ func (s *Sink) takeBatch() *batch {
 // whom the last fsync has woken. It waits for nobody who has something else to do:
 // half of the writers at work while the disk is busy with the other half was
 // measured to be faster than all of them in one batch.
-func (s *Sink) gather() {
+func (q *queue) gather() {
 	for had := int64(0); ; {
-		s.mu.Lock()
+		q.mu.Lock()
 		has := int64(0)
-		if s.pending != nil {
-			has = s.pending.count
+		if q.pending != nil {
+			has = q.pending.count
 		}
-		s.mu.Unlock()
+		q.mu.Unlock()
 		if has == had {
 			return
 		}
@@ -101,76 +101,76 @@ func (s *Sink) gather() {
 	}
 }
 
-func (s *Sink) commit(b *batch) error {
-	err := s.writeBatch(b)
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (q *queue) commit(b *batch) error {
+	err := q.writeBatch(b)
+	q.mu.Lock()
+	defer q.mu.Unlock()
 	size := int64(len(b.buf))
-	s.spares, b.buf = append(s.spares, b.buf[:0]), nil
+	q.spares, b.buf = append(q.spares, b.buf[:0]), nil
 	if err != nil {
-		s.bytes -= size
-		s.moreRoom()
+		q.bytes -= size
+		q.moreRoom()
 		return ofDisk(err)
 	}
-	a := &s.active
+	a := &q.active
 	if !a.published {
 		a.published = true
-		s.segments = append(s.segments, a.segment)
+		q.segments = append(q.segments, a.segment)
 	}
 	a.segment.size += size
 	a.segment.last = b.last
 	a.segment.waiting += b.count
 	a.segment.bytes += size
-	if s.depth == 0 {
-		s.headAt = b.at
+	if q.depth == 0 {
+		q.headAt = b.at
 	}
-	s.depth += b.count
-	signal(s.wakeSender)
+	q.depth += b.count
+	signal(q.wakeSender)
 	return nil
 }
 
 // writeBatch appends b to the active segment and syncs it. After an error
 // nothing of b counts as stored.
-func (s *Sink) writeBatch(b *batch) error {
-	a := &s.active
-	if a.file != nil && a.segment.size > 0 && a.segment.size+int64(len(b.buf)) > s.opts.SegmentBytes {
-		s.seal()
+func (q *queue) writeBatch(b *batch) error {
+	a := &q.active
+	if a.file != nil && a.segment.size > 0 && a.segment.size+int64(len(b.buf)) > q.opts.SegmentBytes {
+		q.seal()
 	}
 	if a.file == nil {
-		if err := s.begin(b.first); err != nil {
+		if err := q.begin(b.first); err != nil {
 			return fmt.Errorf("beginning a segment: %w", err)
 		}
 	}
 	size := a.segment.size
-	if err := s.extend(b.buf); err != nil {
+	if err := q.extend(b.buf); err != nil {
 		return err
 	}
 	start := time.Now()
 	err := a.file.sync()
-	s.metrics.fsync.Observe(time.Since(start).Seconds())
+	q.metrics.fsync.Observe(time.Since(start).Seconds())
 	if err == nil {
 		return nil
 	}
 	// The kernel may have dropped the pages that it could not write and marked
 	// them clean, and the next fsync of this file would then succeed without them.
 	// So its writers hear of it, and nothing is ever written to this file again.
-	s.metrics.fsyncFailures.Inc()
+	q.metrics.fsyncFailures.Inc()
 	path := a.segment.path
 	_ = a.file.Truncate(size) // what stays is taken for a torn tail, or delivered although it was not confirmed
-	s.seal()
+	q.seal()
 	return fmt.Errorf("syncing %s: %w", path, err)
 }
 
 // extend writes b behind the records of the active segment, and makes room
 // behind it for those to come.
-func (s *Sink) extend(b []byte) error {
-	a := &s.active
+func (q *queue) extend(b []byte) error {
+	a := &q.active
 	path, size := a.segment.path, a.segment.size
 	if err := writeAt(a.file, b, size); err != nil {
 		// Where the half-written rest cannot be cut off, nothing may come behind it.
 		a.allocated = size
 		if a.file.Truncate(size) != nil {
-			s.seal()
+			q.seal()
 		}
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
@@ -179,43 +179,43 @@ func (s *Sink) extend(b []byte) error {
 		return nil
 	}
 	a.allocated = end
-	if room := min(growth, s.opts.SegmentBytes-end); room > 0 && writeAt(a.file, zeros[:room], end) == nil {
+	if room := min(growth, q.opts.SegmentBytes-end); room > 0 && writeAt(a.file, zeros[:room], end) == nil {
 		a.allocated += room // without it, all goes on as well, only slower
 	}
 	return nil
 }
 
 // begin makes a new active segment, whose name is durable when it returns nil.
-func (s *Sink) begin(first uint64) error {
-	path := s.path(fmt.Sprintf("%020d%s", first, segmentSuffix))
-	f, err := s.disk.create(path)
+func (q *queue) begin(first uint64) error {
+	path := q.path(fmt.Sprintf("%020d%s", first, segmentSuffix))
+	f, err := q.disk.create(path)
 	if err != nil {
 		return err
 	}
-	if err := s.disk.syncDir(filepath.Dir(path)); err != nil {
+	if err := q.disk.syncDir(filepath.Dir(path)); err != nil {
 		_ = f.Close()
-		_ = s.disk.remove(path)
+		_ = q.disk.remove(path)
 		return err
 	}
-	s.active = activeSegment{file: f, segment: &segment{path: path, first: first}}
+	q.active = activeSegment{file: f, segment: &segment{path: path, first: first}}
 	return nil
 }
 
 // seal ends the active segment, if there is one.
-func (s *Sink) seal() {
-	a := s.active
-	s.active = activeSegment{}
+func (q *queue) seal() {
+	a := q.active
+	q.active = activeSegment{}
 	if a.file == nil {
 		return
 	}
 	_ = a.file.Truncate(a.segment.size) // the zeros; they do no harm where that fails
 	_ = a.file.Close()                  // all that counts is synced
 	if !a.published {
-		_ = s.disk.remove(a.segment.path) // nothing in it was confirmed
+		_ = q.disk.remove(a.segment.path) // nothing in it was confirmed
 		return
 	}
-	s.mu.Lock()
+	q.mu.Lock()
 	a.segment.sealed = true
-	s.mu.Unlock()
-	signal(s.wakeSender)
+	q.mu.Unlock()
+	signal(q.wakeSender)
 }

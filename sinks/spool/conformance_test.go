@@ -10,6 +10,7 @@ import (
 
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/auditing/sinktest"
+	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/internal/stagetest"
 	"github.com/paddock-dev/audit/sinks/spool"
 )
@@ -19,7 +20,7 @@ func TestConformance(t *testing.T) {
 		t.Run(d.Name, func(t *testing.T) {
 			h := d.Harness(t, func(next auditing.Sink) (auditing.Sink, error) {
 				if d.Name == "recorder" {
-					next = keepOpen{next}
+					next = driver.New(keepOpen{driver.Of(next)})
 				}
 				return spool.New(t.TempDir(), next, quick())
 			})
@@ -30,9 +31,9 @@ func TestConformance(t *testing.T) {
 }
 
 // keepOpen is a sink that several others share, so that none may close it.
-type keepOpen struct{ auditing.Sink }
+type keepOpen struct{ driver.Driver }
 
-func (k keepOpen) String() string { return auditing.Chain(k.Sink) }
+func (keepOpen) Close(context.Context) error { return nil }
 
 // The disk is what fails and hangs: the destination is behind it.
 

@@ -1,11 +1,9 @@
 package spool_test
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +15,8 @@ import (
 	"github.com/paddock-dev/audit/internal/testenv"
 )
 
-// kubeNames returns the names of the objects in the order in which they were made.
+// kubeNames returns the names of the objects in the order of their times: a batch is
+// created several at once.
 func kubeNames(t *testing.T, k *testenv.Kube, ns string) []string {
 	t.Helper()
 	c, err := kubeClient(k.Config)
@@ -28,22 +27,17 @@ func kubeNames(t *testing.T, k *testenv.Kube, ns string) []string {
 	if err := c.List(t.Context(), &events, client.InNamespace(ns)); err != nil {
 		t.Fatal(err)
 	}
-	type made struct {
-		name    string
-		version uint64
-	}
-	all := make([]made, len(events.Items))
-	for i, ae := range events.Items {
-		version, err := strconv.ParseUint(ae.ResourceVersion, 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all[i] = made{ae.Name, version}
-	}
-	slices.SortFunc(all, func(a, b made) int { return cmp.Compare(a.version, b.version) })
-	names := make([]string, len(all))
-	for i, m := range all {
-		names[i] = m.name
+	return byTime(events.Items)
+}
+
+// byTime returns the names of events in the order of their times.
+func byTime(events []v1alpha1.AuditEvent) []string {
+	slices.SortStableFunc(events, func(a, b v1alpha1.AuditEvent) int {
+		return auditing.EventTime(&a).Compare(auditing.EventTime(&b))
+	})
+	names := make([]string, len(events))
+	for i := range events {
+		names[i] = events[i].Name
 	}
 	return names
 }
@@ -70,14 +64,7 @@ func logsNames(t *testing.T, l *testenv.VictoriaLogs, ns string) []string {
 			t.Fatalf("a row that is no event: %v", err)
 		}
 	}
-	slices.SortStableFunc(events, func(a, b v1alpha1.AuditEvent) int {
-		return auditing.EventTime(&a).Compare(auditing.EventTime(&b))
-	})
-	names := make([]string, len(events))
-	for i := range events {
-		names[i] = events[i].Name
-	}
-	return names
+	return byTime(events)
 }
 
 // check holds what is stored against what was confirmed. Names of one writer

@@ -40,37 +40,37 @@ func (d Damage) String() string {
 	return text
 }
 
-// setAside copies a stretch of a segment to the folder of damaged ones, counts
-// and reports it.
-func (s *Sink) setAside(seg *segment, data []byte, step found, cause error) {
+// saveDamage copies a stretch of a segment to the folder of damaged ones, counts and
+// reports it.
+func (q *queue) saveDamage(seg *segment, data []byte, step found, cause error) {
 	name := fmt.Sprintf("%s-%d.bin", strings.TrimSuffix(filepath.Base(seg.path), segmentSuffix), step.start)
 	d := Damage{
 		Segment: seg.path, Offset: int64(step.start), Bytes: int64(step.end - step.start),
-		Torn: step.finding == foundTail, SavedAs: s.path(damagedDir, name), Err: cause,
+		Torn: step.finding == foundTail, SavedAs: q.path(damagedDir, name), Err: cause,
 	}
-	if err := writeFile(s.disk, d.SavedAs, data[step.start:step.end]); err != nil {
+	if err := writeFile(q.disk, d.SavedAs, data[step.start:step.end]); err != nil {
 		d.SavedAs = ""
 		d.Err = errors.Join(cause, fmt.Errorf("no copy could be written: %w", err))
-		s.suspect(seg)
+		q.suspect(seg)
 	}
 	if d.Torn {
-		s.metrics.torn.Inc()
+		q.metrics.torn.Inc()
 	} else {
-		s.metrics.damaged.Inc()
+		q.metrics.damaged.Inc()
 	}
-	s.opts.OnDamage(d)
+	q.opts.OnDamage(d)
 }
 
 // keep moves a whole segment to the folder of damaged ones, and reports it when
 // the disk refused to read some of it: nobody knows how many events stand there.
-func (s *Sink) keep(seg *segment) error {
-	to := s.path(damagedDir, filepath.Base(seg.path))
-	if err := s.disk.rename(seg.path, to); err != nil {
+func (q *queue) keep(seg *segment) error {
+	to := q.path(damagedDir, filepath.Base(seg.path))
+	if err := q.disk.rename(seg.path, to); err != nil {
 		return err
 	}
 	if seg.unread {
-		s.metrics.damaged.Inc()
-		s.opts.OnDamage(Damage{
+		q.metrics.damaged.Inc()
+		q.opts.OnDamage(Damage{
 			Segment: seg.path, Bytes: seg.size, SavedAs: to,
 			Err: errors.New("the disk refuses to read some of it, and events there are not delivered: requeue it when it can be read"),
 		})

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
-	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 )
 
 const letterSuffix = ".json"
@@ -48,38 +48,47 @@ func (e *DeadLetterError) Error() string {
 // Unwrap returns the error of the next sink.
 func (e *DeadLetterError) Unwrap() error { return e.Err }
 
-// letterBox is what is known of the folder of dead letters. Guarded by Sink.mu.
+// letterBox is what is known of the folder of dead letters. Guarded by queue.mu.
 type letterBox struct {
 	count, bytes int64
 	counted      time.Time // the folder's time of change then
 	at           time.Time // when it was counted
 }
 
-// bury makes the event of e a dead letter, however long that takes, and reports
-// false when ctx ended first.
-func (s *Sink) bury(ctx context.Context, e *entry, reason error) bool {
+// bury makes the event of e a dead letter, however long that takes, and forgets it.
+// It reports false when ctx ended first.
+func (q *queue) bury(ctx context.Context, e *entry, reason error) bool {
+	q.metrics.failures.Inc()
 	letter := DeadLetter{
-		ID: letterID(e.seq, e.event.Name), Reason: reason.Error(), Sink: auditing.Chain(s.next),
-		StoredAt: e.at.UTC(), RefusedAt: time.Now().UTC(), Event: *e.event,
+		ID: letterID(e.seq, e.event.Name()), Reason: reason.Error(), Sink: q.next.Info().Chain,
+		StoredAt: e.at.UTC(), RefusedAt: time.Now().UTC(), Event: object(e.event),
 	}
 	text, err := json.MarshalIndent(letter, "", "  ")
 	if err != nil { // it came from JSON
 		text = fmt.Appendf(nil, "%q", err.Error())
 	}
-	pause := s.backoff()
+	pause := q.backoff()
 	for {
-		err := writeFile(s.disk, s.path(deadDir, letter.ID+letterSuffix), append(text, '\n'))
+		err := writeFile(q.disk, q.path(deadDir, letter.ID+letterSuffix), append(text, '\n'))
 		if err == nil {
 			break
 		}
-		s.opts.OnFailure(nameOf(e.event), fmt.Errorf("spool: keeping a dead letter: %w (refused because: %w)", err, reason))
-		if !wait(ctx, pause.NextBackOff()) {
+		q.opts.OnFailure(e.event.Ref(), fmt.Errorf("spool: keeping a dead letter: %w (refused because: %w)", err, reason))
+		if !sleep(ctx, pause.NextBackOff()) {
 			return false
 		}
 	}
-	s.metrics.deadLettered.Inc()
-	s.opts.OnFailure(nameOf(e.event), &DeadLetterError{ID: letter.ID, Err: reason})
+	q.metrics.deadLettered.Inc()
+	q.opts.OnFailure(e.event.Ref(), &DeadLetterError{ID: letter.ID, Err: reason})
+	q.forget(e)
 	return true
+}
+
+// object returns the event of a letter, with its type for whoever reads the file.
+func object(e *driver.Event) v1alpha1.AuditEvent {
+	ae := e.Object()
+	ae.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("AuditEvent"))
+	return *ae
 }
 
 // letterID begins with the sequence number, so that a letter that is written
@@ -93,13 +102,6 @@ func letterID(seq uint64, name string) string {
 		return '_'
 	}, name)
 	return strconv.FormatUint(seq, 10) + "-" + clean[:min(len(clean), most)]
-}
-
-func nameOf(ae *v1alpha1.AuditEvent) string {
-	if ae.Namespace == "" {
-		return ae.Name
-	}
-	return ae.Namespace + "/" + ae.Name
 }
 
 // letterIDs returns the IDs of the letters in a folder, oldest first, and the
@@ -144,28 +146,28 @@ func sequenceOf(id string) uint64 {
 
 // countLetters counts the dead letters again when their folder has changed:
 // others take letters out of it.
-func (s *Sink) countLetters() {
-	info, err := os.Stat(s.path(deadDir))
+func (q *queue) countLetters() {
+	info, err := os.Stat(q.path(deadDir))
 	if err != nil {
 		return
 	}
-	s.mu.Lock()
-	known := s.dead
-	s.mu.Unlock()
+	q.mu.Lock()
+	known := q.dead
+	q.mu.Unlock()
 	// A change right after the count may have the same time.
 	const grain = 100 * time.Millisecond
 	if info.ModTime().Equal(known.counted) && known.at.Sub(known.counted) > grain {
 		return
 	}
 	now := time.Now()
-	ids, bytes, err := letterIDs(s.path(deadDir))
+	ids, bytes, err := letterIDs(q.path(deadDir))
 	if err != nil {
 		return
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.dead = letterBox{count: int64(len(ids)), bytes: bytes, counted: info.ModTime(), at: now}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.dead = letterBox{count: int64(len(ids)), bytes: bytes, counted: info.ModTime(), at: now}
 	if bytes < known.bytes {
-		s.moreRoom()
+		q.moreRoom()
 	}
 }

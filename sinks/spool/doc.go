@@ -4,10 +4,31 @@
 //
 // Write returns once the event is in a file and fsynced (auditing.LevelDurable);
 // writers that come at the same time share an fsync. A sender in the background
-// hands the events to the next sink in the order in which they were stored, and
-// forgets one only when that sink answered nil. So a component stays up while
-// its destination is away, and nothing it was told is stored is lost when it is
-// killed.
+// hands the events to the next sink, and forgets one only when that sink stored it.
+// So a component stays up while its destination is away, and nothing it was told is
+// stored is lost when it is killed.
+//
+// # Order and failures
+//
+// The sender hands on what waits, oldest first, as many events at once as the next
+// sink takes well. It learns what became of each:
+//
+//   - One that is refused for good becomes a dead letter. When all of a batch are
+//     refused, each is tried by itself first.
+//   - One that fails while a later one is stored is set aside and tried again by
+//     itself, while the others go on. At most 256 are, or as many as one batch holds.
+//     When there are more, the sender makes do with what is left of its batches.
+//   - When all fail, or all behind a certain one, the destination may be away. They
+//     stay in order and are tried again after a pause, fewer at once: half as many
+//     after each failure, twice as many after each success. So when a whole request
+//     fails because of one event, that one is found. When the oldest fails by itself
+//     more than three times, a later one is tried beside it. If that one is stored,
+//     the oldest is set aside.
+//
+// So events arrive in the order in which they were stored, except for those that are
+// set aside, and for one that was tried beside the oldest. Options.Parallel above 1
+// and a next sink that stores the events of a batch at once, such as kube, keep less
+// of the order; every event carries its exact time.
 //
 // # What lies in the directory
 //
@@ -28,6 +49,8 @@
 // there is room. What a crash left half-written is cut off at the next start. A
 // crash between the delivery of an event and the note of it repeats the
 // delivery: the destination takes both for one event, as every auditing.Sink does.
+// While an event is set aside, the note stays in front of it and its file is kept, so
+// a crash then repeats what else is in such files.
 //
 // A record that was damaged on the disk is set aside and reported, and everything
 // behind it is delivered. Where the disk refuses to read, the sender tries again;

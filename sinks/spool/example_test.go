@@ -9,6 +9,7 @@ import (
 
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/auditing/sinktest"
+	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/sinks/spool"
 )
 
@@ -49,7 +50,7 @@ func ExampleRequeue() {
 	defer func() { _ = os.RemoveAll(dir) }()
 
 	lake := &sinktest.Recorder{}
-	lake.FailNext(1, auditing.Permanent(errors.New("401: check the tenant")))
+	lake.FailNext(1, driver.Permanent(errors.New("401: check the tenant")))
 	sink, err := spool.New(dir, lake, spool.Options{})
 	if err != nil {
 		panic(err)

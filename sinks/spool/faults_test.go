@@ -15,6 +15,7 @@ import (
 
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/auditing/sinktest"
+	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/sinks/spool"
 )
 
@@ -104,7 +105,7 @@ func TestADeadLetterThatCannotBeKeptStaysInTheSpool(t *testing.T) {
 	dir := t.TempDir()
 	disk := &spool.FaultyDisk{}
 	r := &sinktest.Recorder{}
-	r.FailNext(1, auditing.Permanent(errors.New("refused")))
+	r.FailNext(1, driver.Permanent(errors.New("refused")))
 	var h heard
 	disk.Set(spool.Fault{On: func(op, path string) error {
 		if op == "create" && filepath.Base(filepath.Dir(path)) == "dead" {

@@ -7,9 +7,12 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/auditing/sinktest"
+	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/sinks/spool"
 )
 
@@ -103,13 +106,18 @@ func TestASpoolIsFullWhenItsOldestEventIsTooOld(t *testing.T) {
 	eventually(t, "it is not full any more", func() bool { return s.Write(t.Context(), event("again")) == nil })
 }
 
+// giant is a valid event of more than 4 MiB.
+func giant() *v1alpha1.AuditEvent {
+	ae := event("giant")
+	ae.OwnerReferences = []metav1.OwnerReference{{APIVersion: "v1", Kind: "Pod", UID: "1", Name: strings.Repeat("n", 5<<20)}}
+	return ae
+}
+
 func TestAnEventTooLargeForARecordIsRefused(t *testing.T) {
 	s := open(t, t.TempDir(), &sinktest.Recorder{}, quick())
-	ae := event("giant")
-	ae.Finalizers = []string{strings.Repeat("f", 5<<20)}
-	if err := s.Write(t.Context(), ae); err == nil {
+	if err := s.Write(t.Context(), giant()); err == nil {
 		t.Fatal("Write succeeded")
-	} else if class, _ := auditing.ClassOf(err); class != auditing.ClassPermanent {
+	} else if class, _ := driver.ClassOf(err); class != auditing.ClassPermanent {
 		t.Errorf("class %s, want permanent: %.200v", class, err)
 	}
 }

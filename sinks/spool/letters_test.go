@@ -9,6 +9,7 @@ import (
 
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/auditing/sinktest"
+	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/sinks/spool"
 )
 
@@ -17,7 +18,7 @@ func refusal(t *testing.T, dir string) (s *spool.Sink, r *sinktest.Recorder, id 
 	t.Helper()
 	var h heard
 	r = &sinktest.Recorder{}
-	r.FailNext(1, auditing.Permanent(errors.New("no such label")))
+	r.FailNext(1, driver.Permanent(errors.New("no such label")))
 	s = open(t, dir, r, h.listen(quick()))
 	mustWrite(t, s, "ae", 2)
 	eventually(t, "the other event is delivered", func() bool { return len(r.Events()) == 1 })
@@ -34,7 +35,7 @@ func TestARefusedEventIsADeadLetterAndHoldsNoOther(t *testing.T) {
 		t.Fatalf("List: %v, %v, want one letter", letters, err)
 	}
 	l := letters[0]
-	if l.ID != id || l.Event.Name != "ae-0" || l.Sink != "recorder" || !strings.Contains(l.Reason, "no such label") ||
+	if l.ID != id || l.Event.Name != "ae-0" || l.Event.Kind != "AuditEvent" || l.Sink != "recorder" || !strings.Contains(l.Reason, "no such label") ||
 		l.StoredAt.IsZero() || l.RefusedAt.Before(l.StoredAt) {
 		t.Errorf("the dead letter is %+v", l)
 	}
@@ -121,11 +122,11 @@ func TestALetterThatIsSpoiltByHandGoesBackToTheDead(t *testing.T) {
 func TestDeadLettersCountAgainstTheBoundOnBytes(t *testing.T) {
 	dir := t.TempDir()
 	r, opts := awayWith(1 << 20)
-	r.FailWith(auditing.Permanent(errors.New("refused")))
+	r.FailWith(driver.Permanent(errors.New("refused")))
 	s := open(t, dir, r, opts)
 	eventually(t, "it is full", func() bool {
 		err := s.Write(t.Context(), large("ae"))
-		class, _ := auditing.ClassOf(err)
+		class, _ := driver.ClassOf(err)
 		return err != nil && class == auditing.ClassFull
 	})
 	letters, err := spool.List(dir)

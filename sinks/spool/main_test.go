@@ -44,10 +44,14 @@ func open(tb testing.TB, dir string, next auditing.Sink, opts spool.Options) *sp
 	return s
 }
 
-// abandon closes a Sink without waiting for what it has to deliver.
+// abandon closes a Sink without waiting for what it has to deliver, and waits until
+// its directory is free, which takes a busy disk a while.
 func abandon(s *spool.Sink) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
+	_ = s.Close(ctx)
+	ctx, cancel = context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
 	_ = s.Close(ctx)
 }
 

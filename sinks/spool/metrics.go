@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/paddock-dev/audit/auditing"
 )
 
 // metrics of one Sink.
@@ -25,8 +23,8 @@ func counter(name, help string) prometheus.Counter {
 	return prometheus.NewCounter(prometheus.CounterOpts{Name: "paddock_audit_spool_" + name, Help: help})
 }
 
-// newMetrics makes the metrics of s and registers them, all or none.
-func newMetrics(s *Sink) (*metrics, error) {
+// newMetrics makes the metrics of q and registers them, all or none.
+func newMetrics(q *queue) (*metrics, error) {
 	m := &metrics{
 		delivered:    counter("delivered_total", "Events that the next sink took."),
 		deadLettered: counter("dead_lettered_total", "Events that the next sink refused for good."),
@@ -40,15 +38,15 @@ func newMetrics(s *Sink) (*metrics, error) {
 		}),
 		fsyncFailures: counter("fsync_failures_total", "Fsyncs of a segment that failed."),
 	}
-	if s.opts.Registerer == nil {
+	if q.opts.Registerer == nil {
 		return m, nil
 	}
-	name := s.opts.Name
+	name := q.opts.Name
 	if name == "" {
-		name = auditing.Chain(s.next)
+		name = q.next.Info().Chain
 	}
-	m.registerer = prometheus.WrapRegistererWith(prometheus.Labels{"spool": name}, s.opts.Registerer)
-	all := append(m.gauges(s), m.delivered, m.deadLettered, m.failures, m.damaged, m.torn, m.fsync, m.fsyncFailures)
+	m.registerer = prometheus.WrapRegistererWith(prometheus.Labels{"spool": name}, q.opts.Registerer)
+	all := append(m.gauges(q), m.delivered, m.deadLettered, m.failures, m.damaged, m.torn, m.fsync, m.fsyncFailures)
 	for _, c := range all {
 		if err := m.registerer.Register(c); err != nil {
 			m.unregister()
@@ -63,21 +61,21 @@ func newMetrics(s *Sink) (*metrics, error) {
 	return m, nil
 }
 
-// gauges look at s whenever they are asked.
-func (m *metrics) gauges(s *Sink) []prometheus.Collector {
+// gauges look at q whenever they are asked.
+func (m *metrics) gauges(q *queue) []prometheus.Collector {
 	gauge := func(name, help string, value func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "paddock_audit_spool_" + name, Help: help}, func() float64 {
-			s.mu.Lock()
-			defer s.mu.Unlock()
+			q.mu.Lock()
+			defer q.mu.Unlock()
 			return value()
 		})
 	}
 	return []prometheus.Collector{
-		gauge("depth", "Events that wait for the next sink.", func() float64 { return float64(s.depth) }),
-		gauge("bytes", "Bytes that the waiting events and the dead letters take.", func() float64 { return float64(s.bytes + s.dead.bytes) }),
-		gauge("max_bytes", "The bound on them.", func() float64 { return float64(s.opts.MaxBytes) }),
-		gauge("oldest_age_seconds", "How long the oldest of the waiting events has waited.", func() float64 { return s.age(time.Now()).Seconds() }),
-		gauge("dead_letters", "Dead letters on the disk, counted every second.", func() float64 { return float64(s.dead.count) }),
+		gauge("depth", "Events that wait for the next sink.", func() float64 { return float64(q.depth) }),
+		gauge("bytes", "Bytes that the waiting events and the dead letters take.", func() float64 { return float64(q.bytes + q.dead.bytes) }),
+		gauge("max_bytes", "The bound on them.", func() float64 { return float64(q.opts.MaxBytes) }),
+		gauge("oldest_age_seconds", "How long the oldest of the waiting events has waited.", func() float64 { return q.age(time.Now()).Seconds() }),
+		gauge("dead_letters", "Dead letters on the disk, counted every second.", func() float64 { return float64(q.dead.count) }),
 	}
 }
 

@@ -36,15 +36,15 @@ const (
 // Options of New. The zero value is valid.
 type Options struct {
 	// Component, when not empty, becomes the label paddock.dev/component of every
-	// event. It must be a label value.
+	// event. It must be a label value. That of the next sink when empty.
 	Component string
 
 	// MaxBytes bounds the events that wait and the dead letters, in bytes on the
 	// disk. 1 GiB when 0, at least 1 MiB. Files of delivered events may take up to
-	// one SegmentBytes more.
+	// one SegmentBytes more, and another one for each event that is set aside.
 	MaxBytes int64
-	// MaxAge bounds how long the oldest event may have waited, dead letters aside.
-	// Beyond it the spool counts as full: nothing is ever dropped for its age. No
+	// MaxAge bounds how long the oldest event may have waited: one that is set aside
+	// counts, a dead letter does not. Beyond it the spool counts as full: nothing is ever dropped for its age. No
 	// bound when 0.
 	MaxAge time.Duration
 	// WhenFull says what Write does at a bound. FailWhenFull when zero.
@@ -55,19 +55,22 @@ type Options struct {
 	// 4 MiB when 0, from 1 KiB to 64 MiB.
 	SegmentBytes int64
 
-	// Parallel is how many events may be on their way to the next sink at once. 1
-	// when 0: strictly in order. With more, a destination that confirms slowly is
-	// fed faster, and events may pass each other within that number.
+	// Parallel is how many batches may be on their way to the next sink at once. 1
+	// when 0: one after the other, in order. With more, a destination that confirms
+	// slowly is fed faster, and the order among those batches is not kept. Together
+	// they hold about 4 MiB of records, and 64 KiB each at least. Events that are set
+	// aside are sent beside them, up to 16 at once.
 	Parallel int
-	// AttemptTimeout bounds each write to the next sink. 30 s when 0.
+	// AttemptTimeout bounds each request to the next sink, whatever number of events
+	// it has. 30 s when 0.
 	AttemptTimeout time.Duration
 	// MinBackoff and MaxBackoff bound the pause after a write that failed, which
 	// doubles, with jitter, from the one to the other: 100 ms and 30 s when 0. A
 	// longer pause that the destination asks for is kept, up to 10 minutes.
 	MinBackoff, MaxBackoff time.Duration
 
-	// OnFailure hears of every write to the next sink that failed, and of other
-	// trouble on the way there. event is namespace/name, or "" where no event is
+	// OnFailure hears of every event that the next sink failed to store, each time
+	// it does, and of other trouble on the way there. event is namespace/name, or "" where no event is
 	// concerned. When the event became a dead letter, err is a *DeadLetterError.
 	// Called from any goroutine; delivery waits for it. May be nil.
 	OnFailure func(event string, err error)

@@ -8,11 +8,10 @@ import (
 	"slices"
 	"time"
 
-	"github.com/paddock-dev/audit/api/v1alpha1"
-	"github.com/paddock-dev/audit/internal/eventjson"
+	"github.com/paddock-dev/audit/driver"
 )
 
-// reader walks through the segments. It belongs to the sender.
+// reader walks through the segments.
 type reader struct {
 	segment *segment // nil between two
 	file    file
@@ -27,133 +26,144 @@ type entry struct {
 	at      time.Time // when it was stored
 	size    int64     // of its record
 	segment *segment
-	event   *v1alpha1.AuditEvent
-	done    bool // guarded by Sink.mu
+	event   *driver.Event
+	settled bool // the sender has nothing more to do with it
+	done    bool // delivered, or a dead letter; guarded by queue.mu
 }
 
-// nextEntry waits for the next event to deliver, and puts it into the window. It
-// returns nil when ctx has ended, or when the Sink is closed and all are read.
-func (s *Sink) nextEntry(ctx context.Context) *entry {
-	r := &s.reader
+// nextEntry returns the next event to deliver, and puts it into the window. Where
+// none is there it waits for one, or returns nil when it is not to wait. It also
+// returns nil when ctx has ended, and when the queue is closed and all are read.
+// The caller holds q.reading.
+func (q *queue) nextEntry(ctx context.Context, wait bool) *entry {
+	r := &q.reader
 	for ctx.Err() == nil {
 		if r.segment == nil {
-			if open, flushed := s.openNext(); !open {
-				if flushed {
-					return nil
-				}
-				s.awaitMore(ctx)
+			open, flushed := q.openNext()
+			if !open && (flushed || !wait) {
+				return nil
+			}
+			if !open {
+				q.awaitMore(ctx)
 				continue
 			}
 		}
 		step := next(r.data, r.off)
 		switch step.finding {
 		case foundEnd:
-			s.readOn(ctx)
-			continue
+			if !q.readOn(ctx, wait) {
+				return nil
+			}
 		case foundRecord:
 			r.off = step.end
-			if e := s.entryOf(step); e != nil {
+			if e := q.entryOf(step); e != nil {
 				return e
 			}
 		case foundDamage, foundTail:
-			s.passDamage(step)
+			q.passDamage(step)
 		}
 	}
 	return nil
 }
 
 // entryOf returns nil for a record that is not to be delivered.
-func (s *Sink) entryOf(step found) *entry {
-	r := &s.reader
-	if step.seq <= r.last || step.seq <= s.earlier {
-		return nil // delivered in an earlier life, or written over
+func (q *queue) entryOf(step found) *entry {
+	r := &q.reader
+	if step.seq <= r.last || step.seq <= q.earlier {
+		return nil // delivered before New, or written over
 	}
 	r.last = step.seq
-	ae, err := eventjson.Parse(step.payload)
+	event, err := driver.Decode(step.payload)
 	if err != nil {
-		s.setAside(r.segment, r.data, step, fmt.Errorf("a record that holds no event: %w", err))
+		q.saveDamage(r.segment, r.data, step, fmt.Errorf("a record that holds no event: %w", err))
 		return nil
 	}
-	e := &entry{seq: step.seq, at: step.at, size: int64(step.end - step.start), segment: r.segment, event: ae}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.window) == 0 {
-		s.headAt = e.at
+	e := &entry{seq: step.seq, at: step.at, size: int64(step.end - step.start), segment: r.segment, event: event}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.window) == 0 {
+		q.headAt = e.at
 	}
-	s.window = append(s.window, e)
+	q.window = append(q.window, e)
+	q.taken = e.seq
 	r.segment.underWay++
 	return e
 }
 
 // passDamage sets aside what is no record, unless all that can have stood there
 // is delivered.
-func (s *Sink) passDamage(step found) {
-	r := &s.reader
+func (q *queue) passDamage(step found) {
+	r := &q.reader
 	r.off = step.end
 	behind := next(r.data, step.end)
-	if behind.finding == foundRecord && behind.seq-1 <= s.earlier {
+	if behind.finding == foundRecord && behind.seq-1 <= q.earlier {
 		return
 	}
-	s.setAside(r.segment, r.data, step, nil)
+	q.saveDamage(r.segment, r.data, step, nil)
 }
 
 // openNext turns to the oldest segment that is not read. When there is none it
 // says whether there will be one.
-func (s *Sink) openNext() (open, flushed bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	i := slices.IndexFunc(s.segments, func(seg *segment) bool { return !seg.read })
+func (q *queue) openNext() (open, flushed bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	i := slices.IndexFunc(q.segments, func(seg *segment) bool { return !seg.read })
 	if i < 0 {
-		return false, s.flushed
+		return false, q.flushed
 	}
-	s.reader = reader{segment: s.segments[i], data: s.reader.data[:0], last: s.reader.last}
+	q.reader = reader{segment: q.segments[i], data: q.reader.data[:0], last: q.reader.last}
 	return true, false
 }
 
 // readOn is called at the end of what is read: it reads what has been committed
-// since, leaves a segment that is at its end, or waits.
-func (s *Sink) readOn(ctx context.Context) {
-	r := &s.reader
-	s.mu.Lock()
+// since, leaves a segment that is at its end, or waits. It reports false where it
+// would have to wait and is not to.
+func (q *queue) readOn(ctx context.Context, wait bool) bool {
+	r := &q.reader
+	q.mu.Lock()
 	size, sealed := int(r.segment.size), r.segment.sealed
-	s.mu.Unlock()
+	q.mu.Unlock()
 	switch {
 	case len(r.data) < size:
-		s.fill(ctx, size)
+		return q.fill(ctx, size, wait)
 	case sealed:
-		s.leave()
+		q.leave()
+	case wait:
+		q.awaitMore(ctx)
 	default:
-		s.awaitMore(ctx)
+		return false
 	}
+	return true
 }
 
 // maxReads is how often the sender tries to read what the disk refuses, before
 // it takes the blocks in question for damaged and keeps the segment.
 const maxReads = 5
 
-// fill reads the segment up to size.
-func (s *Sink) fill(ctx context.Context, size int) {
-	r := &s.reader
+// fill reads the segment up to size, and reports false when it could not yet.
+func (q *queue) fill(ctx context.Context, size int, wait bool) bool {
+	r := &q.reader
 	had := len(r.data)
 	r.data = slices.Grow(r.data, size-had)
-	pause := s.backoff()
+	pause := q.backoff()
 	for reads := 1; ; reads++ {
-		err := r.read(s.disk, r.data[had:size], int64(had))
+		err := r.read(q.disk, r.data[had:size], int64(had))
 		if err == nil {
 			break
 		}
-		s.opts.OnFailure("", fmt.Errorf("spool: reading %s: %w", r.segment.path, err))
+		q.opts.OnFailure("", fmt.Errorf("spool: reading %s: %w", r.segment.path, err))
 		gone := errors.Is(err, fs.ErrNotExist)
 		if gone || r.file != nil && reads >= maxReads {
-			s.suspect(r.segment)
+			q.suspect(r.segment)
 			r.segment.unread = true
 			break
 		}
-		if !wait(ctx, pause.NextBackOff()) {
-			return
+		if !wait || !sleep(ctx, pause.NextBackOff()) {
+			return false
 		}
 	}
 	r.data = r.data[:size]
+	return true
 }
 
 func (r *reader) read(d disk, buf []byte, off int64) error {
@@ -168,68 +178,68 @@ func (r *reader) read(d disk, buf []byte, off int64) error {
 	return readWhole(r.file, buf, off)
 }
 
-func (s *Sink) suspect(seg *segment) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (q *queue) suspect(seg *segment) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
 	seg.suspect = true
 }
 
-// leave is called when the sender has read a sealed segment.
-func (s *Sink) leave() {
-	r := &s.reader
+// leave is called when all of a sealed segment is read.
+func (q *queue) leave() {
+	r := &q.reader
 	seg := r.segment
-	s.closeReader()
-	s.mu.Lock()
+	q.closeReader()
+	q.mu.Lock()
 	seg.read = true
-	drop := s.dropDrained()
-	s.mu.Unlock()
-	s.removeAll(drop)
+	drop := q.dropDrained()
+	q.mu.Unlock()
+	q.removeAll(drop)
 }
 
-func (s *Sink) closeReader() {
-	if s.reader.file != nil {
-		_ = s.reader.file.Close() // it was only read
+func (q *queue) closeReader() {
+	if q.reader.file != nil {
+		_ = q.reader.file.Close() // it was only read
 	}
-	s.reader.file, s.reader.segment = nil, nil
+	q.reader.file, q.reader.segment = nil, nil
 }
 
-func (s *Sink) awaitMore(ctx context.Context) {
+func (q *queue) awaitMore(ctx context.Context) {
 	select {
-	case <-s.wakeSender:
+	case <-q.wakeSender:
 	case <-ctx.Done():
 	}
 }
 
-// dropDrained takes the segments out of which nothing is left to deliver. s.mu is held.
-func (s *Sink) dropDrained() []*segment {
+// dropDrained takes the segments out of which nothing is left to deliver. q.mu is held.
+func (q *queue) dropDrained() []*segment {
 	var drop []*segment
-	s.segments = slices.DeleteFunc(s.segments, func(seg *segment) bool {
+	q.segments = slices.DeleteFunc(q.segments, func(seg *segment) bool {
 		if !seg.read || seg.underWay > 0 {
 			return false
 		}
 		drop = append(drop, seg)
-		s.depth -= seg.waiting // what was damaged
-		s.bytes -= seg.bytes
+		q.depth -= seg.waiting // what was damaged
+		q.bytes -= seg.bytes
 		return true
 	})
 	if len(drop) > 0 {
-		s.moreRoom()
+		q.moreRoom()
 	}
 	return drop
 }
 
 // removeAll removes segments, or keeps those that somebody may still want to look at.
-func (s *Sink) removeAll(drop []*segment) {
+func (q *queue) removeAll(drop []*segment) {
 	for _, seg := range drop {
 		err := error(nil)
 		if seg.suspect {
-			err = s.keep(seg)
+			err = q.keep(seg)
 		} else {
-			err = s.disk.remove(seg.path)
+			err = q.disk.remove(seg.path)
 		}
 		if err != nil {
 			// It is delivered, so the next start removes it.
-			s.opts.OnFailure("", errors.Join(fmt.Errorf("spool: removing %s", seg.path), err))
+			q.opts.OnFailure("", errors.Join(fmt.Errorf("spool: removing %s", seg.path), err))
 		}
 	}
 }

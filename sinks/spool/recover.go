@@ -38,40 +38,59 @@ func segmentNumber(name string) (first uint64, ok bool) {
 	return first, ok && err == nil
 }
 
-// recover takes stock of what an earlier life left: it counts what waits, cuts
+// recover takes stock of what an earlier process left: it counts what waits, cuts
 // torn tails off, and removes what is delivered.
-func (s *Sink) recover() error {
-	segments, err := segmentFiles(s.dir)
+func (q *queue) recover() error {
+	segments, err := segmentFiles(q.dir)
 	if err != nil {
 		return err
 	}
-	s.earlier = s.progress.delivered
-	s.seq = s.earlier
+	q.earlier = q.progress.delivered
+	q.seq = max(q.earlier, lastDamaged(q.path(damagedDir)))
+	q.taken = q.earlier
 	for _, seg := range segments {
 		if seg.first > 0 {
-			s.seq = max(s.seq, seg.first-1)
+			q.seq = max(q.seq, seg.first-1)
 		}
-		damaged, err := s.takeStock(seg)
+		damaged, err := q.takeStock(seg)
 		if err != nil {
 			return err
 		}
 		if seg.waiting == 0 && !damaged {
-			if err := s.disk.remove(seg.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if err := q.disk.remove(seg.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
 			continue
 		}
-		s.depth += seg.waiting
-		s.bytes += seg.bytes
-		s.segments = append(s.segments, seg)
+		q.depth += seg.waiting
+		q.bytes += seg.bytes
+		q.segments = append(q.segments, seg)
 	}
 	return nil
 }
 
+// lastDamaged returns the highest number of a segment that dir holds something of. A
+// segment that lies behind an event that is set aside can be gone, and its number
+// would be given out again: what was saved of it would then be replaced.
+func lastDamaged(dir string) (last uint64) {
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return 0 // nothing of it can be replaced either
+	}
+	for _, f := range files {
+		number, _, _ := strings.Cut(strings.TrimSuffix(f.Name(), segmentSuffix), "-")
+		first, err := strconv.ParseUint(number, 10, 64)
+		if err == nil {
+			last = max(last, first)
+		}
+	}
+	return last
+}
+
 // takeStock reads a segment, and reports whether there is damage in it that the
 // sender has to set aside.
-func (s *Sink) takeStock(seg *segment) (damaged bool, err error) {
-	f, err := s.disk.open(seg.path, false)
+func (q *queue) takeStock(seg *segment) (damaged bool, err error) {
+	f, err := q.disk.open(seg.path, false)
 	if err != nil {
 		return false, err
 	}
@@ -87,9 +106,9 @@ func (s *Sink) takeStock(seg *segment) (damaged bool, err error) {
 	seg.size = info.Size()
 	unclear := unreadable != nil // there is damage since the last record
 	defer func() {
-		s.seq = max(s.seq, seg.last)
+		q.seq = max(q.seq, seg.last)
 		if damaged || seg.torn {
-			s.seq = max(s.seq, seg.first+uint64(info.Size())/headSize) // more records do not fit
+			q.seq = max(q.seq, seg.first+uint64(info.Size())/headSize) // more records do not fit
 		}
 	}()
 	for off := 0; ; {
@@ -107,37 +126,37 @@ func (s *Sink) takeStock(seg *segment) (damaged bool, err error) {
 			if unreadable != nil {
 				return true, nil
 			}
-			s.cutTail(seg, data, step)
+			q.cutTail(seg, data, step)
 		case foundRecord:
-			if unclear && step.seq-1 > s.earlier {
+			if unclear && step.seq-1 > q.earlier {
 				damaged = true
 			}
 			unclear = unreadable != nil
-			s.countRecord(seg, step)
+			q.countRecord(seg, step)
 		}
 	}
 }
 
-func (s *Sink) countRecord(seg *segment, step found) {
+func (q *queue) countRecord(seg *segment, step found) {
 	if step.seq <= seg.last {
 		return // the rest of a write that failed, written over since
 	}
 	seg.last = step.seq
-	if step.seq <= s.earlier {
+	if step.seq <= q.earlier {
 		return
 	}
-	if s.depth == 0 && seg.waiting == 0 {
-		s.headAt = step.at
+	if q.depth == 0 && seg.waiting == 0 {
+		q.headAt = step.at
 	}
 	seg.waiting++
 	seg.bytes += int64(step.end - step.start)
 }
 
 // cutTail cuts off what a crash left half-written, and keeps a copy.
-func (s *Sink) cutTail(seg *segment, data []byte, step found) {
+func (q *queue) cutTail(seg *segment, data []byte, step found) {
 	seg.torn = true
-	s.setAside(seg, data, step, nil)
-	f, err := s.disk.open(seg.path, true)
+	q.saveDamage(seg, data, step, nil)
+	f, err := q.disk.open(seg.path, true)
 	if err == nil {
 		err = errors.Join(f.Truncate(int64(step.start)), f.Close())
 	}

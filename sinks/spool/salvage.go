@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/paddock-dev/audit/internal/eventjson"
+	"github.com/paddock-dev/audit/driver"
 )
 
 var errDamaged = errors.New("nothing else in it is an event: remove it when nobody needs it any more")
@@ -48,15 +48,15 @@ func requeueSegment(dir, name string) error {
 }
 
 func requeueRecord(dir, segment string, record found) error {
-	ae, err := eventjson.Parse(record.payload)
+	e, err := driver.Decode(record.payload)
 	if err != nil {
 		return err
 	}
-	letter := DeadLetter{Reason: "kept in " + segment, StoredAt: record.at.UTC(), RefusedAt: time.Now().UTC(), Event: *ae}
+	letter := DeadLetter{Reason: "kept in " + segment, StoredAt: record.at.UTC(), RefusedAt: time.Now().UTC(), Event: object(e)}
 	text, err := json.MarshalIndent(letter, "", "  ")
 	if err != nil {
 		return err
 	}
-	id := letterID(record.seq, ae.Name)
+	id := letterID(record.seq, e.Name())
 	return writeFile(realDisk{}, filepath.Join(dir, requeueDir, id+letterSuffix), append(text, '\n'))
 }

@@ -2,138 +2,160 @@ package spool
 
 import (
 	"context"
-	"fmt"
+	"slices"
 	"sync"
-	"time"
 
 	"github.com/cenkalti/backoff/v5"
 
-	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 )
 
-// maxRetryAfter bounds a pause that the destination asks for.
-const maxRetryAfter = 10 * time.Minute
+// What a request to the next sink holds at most.
+const (
+	unboundedBatch  = 4096    // events, for a sink that takes any number
+	maxRequestBytes = 4 << 20 // of records, shared by the senders
+	minRequestBytes = 64 << 10
+)
 
-// sendAll is the sender: it delivers what is stored, in order, until ctx ends or
-// the Sink is closed and nothing waits any more.
-func (s *Sink) sendAll(ctx context.Context) {
-	var underWay sync.WaitGroup
-	defer s.closeReader()
-	defer underWay.Wait()
-	for {
-		select {
-		case s.slots <- struct{}{}:
-		case <-ctx.Done():
-			return
-		}
-		e := s.nextEntry(ctx)
-		if e == nil {
-			return
-		}
-		if s.opts.Parallel == 1 {
-			s.deliver(ctx, e)
-			continue
-		}
-		underWay.Go(func() { s.deliver(ctx, e) })
+// setBounds says how much a request holds, for a next sink that takes batch events.
+func (q *queue) setBounds(batch int) {
+	if batch <= 0 {
+		batch = unboundedBatch
+	}
+	q.mostEvents = batch
+	q.mostBytes = int64(max(maxRequestBytes/q.opts.Parallel, minRequestBytes))
+	q.alone = make(chan struct{}, min(batch, maxAlone))
+	q.retrying = make(chan struct{}, maxRetrying)
+}
+
+// sender hands on what waits, oldest first. Options.Parallel of them are at work,
+// each with events of its own.
+type sender struct {
+	*queue
+	held   []*entry // read and not settled, oldest first
+	size   int      // of the next batch
+	failed int      // rounds with one event in a row in which nothing was stored
+	pause  *backoff.ExponentialBackOff
+}
+
+// sendAll delivers what is stored until ctx ends, or the queue is closed and nothing
+// waits any more.
+func (q *queue) sendAll(ctx context.Context) {
+	var senders sync.WaitGroup
+	for range q.opts.Parallel {
+		s := &sender{queue: q, size: q.mostEvents, pause: q.backoff()}
+		senders.Go(func() { s.run(ctx) })
+	}
+	senders.Wait()
+	q.aside.Wait()
+	q.closeReader()
+}
+
+func (s *sender) run(ctx context.Context) {
+	for ctx.Err() == nil && s.collect(ctx) {
+		batch, errs := s.round(ctx)
+		s.settle(ctx, batch, errs)
+		s.held = slices.DeleteFunc(s.held, func(e *entry) bool { return e.settled })
 	}
 }
 
-// deliver hands an event on until the next sink takes it, or refuses it for good
-// and it is a dead letter. It gives up only with ctx; the event then stays.
-func (s *Sink) deliver(ctx context.Context, e *entry) {
-	var pause *backoff.ExponentialBackOff
-	for {
-		err := s.attempt(ctx, e)
-		if err == nil {
-			s.metrics.delivered.Inc()
-			s.forget(e)
-			return
-		}
-		if ctx.Err() != nil {
-			return
-		}
-		s.metrics.failures.Inc()
-		class, after := auditing.ClassOf(err)
-		if class == auditing.ClassPermanent {
-			if s.bury(ctx, e, err) {
-				s.forget(e)
-			}
-			return
-		}
-		s.opts.OnFailure(nameOf(e.event), err)
-		if pause == nil {
-			pause = s.backoff()
-		}
-		if !wait(ctx, max(pause.NextBackOff(), min(after, maxRetryAfter))) {
-			return
-		}
+// collect takes up what waits now, and waits only while nothing is held. It reports
+// false when nothing is held and nothing more will come.
+func (s *sender) collect(ctx context.Context) bool {
+	want := s.size
+	if s.probes() {
+		want = s.mostEvents // to choose from
 	}
-}
-
-func (s *Sink) attempt(ctx context.Context, e *entry) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, s.opts.AttemptTimeout)
-	defer cancel()
-	defer func() {
-		if r := recover(); r != nil {
-			err = auditing.Permanent(fmt.Errorf("panic: %v", r))
-		}
-	}()
-	return s.next.Write(ctx, e.event)
-}
-
-// forget takes a delivered event out of the window, and with it what has been
-// waiting there for it.
-func (s *Sink) forget(e *entry) {
-	s.mu.Lock()
-	e.done = true
-	e.event = nil
-	e.segment.underWay--
-	e.segment.waiting--
-	e.segment.bytes -= e.size
-	s.depth--
-	s.bytes -= e.size
-	var upTo uint64
-	popped := 0
-	for popped < len(s.window) && s.window[popped].done {
-		upTo = s.window[popped].seq
-		popped++
-	}
-	s.window = append(s.window[:0], s.window[popped:]...)
-	if len(s.window) > 0 {
-		s.headAt = s.window[0].at
-	}
-	drop := s.dropDrained()
-	s.moreRoom()
-	s.mu.Unlock()
-	if popped > 0 {
-		s.progress.advance(upTo)
-	}
-	s.removeAll(drop)
-	for range popped {
-		<-s.slots
-	}
-}
-
-// backoff returns the pauses of one series of attempts. It is not safe for
-// concurrent use.
-func (s *Sink) backoff() *backoff.ExponentialBackOff {
-	b := backoff.NewExponentialBackOff()
-	b.InitialInterval = s.opts.MinBackoff
-	b.MaxInterval = s.opts.MaxBackoff
-	b.Multiplier = 2
-	b.RandomizationFactor = 0.5
-	b.Reset()
-	return b
-}
-
-// wait reports whether it could before ctx ended.
-func wait(ctx context.Context, pause time.Duration) bool {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
+	switch {
+	case len(s.held) == 0:
+		s.reading.Lock()
+	case len(s.held) >= want || !s.reading.TryLock():
 		return true
-	case <-ctx.Done():
-		return false
 	}
+	defer s.reading.Unlock()
+	bytes := int64(0)
+	for _, e := range s.held {
+		bytes += e.size
+	}
+	for len(s.held) < want && (bytes < s.mostBytes || s.probes() && len(s.held) < leastProbes) {
+		e := s.nextEntry(ctx, len(s.held) == 0)
+		if e == nil {
+			break
+		}
+		s.held = append(s.held, e)
+		bytes += e.size
+	}
+	return len(s.held) > 0
+}
+
+// round hands on the oldest events that are held, and returns them with the outcome
+// of each. When the oldest alone has failed again and again, a later one is tried as
+// well, by itself: it shows whether the oldest is to blame or the destination.
+func (s *sender) round(ctx context.Context) (batch []*entry, errs []error) {
+	batch = s.oldest()
+	errs = s.request(ctx, batch)
+	if !s.probes() || len(s.held) < 2 || errs[0] == nil || refused(errs[0]) {
+		return batch, errs
+	}
+	other := s.held[1+(s.failed-probeAfter)%(len(s.held)-1)]
+	outcome := s.request(ctx, []*entry{other})[0]
+	if outcome == nil { // unless the destination has just come back
+		s.report(batch[0], errs[0])
+		errs = s.request(ctx, batch)
+	}
+	return []*entry{batch[0], other}, append(errs, outcome)
+}
+
+// oldest returns what the next request holds: one event at least.
+func (s *sender) oldest() []*entry {
+	bytes := int64(0)
+	for i, e := range s.held {
+		if i == s.size || i > 0 && bytes >= s.mostBytes {
+			return s.held[:i]
+		}
+		bytes += e.size
+	}
+	return s.held
+}
+
+// request hands entries to the next sink in one Store, and returns the outcome of each.
+func (q *queue) request(ctx context.Context, entries []*entry) []error {
+	ctx, cancel := context.WithTimeout(ctx, q.opts.AttemptTimeout)
+	defer cancel()
+	events := make([]*driver.Event, len(entries))
+	for i, e := range entries {
+		events[i] = e.event
+	}
+	if errs := q.next.Store(ctx, events); errs != nil {
+		return errs
+	}
+	return make([]error, len(entries))
+}
+
+// forget takes events that are delivered, or dead letters, out of the window, and
+// notes up to where all are.
+func (q *queue) forget(entries ...*entry) {
+	if len(entries) == 0 {
+		return
+	}
+	q.mu.Lock()
+	for _, e := range entries {
+		e.done = true
+		e.segment.underWay--
+		e.segment.waiting--
+		e.segment.bytes -= e.size
+		q.depth--
+		q.bytes -= e.size
+	}
+	q.window = slices.DeleteFunc(q.window, func(e *entry) bool { return e.done })
+	upTo := q.taken
+	if len(q.window) > 0 {
+		upTo = q.window[0].seq - 1
+		q.headAt = q.window[0].at
+	}
+	drop := q.dropDrained()
+	q.moreRoom()
+	q.mu.Unlock()
+	q.progress.advance(upTo)
+	q.removeAll(drop)
 }

@@ -9,8 +9,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 )
 
 // The folders in a spool's directory.
@@ -20,23 +20,47 @@ const (
 	damagedDir = "damaged"
 )
 
-// Sink stores events in a directory and hands them on. Make one with New, close
-// it at the end; it is safe for concurrent use.
-type Sink struct {
+// Sink stores events in a directory and hands them on. Make one with New, close it
+// at the end; it is safe for concurrent use.
+//
+// Write returns nil when the event is fsynced (auditing.LevelDurable). What happens
+// to it at the next sink later is told to Options.OnFailure and the metrics. When
+// its context ends first, whether the event is stored is unknown; writing it again
+// is harmless. The class is full at a bound of the Options and when the disk has no
+// room; the errors of the disk, as ENOSPC, EIO or EROFS, are in the chain.
+//
+// Check asks the next sink.
+//
+// Close refuses later writes, waits until all that is stored is delivered, and then
+// closes the next sink. When its context ends first, the rest stays in the directory
+// for the next process, and the error says how much that is. The directory can then
+// be opened again, unless the error says that a write is still under way.
+type Sink struct{ driver.Sink }
+
+// queue is the driver of a Sink.
+type queue struct {
 	opts     Options
 	dir      string
-	next     auditing.Sink
+	next     driver.Driver
+	info     driver.Info
 	disk     disk
 	metrics  *metrics
 	progress *progress
 	locked   *os.File
-	accept   auditing.Transport // a method value that every Write would allocate
 
-	earlier uint64 // what is delivered up to here was so in an earlier life
+	earlier uint64 // what is delivered up to here was so before New
 
 	active activeSegment // the committer's alone
-	reader reader        // the sender's alone
-	slots  chan struct{} // one for each event in window
+
+	reading sync.Mutex // held by the sender that reads
+	reader  reader     // of whoever holds reading
+
+	// What follows until mu serves the senders and does not change.
+	mostEvents int           // of one request to the next sink
+	mostBytes  int64         // of its records, where it has several
+	alone      chan struct{} // has one element for each event that is set aside
+	retrying   chan struct{} // has one element for each of those that is under way
+	aside      sync.WaitGroup
 
 	mu       sync.Mutex
 	pending  *batch     // what the next fsync makes durable; nil for nothing
@@ -44,6 +68,7 @@ type Sink struct {
 	seq      uint64     // the last that was given out
 	segments []*segment // with events that wait, oldest first
 	window   []*entry   // read, and not yet forgotten, oldest first
+	taken    uint64     // the last sequence number that was put into window
 	depth    int64      // events that wait
 	bytes    int64      // what they and the pending ones take
 	headAt   time.Time  // when the oldest was stored
@@ -56,12 +81,12 @@ type Sink struct {
 	closing                   chan struct{} // closed by Close
 	sending                   context.Context
 	stopSending               context.CancelFunc
-	ended                     chan struct{} // closed when nothing of the Sink runs any more
+	ended                     chan struct{} // closed when nothing of the queue runs any more
 	endErr                    error         // set before ended is closed
 }
 
 // New opens the spool in dir, which it makes when it is missing, and starts to
-// deliver to next what an earlier life left there. dir must lie on a local file
+// deliver to next what an earlier process left there. dir must lie on a local file
 // system and be used by no other Sink; that is checked with a lock. New reads
 // all that waits once, to count and to check it.
 func New(dir string, next auditing.Sink, opts Options) (*Sink, error) {
@@ -72,135 +97,126 @@ func New(dir string, next auditing.Sink, opts Options) (*Sink, error) {
 	if err := opts.validate(); err != nil {
 		return nil, fmt.Errorf("spool: invalid options: %w", err)
 	}
-	s := &Sink{
-		opts: opts, dir: dir, next: next, disk: opts.disk,
-		slots:         make(chan struct{}, opts.Parallel),
+	q := &queue{
+		opts: opts, dir: dir, next: driver.Of(next), disk: opts.disk,
 		wakeCommitter: make(chan struct{}, 1),
 		wakeSender:    make(chan struct{}, 1),
 		closing:       make(chan struct{}),
 		ended:         make(chan struct{}),
 	}
-	s.accept = s.store
-	if err := s.open(); err != nil {
+	behind := q.next.Info()
+	component, err := driver.Component(opts.Component, q.next)
+	if err != nil {
+		return nil, fmt.Errorf("spool: %w", err)
+	}
+	q.info = driver.Info{
+		Name: sinkName, Chain: sinkName + "(" + behind.Chain + ")", Component: component,
+		Level: auditing.LevelDurable, Namespaced: behind.Namespaced, Batch: acceptedBatch, Repeats: behind.Repeats,
+	}
+	q.setBounds(behind.Batch)
+	if err := q.open(); err != nil {
 		return nil, fmt.Errorf("spool: opening %s: %w", dir, err)
 	}
-	s.sending, s.stopSending = context.WithCancel(auditing.Nested(context.Background()))
-	go s.run()
-	return s, nil
+	q.sending, q.stopSending = context.WithCancel(context.Background())
+	go q.run()
+	return &Sink{driver.New(q)}, nil
 }
 
 // open does what can fail, and undoes it then.
-func (s *Sink) open() (err error) {
-	for _, path := range []string{s.dir, s.path(deadDir), s.path(requeueDir), s.path(damagedDir)} {
+func (q *queue) open() (err error) {
+	for _, path := range []string{q.dir, q.path(deadDir), q.path(requeueDir), q.path(damagedDir)} {
 		if err := os.MkdirAll(path, dirMode); err != nil {
 			return err
 		}
 	}
-	if s.locked, err = lock(s.dir); err != nil {
+	if q.locked, err = lock(q.dir); err != nil {
 		return err
 	}
-	if s.progress, err = openProgress(s.disk, s.dir); err != nil {
-		return errors.Join(err, s.locked.Close())
+	if q.progress, err = openProgress(q.disk, q.dir); err != nil {
+		return errors.Join(err, q.locked.Close())
 	}
-	s.metrics, err = newMetrics(s)
+	q.metrics, err = newMetrics(q)
 	if err == nil {
-		err = s.recover()
+		err = q.recover()
 	}
 	if err != nil {
-		return errors.Join(err, s.release())
+		return errors.Join(err, q.release())
 	}
-	s.countLetters()
+	q.countLetters()
 	return nil
 }
 
 // release gives back what open took.
-func (s *Sink) release() error {
-	s.metrics.unregister()
-	return errors.Join(s.progress.file.Close(), s.locked.Close())
+func (q *queue) release() error {
+	q.metrics.unregister()
+	return errors.Join(q.progress.file.Close(), q.locked.Close())
 }
 
-func (s *Sink) path(elem ...string) string {
-	return filepath.Join(append([]string{s.dir}, elem...)...)
+func (q *queue) path(elem ...string) string {
+	return filepath.Join(append([]string{q.dir}, elem...)...)
 }
 
-// Write stores ae on the disk and returns nil when it is fsynced. What happens
-// to it at the next sink later is told to Options.OnFailure and the metrics.
-//
-// When ctx ends first, whether the event is stored is unknown; writing it again
-// is harmless. The class is full at a bound of the Options and when the disk has
-// no room; the errors of the disk, as ENOSPC, EIO or EROFS, are in the chain.
-func (s *Sink) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
-	return auditing.Deliver(ctx, auditing.Target{Sink: sinkName, Component: s.opts.Component}, ae, s.accept)
-}
+// Info is built by New.
+func (q *queue) Info() driver.Info { return q.info }
 
-// Level returns LevelDurable.
-func (s *Sink) Level() auditing.Level { return auditing.LevelDurable }
+// Check asks the next sink.
+func (q *queue) Check(ctx context.Context) error { return q.next.Check(ctx) }
 
-// ReadsOnly returns true: the event is encoded.
-func (s *Sink) ReadsOnly() bool { return true }
-
-// String prints the chain: "spool(loki)".
-func (s *Sink) String() string { return sinkName + "(" + auditing.Chain(s.next) + ")" }
-
-// run is the life of the Sink.
-func (s *Sink) run() {
+// run delivers what is stored until the queue is closed.
+func (q *queue) run() {
 	var others sync.WaitGroup
-	others.Go(s.commitAll)
-	upkeep, stopUpkeep := context.WithCancel(s.sending)
-	others.Go(func() { s.keepUp(upkeep) })
-	s.sendAll(s.sending)
+	others.Go(q.commitAll)
+	upkeep, stopUpkeep := context.WithCancel(q.sending)
+	others.Go(func() { q.keepUp(upkeep) })
+	q.sendAll(q.sending)
 	stopUpkeep()
 	others.Wait()
-	s.stopSending()
-	s.endErr = errors.Join(s.progress.sync(), s.release())
-	close(s.ended)
+	q.stopSending()
+	q.endErr = errors.Join(q.progress.sync(), q.release())
+	close(q.ended)
 }
 
-// Close refuses later writes, waits until all that is stored is delivered, and
-// then closes the next sink. When ctx ends first, the rest stays in the directory
-// for the next life, and the error says how much that is. The directory can then
-// be opened again, unless the error says that a write is still under way. Close
-// may be called again.
-func (s *Sink) Close(ctx context.Context) error {
-	s.mu.Lock()
-	if !s.closed {
-		s.closed = true
-		close(s.closing)
+// Close drains the queue, and then closes the next sink: see Sink.
+func (q *queue) Close(ctx context.Context) error {
+	q.mu.Lock()
+	if !q.closed {
+		q.closed = true
+		close(q.closing)
 	}
-	s.mu.Unlock()
-	signal(s.wakeCommitter)
-	signal(s.wakeSender)
+	q.mu.Unlock()
+	signal(q.wakeCommitter)
+	signal(q.wakeSender)
 	var err error
 	select {
-	case <-s.ended:
-		err = s.endErr
+	case <-q.ended:
+		err = q.endErr
 	case <-ctx.Done():
-		s.stopSending()
-		err = s.unfinished(ctx)
+		q.stopSending()
+		err = q.unfinished(ctx)
 	}
-	return errors.Join(err, auditing.Close(ctx, s.next))
+	return errors.Join(err, q.next.Close(ctx))
 }
 
 // windUp is how long Close waits, beyond its context, for what it has cancelled.
 const windUp = 200 * time.Millisecond
 
 // unfinished says what a Close left behind whose context ended.
-func (s *Sink) unfinished(ctx context.Context) error {
+func (q *queue) unfinished(ctx context.Context) error {
 	timer := time.NewTimer(windUp)
 	defer timer.Stop()
 	busy := ""
 	select {
-	case <-s.ended:
+	case <-q.ended:
 	case <-timer.C:
 		busy = ", and a write is still under way, so that the directory stays locked until it ends"
 	}
-	s.mu.Lock()
-	depth := s.depth
-	s.mu.Unlock()
+	q.mu.Lock()
+	depth := q.depth
+	q.mu.Unlock()
 	if depth == 0 && busy == "" {
-		return s.endErr
+		return q.endErr
 	}
-	return fmt.Errorf("spool: closed with %d events left in %s for the next life%s: %w", depth, s.dir, busy, ctx.Err())
+	return fmt.Errorf("spool: closed with %d events left in %s for the next process%s: %w", depth, q.dir, busy, ctx.Err())
 }
 
 // signal wakes the one goroutine that waits on c, now or at its next look.

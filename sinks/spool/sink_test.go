@@ -9,16 +9,15 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/auditing/sinktest"
+	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/sinks/spool"
 )
 
@@ -63,22 +62,33 @@ func TestDeliveredEventsAreNotDeliveredAgainByTheNextLife(t *testing.T) {
 }
 
 func TestTransientErrorsAreRetriedUntilTheDestinationIsBack(t *testing.T) {
-	r := &sinktest.Recorder{}
-	r.FailNext(20, errors.New("away"))
-	var h heard
-	s := open(t, t.TempDir(), r, h.listen(quick()))
-	want := mustWrite(t, s, "ae", 3)
-	drain(t, s)
-	mustHold(t, r, want)
-	if h.failures() != 20 {
-		t.Errorf("OnFailure heard of %d failures, want 20", h.failures())
-	}
+	synctest.Test(t, func(t *testing.T) {
+		d := &destination{}
+		d.leave()
+		var h heard
+		s, err := spool.New(t.TempDir(), d.sink(), h.listen(spool.Options{}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := mustWrite(t, s, "ae", 3)
+		time.Sleep(10 * time.Minute) // of the bubble
+		d.script(nil)
+		if err := s.Close(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		if got := d.holds(); !slices.Equal(got, want) {
+			t.Errorf("the destination holds %v, want %v", got, want)
+		}
+		if h.failures() != d.failed() || h.failures() < 20 {
+			t.Errorf("OnFailure heard of %d failures, want all %d, and 20 at least", h.failures(), d.failed())
+		}
+	})
 }
 
 func TestThePauseThatADestinationAsksForIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &sinktest.Recorder{}
-		r.FailNext(1, auditing.RetryAfter(errors.New("throttled"), time.Minute))
+		r.FailNext(1, driver.RetryAfter(errors.New("throttled"), time.Minute))
 		s, err := spool.New(t.TempDir(), r, quick())
 		if err != nil {
 			t.Fatal(err)
@@ -116,7 +126,6 @@ func TestTheRecordKeepsEverythingOfTheEvent(t *testing.T) {
 	ae.Spec.Timestamp.Time = time.Date(2026, 3, 1, 10, 0, 0, 123456789, time.UTC)
 	ae.Labels["team"], ae.Annotations = "a", map[string]string{"note": "räksmörgås \u2028 <&>"}
 	ae.Finalizers = []string{"example.com/keep"}
-	ae.TypeMeta = metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "AuditEvent"}
 	if err := s.Write(t.Context(), ae); err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +161,7 @@ func TestADirectoryHasOneSink(t *testing.T) {
 func TestFilesAreTheirOwnersAlone(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "made")
 	r := &sinktest.Recorder{}
-	r.FailNext(1, auditing.Permanent(errors.New("refused")))
+	r.FailNext(1, driver.Permanent(errors.New("refused")))
 	var h heard
 	s := open(t, dir, r, h.listen(quick()))
 	mustWrite(t, s, "ae", 2)
@@ -217,47 +226,27 @@ func (d deaf) Write(context.Context, *v1alpha1.AuditEvent) error {
 
 func TestParallelDeliveryLosesNothingAndStaysWithinItsNumber(t *testing.T) {
 	dir := t.TempDir()
-	r := &crowd{}
+	var calls atomic.Int64
+	d := &destination{batch: 16, took: time.Millisecond, wholly: true, fault: func(string) error {
+		if calls.Add(1)%50 == 0 {
+			return errors.New("every fiftieth")
+		}
+		return nil
+	}}
 	opts := quick()
 	opts.Parallel, opts.SegmentBytes = 8, 4<<10
-	s := open(t, dir, r, opts)
+	s := open(t, dir, d.sink(), opts)
 	want := mustWrite(t, s, "ae", 500)
 	drain(t, s)
-	got := namesIn(&r.Recorder)
+	got := d.holds()
 	slices.Sort(got)
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
 		t.Errorf("%d events were delivered, want %d", len(got), len(want))
 	}
-	if r.most < 2 || r.most > 8 {
-		t.Errorf("at most %d were under way at once, want more than 1 and at most 8", r.most)
+	if d.most < 2 || d.most > 8 {
+		t.Errorf("at most %d were under way at once, want more than 1 and at most 8", d.most)
 	}
-}
-
-// crowd counts how many writes are under way, and fails some.
-type crowd struct {
-	sinktest.Recorder
-	mu        sync.Mutex
-	now, most int
-	calls     int
-}
-
-func (c *crowd) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
-	c.mu.Lock()
-	c.now++
-	c.most = max(c.most, c.now)
-	c.calls++
-	fail := c.calls%5 == 0
-	c.mu.Unlock()
-	defer func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.now--
-	}()
-	if fail {
-		return errors.New("every fifth")
-	}
-	return c.Recorder.Write(ctx, ae)
 }
 
 func TestInvalidOptionsAreNamed(t *testing.T) {

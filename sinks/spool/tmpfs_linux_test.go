@@ -15,6 +15,7 @@ import (
 
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/auditing/sinktest"
+	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/sinks/spool"
 )
 
@@ -108,7 +109,7 @@ func writeUntil(s *spool.Sink, prefix string, cause error) ([]string, error) {
 	for i := range 10_000 {
 		name := fmt.Sprintf("%s-%d", prefix, i)
 		err := s.Write(context.Background(), large(name))
-		switch class, _ := auditing.ClassOf(err); {
+		switch class, _ := driver.ClassOf(err); {
 		case err == nil:
 			names = append(names, name)
 		case errors.Is(err, cause) && class == auditing.ClassFull:

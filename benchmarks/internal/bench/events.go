@@ -2,12 +2,12 @@
 package bench
 
 import (
-	"context"
 	"strings"
 	"time"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 )
 
 // Component is the value of the label paddock.dev/component of every event.
@@ -76,7 +76,6 @@ func Time(ae *v1alpha1.AuditEvent) time.Time { return auditing.EventTime(ae) }
 // Named builds an event and has it named, labelled and stamped, as it is after its first Write.
 func Named(event Event) (*v1alpha1.AuditEvent, error) {
 	ae := event.New()
-	err := auditing.Deliver(context.Background(), auditing.Target{Sink: "bench", Component: Component}, ae,
-		func(context.Context, *v1alpha1.AuditEvent) error { return nil })
+	_, err := driver.Prepare(ae, Component)
 	return ae, err
 }

@@ -34,6 +34,15 @@ func TestConformance(t *testing.T) {
 					}
 					return parse(entries)
 				},
+				Records: func(ctx context.Context, name string) (n int, err error) {
+					entries, err := stored(ctx, l, ns)
+					for _, e := range entries {
+						if e.Metadata["event"] == name {
+							n++
+						}
+					}
+					return n, err
+				},
 				Again:   open,
 				Release: f.close,
 			}, err

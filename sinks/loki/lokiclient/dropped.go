@@ -54,26 +54,26 @@ func readCounters(host string) (counted, error) {
 
 // dropped returns the error of Close, or nil when the client says of no entry
 // that it was dropped.
-func (s *Sink) dropped() error {
-	words := s.said.last()
+func (h *handler) dropped() error {
+	words := h.said.last()
 	if words == "" {
 		return nil // a counter that has grown is that of another sink for the same host
 	}
-	now, err := readCounters(s.host)
+	now, err := readCounters(h.host)
 	if err != nil {
 		return fmt.Errorf("lokiclient: the client dropped entries (%s), and how many is unknown: %w", words, err)
 	}
-	return fmt.Errorf("lokiclient: the client dropped %d entries: %s", now.dropped-s.before.dropped, words)
+	return fmt.Errorf("lokiclient: the client dropped %d entries: %s", now.dropped-h.before.dropped, words)
 }
 
 // unconfirmed says how many of the entries that the client took have no outcome.
-func (s *Sink) unconfirmed() string {
-	handed := s.handed.Load()
-	now, err := readCounters(s.host)
+func (h *handler) unconfirmed() string {
+	handed := h.handed.Load()
+	now, err := readCounters(h.host)
 	if err != nil {
 		return fmt.Sprintf("of %d entries it took, an unknown number is unconfirmed", handed)
 	}
-	settled := now.sent - s.before.sent + now.dropped - s.before.dropped
+	settled := now.sent - h.before.sent + now.dropped - h.before.dropped
 	return fmt.Sprintf("%d of %d entries it took are unconfirmed", max(handed-settled, 0), handed)
 }
 

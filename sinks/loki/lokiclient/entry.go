@@ -1,18 +1,16 @@
 package lokiclient
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/grafana/loki/pkg/push"
 	"github.com/prometheus/common/model"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
-	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
+	"github.com/paddock-dev/audit/internal/eventjson"
 )
 
 // maxLine is just under Loki's default of 256 KiB a line (max_line_size). Loki
@@ -32,51 +30,39 @@ type entry struct {
 
 // entry makes the same of the same event, so that Loki knows a repeat by its
 // labels, time, line and metadata.
-func (s *Sink) entry(ae *v1alpha1.AuditEvent) (entry, error) {
-	line, err := lineOf(ae)
+func (h *handler) entry(e *driver.Event) (entry, error) {
+	line, err := lineOf(e)
 	if err != nil {
 		return entry{}, err
 	}
-	e := entry{labels: model.LabelSet{}, time: auditing.EventTime(ae), line: line}
+	made := entry{labels: model.LabelSet{}, time: e.Time(), line: line}
 	for name, value := range map[model.LabelName]string{
-		"service_name": s.serviceName, "component": ae.Labels[v1alpha1.LabelComponent], "namespace": ae.Namespace,
+		"service_name": h.serviceName, "component": e.Component(), "namespace": e.Namespace(),
 	} {
 		if value != "" {
-			e.labels[name] = model.LabelValue(clean(value))
+			made.labels[name] = model.LabelValue(clean(value))
 		}
 	}
-	e.metadata = append(e.metadata,
-		push.LabelAdapter{Name: "kind", Value: string(ae.Spec.Kind)},
-		push.LabelAdapter{Name: "decision", Value: string(ae.Spec.Decision)},
-		push.LabelAdapter{Name: "event", Value: ae.Name})
-	if ae.Spec.RunRef != nil {
-		e.metadata = append(e.metadata, push.LabelAdapter{Name: "run", Value: clean(ae.Spec.RunRef.Name)})
+	made.metadata = append(made.metadata,
+		push.LabelAdapter{Name: "kind", Value: string(e.Kind())},
+		push.LabelAdapter{Name: "decision", Value: string(e.Decision())},
+		push.LabelAdapter{Name: "event", Value: e.Name()})
+	if run := e.Run(); run != "" {
+		made.metadata = append(made.metadata, push.LabelAdapter{Name: "run", Value: clean(run)})
 	}
-	return e, nil
+	return made, nil
 }
 
-// lineOf returns the event's JSON, without what a server fills in.
-func lineOf(ae *v1alpha1.AuditEvent) (string, error) {
-	record := &v1alpha1.AuditEvent{
-		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "AuditEvent"},
-		ObjectMeta: metav1.ObjectMeta{
-			Name: ae.Name, GenerateName: ae.GenerateName, Namespace: ae.Namespace,
-			Labels: ae.Labels, Annotations: ae.Annotations,
-			OwnerReferences: ae.OwnerReferences, Finalizers: ae.Finalizers,
-		},
-		Spec: ae.Spec,
+// lineOf returns the event's JSON.
+func lineOf(e *driver.Event) (string, error) {
+	line := e.JSON()
+	if len(line) > maxLine { // package driver bounds spec, so it is the metadata
+		line = eventjson.Append(nil, withoutExtras(e.Object()))
 	}
-	line, err := marshal(record)
-	if err == nil && len(line) > maxLine { // package auditing bounds spec, so it is the metadata
-		line, err = marshal(withoutExtras(record))
-	}
-	switch {
-	case err != nil:
-		return "", fmt.Errorf("encoding the event: %w", err)
-	case len(line) > maxLine:
+	if len(line) > maxLine {
 		return "", fmt.Errorf("the line has %d bytes, at most %d", len(line), maxLine)
 	}
-	return line, nil
+	return string(line), nil
 }
 
 // withoutExtras leaves the metadata that this project sets itself.
@@ -98,16 +84,6 @@ func only(m map[string]string, keys ...string) map[string]string {
 		}
 	}
 	return kept
-}
-
-func marshal(ae *v1alpha1.AuditEvent) (string, error) {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false) // a person reads the line
-	if err := encoder.Encode(ae); err != nil {
-		return "", err
-	}
-	return strings.TrimSuffix(b.String(), "\n"), nil
 }
 
 // clean replaces what is not UTF-8, which protobuf does not carry, and U+FFFD

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/internal/testenv"
 )
 
@@ -114,7 +115,7 @@ func TestEventsAreAcceptedWhileLokiIsDown(t *testing.T) {
 			accepted++
 		}
 	}
-	if class, _ := auditing.ClassOf(err); class != auditing.ClassTimeout {
+	if class, _ := driver.ClassOf(err); class != auditing.ClassTimeout {
 		t.Errorf("once the client is busy Write returned class %s, want timeout: %v", class, err)
 	}
 	if accepted < 100 {

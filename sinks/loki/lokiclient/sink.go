@@ -9,8 +9,8 @@ import (
 
 	"github.com/grafana/loki-client-go/loki"
 
-	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 )
 
 const sinkName = "lokiclient"
@@ -19,8 +19,52 @@ var errClosed = errors.New("the sink is closed")
 
 // Sink hands events to one loki-client-go client. Make one with New; it is safe
 // for concurrent use. Two sinks of one process for the same host share the
-// client's counters, so that what Close tells is then that of both.
-type Sink struct {
+// client's counters, so that what Close tells is then that of both. Its methods are
+// those of driver.Sink.
+//
+// Write returns nil once the client has the event in memory. Whether Loki ever
+// stores it, nobody says; how many entries the client dropped, Close does. While the
+// client is busy sending, which with a Loki that does not answer takes minutes,
+// Write waits as long as its context lets it.
+//
+// Close refuses further writes, has the client send what it has, and says how many
+// entries the client dropped since New, with its last words about it. When its
+// context ends first the error says how many entries have no outcome; the client
+// goes on with them in the background until its retries are over. Closing again
+// waits again and says the same. Check asks nobody: the client cannot.
+type Sink struct{ driver.Sink }
+
+// New returns a Sink with a client of its own, which sends to the Loki at
+// address, such as "http://loki:3100". It connects to nothing. Close it: the
+// client has a goroutine.
+func New(address string, opts Options) (*Sink, error) {
+	config, err := opts.config(address)
+	if err != nil {
+		return nil, fmt.Errorf("lokiclient: invalid options: %w", err)
+	}
+	h := &handler{
+		component:   opts.Component,
+		serviceName: or(opts.ServiceName, defaultServiceName),
+		said:        &said{next: opts.Logger},
+		host:        config.URL.Host,
+		turn:        make(chan struct{}, 1),
+		closing:     make(chan struct{}),
+		stopped:     make(chan struct{}),
+	}
+	if h.client, err = loki.NewWithLogger(config, h.said); err != nil {
+		return nil, fmt.Errorf("lokiclient: making the client: %w", err)
+	}
+	if h.before, err = readCounters(h.host); err != nil {
+		h.client.Stop()
+		return nil, fmt.Errorf("lokiclient: reading the client's counters: %w", err)
+	}
+	return &Sink{driver.New(h)}, nil
+}
+
+// handler is a Sink as its author sees it.
+type handler struct {
+	driver.Base // the client has nothing to check
+
 	component   string
 	serviceName string
 	client      *loki.Client
@@ -37,57 +81,33 @@ type Sink struct {
 	once    sync.Once     // closes closing
 }
 
-// New returns a Sink with a client of its own, which sends to the Loki at
-// address, such as "http://loki:3100". It connects to nothing. Close it: the
-// client has a goroutine.
-func New(address string, opts Options) (*Sink, error) {
-	config, err := opts.config(address)
-	if err != nil {
-		return nil, fmt.Errorf("lokiclient: invalid options: %w", err)
+// Info describes the destination: behind the client, Loki recognises repeats.
+func (h *handler) Info() driver.Info {
+	return driver.Info{
+		Name: sinkName, Component: h.component, Level: auditing.LevelAccepted, Repeats: driver.RepeatsRecognised,
 	}
-	s := &Sink{
-		component:   opts.Component,
-		serviceName: or(opts.ServiceName, defaultServiceName),
-		said:        &said{next: opts.Logger},
-		host:        config.URL.Host,
-		turn:        make(chan struct{}, 1),
-		closing:     make(chan struct{}),
-		stopped:     make(chan struct{}),
-	}
-	if s.client, err = loki.NewWithLogger(config, s.said); err != nil {
-		return nil, fmt.Errorf("lokiclient: making the client: %w", err)
-	}
-	if s.before, err = readCounters(s.host); err != nil {
-		s.client.Stop()
-		return nil, fmt.Errorf("lokiclient: reading the client's counters: %w", err)
-	}
-	return s, nil
 }
 
-// Write returns nil once the client has ae in memory. Whether Loki ever stores
-// it, nobody says; how many entries the client dropped, Close does.
-//
-// While the client is busy sending, which with a Loki that does not answer takes
-// minutes, Write waits as long as ctx lets it.
-func (s *Sink) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
-	return auditing.Deliver(ctx, auditing.Target{Sink: sinkName, Component: s.component}, ae, s.hand)
+// Store hands over one event after the other.
+func (h *handler) Store(ctx context.Context, events []*driver.Event) []error {
+	return driver.Each(ctx, events, h.hand)
 }
 
-// hand gives ae to the client.
-func (s *Sink) hand(ctx context.Context, ae *v1alpha1.AuditEvent) error {
+// hand gives e to the client.
+func (h *handler) hand(ctx context.Context, e *driver.Event) error {
 	select {
-	case <-s.closing: // Handle would block for ever
-		return auditing.WithClass(auditing.ClassClosed, errClosed)
+	case <-h.closing: // Handle would block for ever
+		return driver.WithClass(auditing.ClassClosed, errClosed)
 	default:
 	}
-	e, err := s.entry(ae)
+	entry, err := h.entry(e)
 	if err != nil {
-		return auditing.Permanent(err)
+		return driver.Permanent(err)
 	}
 	select {
-	case s.turn <- struct{}{}:
-	case <-s.closing:
-		return auditing.WithClass(auditing.ClassClosed, errClosed)
+	case h.turn <- struct{}{}:
+	case <-h.closing:
+		return driver.WithClass(auditing.ClassClosed, errClosed)
 	case <-ctx.Done():
 		return fmt.Errorf("not handed over: the client is busy sending: %w", ctx.Err())
 	}
@@ -96,9 +116,9 @@ func (s *Sink) hand(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 	// by who has the turn, so somebody reads as long as this runs.
 	taken := make(chan error, 1)
 	go func() {
-		err := s.client.HandleWithMetadata(e.labels, e.time, e.line, e.metadata)
-		s.handed.Add(1)
-		<-s.turn
+		err := h.client.HandleWithMetadata(entry.labels, entry.time, entry.line, entry.metadata)
+		h.handed.Add(1)
+		<-h.turn
 		taken <- err
 	}()
 	select {
@@ -110,37 +130,27 @@ func (s *Sink) hand(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 	}
 }
 
-// Close refuses further writes, has the client send what it has, and says how
-// many entries the client dropped since New, with its last words about it. When
-// ctx ends first the error says how many entries have no outcome; the client
-// goes on with them in the background until its retries are over. Closing again
-// waits again and says the same.
-func (s *Sink) Close(ctx context.Context) error {
-	s.once.Do(func() {
-		close(s.closing)
+// Close is that of Sink.
+func (h *handler) Close(ctx context.Context) error {
+	h.once.Do(func() {
+		close(h.closing)
 		go func() {
-			s.turn <- struct{}{} // for good: no Handle is under way, and none follows
-			s.client.Stop()
-			close(s.stopped)
+			h.turn <- struct{}{} // for good: no Handle is under way, and none follows
+			h.client.Stop()
+			close(h.stopped)
 		}()
 	})
 	select {
-	case <-s.stopped:
-		return s.dropped()
+	case <-h.stopped:
+		return h.dropped()
 	default:
 	}
 	select {
-	case <-s.stopped:
-		return s.dropped()
+	case <-h.stopped:
+		return h.dropped()
 	case <-ctx.Done():
 		return errors.Join(
-			fmt.Errorf("lokiclient: closed while the client was still sending: %s: %w", s.unconfirmed(), ctx.Err()),
-			s.dropped())
+			fmt.Errorf("lokiclient: closed while the client was still sending: %s: %w", h.unconfirmed(), ctx.Err()),
+			h.dropped())
 	}
 }
-
-// Level returns LevelAccepted.
-func (s *Sink) Level() auditing.Level { return auditing.LevelAccepted }
-
-// String returns "lokiclient".
-func (s *Sink) String() string { return sinkName }

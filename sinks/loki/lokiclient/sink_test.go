@@ -13,6 +13,7 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/internal/testenv"
 	"github.com/paddock-dev/audit/sinks/loki/lokiclient"
 )
@@ -86,7 +87,7 @@ func TestCloseSaysHowManyEntriesHaveNoOutcome(t *testing.T) {
 		t.Fatalf("Close of a busy sink returned %v", err)
 	}
 	err = writeWithin(b.sink, patience, event(namespace(), time.Time{}))
-	if class, _ := auditing.ClassOf(err); class != auditing.ClassClosed {
+	if class, _ := driver.ClassOf(err); class != auditing.ClassClosed {
 		t.Fatalf("a write after Close returned class %s: %v", class, err)
 	}
 	b.release()

@@ -1,0 +1,186 @@
+package driver
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/internal/eventjson"
+	"github.com/paddock-dev/audit/internal/names"
+)
+
+// maxDetailJSON bounds all of spec.detail, as bytes of JSON. With the bounds of
+// the other fields the whole event then stays under 256 KiB, which is what Loki
+// takes as a line.
+const maxDetailJSON = 128 << 10
+
+// detailOmitted is the key under which fit says what it left out of detail.
+const detailOmitted = "audit.omitted"
+
+// fit brings e within the bounds of the schema: a text that is too long, or is not
+// UTF-8, ends visibly. The same event always comes out the same.
+func fit(e *eventjson.Event) {
+	if fits(e) {
+		return
+	}
+	s := &e.Spec
+	notes := map[string]string{}
+	for text := range eventjson.Names(s) {
+		*text = Shorten(*text, v1alpha1.MaxNameLength)
+	}
+	s.Reason = Shorten(s.Reason, v1alpha1.MaxReasonLength)
+	if s.Destination != nil {
+		fitPort(s.Destination, "port", notes)
+	}
+	if extra := len(s.SampleDestinations) - v1alpha1.MaxSampleDestinations; extra > 0 {
+		notes["sampleDestinationsOmitted"] = strconv.Itoa(extra)
+		s.SampleDestinations = s.SampleDestinations[:v1alpha1.MaxSampleDestinations]
+	}
+	for i := range s.SampleDestinations {
+		fitPort(&s.SampleDestinations[i], fmt.Sprintf("sampleDestinations[%d].port", i), notes)
+	}
+	e.SetDetail(fitDetail(e.Detail.Map(), notes))
+}
+
+func fits(e *eventjson.Event) bool {
+	s := &e.Spec
+	if len(s.SampleDestinations) > v1alpha1.MaxSampleDestinations || !textFits(s.Reason, v1alpha1.MaxReasonLength) ||
+		s.Destination != nil && !portFits(s.Destination.Port) {
+		return false
+	}
+	for i := range s.SampleDestinations {
+		if !portFits(s.SampleDestinations[i].Port) {
+			return false
+		}
+	}
+	for text := range eventjson.Names(s) {
+		if !textFits(*text, v1alpha1.MaxNameLength) {
+			return false
+		}
+	}
+	return detailFits(e.Detail)
+}
+
+func portFits(port int32) bool { return port >= 0 && port <= names.MaxPort }
+
+func detailFits(detail eventjson.Pairs) bool {
+	if len(detail) > v1alpha1.MaxDetailEntries {
+		return false
+	}
+	size := 0
+	for _, d := range detail {
+		if !textFits(d.Key, v1alpha1.MaxDetailKeyLength) || !textFits(d.Value, v1alpha1.MaxDetailValueLength) {
+			return false
+		}
+		size += len(d.Key) + len(d.Value)
+	}
+	// The most that JSON makes of a byte is six, and of an entry six more.
+	if 6*(size+len(detail)) <= maxDetailJSON {
+		return true
+	}
+	size = 0
+	for _, d := range detail {
+		size += entryJSON(d.Key, d.Value)
+	}
+	return size <= maxDetailJSON
+}
+
+// textFits counts code points, as the schema does, and only where bytes leave it open.
+func textFits(s string, limit int) bool {
+	return utf8.ValidString(s) && (len(s) <= limit || len(s) <= utf8.UTFMax*limit && utf8.RuneCountInString(s) <= limit)
+}
+
+// fitPort moves an invalid port into notes, as it was given.
+func fitPort(d *v1alpha1.AuditDestination, key string, notes map[string]string) {
+	if !portFits(d.Port) {
+		notes[key] = strconv.Itoa(int(d.Port))
+		d.Port = 0
+	}
+}
+
+// fitDetail keeps the entries that the schema has room for, in the order of
+// their keys, with notes among them, and says under audit.omitted how many it
+// left out.
+func fitDetail(detail, notes map[string]string) map[string]string {
+	fitted := make(map[string]string, min(len(detail)+len(notes), v1alpha1.MaxDetailEntries))
+	size := 0
+	for k, v := range notes {
+		fitted[k] = v
+		size += entryJSON(k, v)
+	}
+	room := v1alpha1.MaxDetailEntries - 1 // one for detailOmitted
+	if len(detail)+len(notes) <= v1alpha1.MaxDetailEntries {
+		room++
+	}
+	const reserve = 256 // bytes for the entry that says what is left out
+	omitted := 0
+	for _, k := range slices.Sorted(maps.Keys(detail)) {
+		key := Shorten(k, v1alpha1.MaxDetailKeyLength)
+		value := Shorten(detail[k], v1alpha1.MaxDetailValueLength)
+		for i := 2; key == detailOmitted || has(fitted, key); i++ {
+			key = Shorten(k, v1alpha1.MaxDetailKeyLength-4) + "#" + strconv.Itoa(i)
+		}
+		if len(fitted) >= room || size+entryJSON(key, value)+reserve > maxDetailJSON {
+			omitted++
+			continue
+		}
+		fitted[key] = value
+		size += entryJSON(key, value)
+	}
+	if omitted > 0 {
+		fitted[detailOmitted] = fmt.Sprintf("%d of %d entries left out: detail holds %d of them, %d bytes in all",
+			omitted, len(detail), v1alpha1.MaxDetailEntries, maxDetailJSON)
+	}
+	return fitted
+}
+
+func has(m map[string]string, key string) bool {
+	_, ok := m[key]
+	return ok
+}
+
+// entryJSON returns at least the number of bytes that an entry takes in JSON.
+func entryJSON(k, v string) int { return jsonLen(k) + jsonLen(v) + len(`"":"",`) }
+
+func jsonLen(s string) int {
+	n := len(s)
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '"' || c == '\\':
+			n++
+		case c < ' ' || c == '<' || c == '>' || c == '&' || c == 0x7f:
+			n += len(`\u0000`) - 1
+		case c == 0xe2: // U+2028 and U+2029 start so, and are escaped
+			n += len(`\u2028`) - 3
+		}
+	}
+	return n
+}
+
+// Shorten returns text as valid UTF-8 of at most limit characters (code points,
+// as the schema counts; at least 64). What it cuts it replaces by a mark with the
+// length of the whole in bytes and the start of its SHA-256, so that the cut is
+// seen, and whoever has the whole can tell that it is the one. What is not UTF-8
+// becomes U+FFFD.
+func Shorten(text string, limit int) string {
+	clean := strings.ToValidUTF8(text, "\uFFFD")
+	if textFits(clean, limit) {
+		return clean
+	}
+	sum := sha256.Sum256([]byte(text))
+	mark := fmt.Sprintf("…[%d bytes, sha256 %s]", len(text), hex.EncodeToString(sum[:6]))
+	keep := limit - utf8.RuneCountInString(mark)
+	for i := range clean {
+		if keep <= 0 {
+			return clean[:i] + mark
+		}
+		keep--
+	}
+	return clean + mark
+}

@@ -1,0 +1,77 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/paddock-dev/audit/auditing"
+)
+
+// Gate is embedded by a Driver that has to finish what is under way before it is
+// closed. Its Close is then the Driver's. The zero value is open.
+//
+//	func (d *file) Store(ctx context.Context, events []*driver.Event) []error {
+//		if err := d.Enter(len(events)); err != nil {
+//			return driver.All(len(events), err)
+//		}
+//		defer d.Leave(len(events))
+//		...
+type Gate struct {
+	mu       sync.Mutex
+	closed   bool
+	underWay int
+	drained  chan struct{} // made by a Close that waits; closed by the last Leave
+}
+
+var errClosed = errors.New("the sink is closed")
+
+// Enter counts n events as under way, until Leave. After Close it fails with
+// auditing.ClassClosed.
+func (g *Gate) Enter(n int) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return WithClass(auditing.ClassClosed, errClosed)
+	}
+	g.underWay += n
+	return nil
+}
+
+// Leave ends an Enter of as many.
+func (g *Gate) Leave(n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.underWay -= n
+	if g.underWay == 0 && g.drained != nil {
+		close(g.drained)
+		g.drained = nil
+	}
+}
+
+// Close lets nothing in any more, and waits for what is under way until ctx ends. Its
+// error says how many events stayed unconfirmed. Closing twice is harmless.
+func (g *Gate) Close(ctx context.Context) error {
+	g.mu.Lock()
+	g.closed = true
+	if g.underWay > 0 && g.drained == nil {
+		g.drained = make(chan struct{})
+	}
+	drained := g.drained
+	g.mu.Unlock()
+	if drained == nil {
+		return nil
+	}
+	select {
+	case <-drained:
+		return nil
+	case <-ctx.Done():
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.underWay == 0 {
+		return nil
+	}
+	return fmt.Errorf("the outcome of %d events under way is unknown: %w", g.underWay, ctx.Err())
+}

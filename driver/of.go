@@ -1,0 +1,198 @@
+package driver
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/internal/names"
+)
+
+// Literal is a Sink that callers write as a struct literal, so that no New can give
+// it a Driver: kube.Sink{Client: c}.
+type Literal interface {
+	auditing.Sink
+	// Driver returns the Driver behind the literal, and the literal itself. By that
+	// Of knows it from a type that embeds it, whose Write may be another.
+	Driver() (d Driver, literal auditing.Sink)
+}
+
+// Of returns the Driver behind s, for a stage to hand events to: timed and counted,
+// guarded against panics, and with a *auditing.WriteError for each event that
+// fails. A Sink that knows nothing of this package gets each event as an object of
+// its own. Of is called when a stage is made, and not in Store. It returns nil for
+// nil.
+func Of(s auditing.Sink) Driver {
+	switch s := s.(type) {
+	case nil:
+		return nil
+	case auditing.NoopSink:
+		return newLink(noop{})
+	case Literal:
+		if d, literal := s.Driver(); sameType(s, literal) {
+			return newLink(d)
+		}
+	case interface {
+		FailOpen() (auditing.Sink, func(context.Context, *v1alpha1.AuditEvent, error))
+	}:
+		next, onError := s.FailOpen()
+		return newLink(&failOpen{next: Of(next), onError: onError})
+	case interface{ behind() *link }:
+		if embedsSink(reflect.TypeOf(s)) {
+			return s.behind()
+		}
+	}
+	return newLink(newForeign(s))
+}
+
+func sameType(a, b auditing.Sink) bool { return value(reflect.TypeOf(a)) == value(reflect.TypeOf(b)) }
+
+// value returns what t points to, or t itself.
+func value(t reflect.Type) reflect.Type {
+	if t.Kind() == reflect.Pointer {
+		return t.Elem()
+	}
+	return t
+}
+
+// embedsSink reports that t is Sink, or a type that embeds it itself: one that
+// embeds such a type may have a Write of its own.
+func embedsSink(t reflect.Type) bool {
+	sink := reflect.TypeFor[Sink]()
+	t = value(t)
+	if t == sink {
+		return true
+	}
+	for i := range t.NumField() {
+		if f := t.Field(i); f.Anonymous && f.Type == sink {
+			return true
+		}
+	}
+	return false
+}
+
+// Component returns the component of a stage: own, or where that is empty the one
+// that the drivers behind it have. When they name two, or own is no label value,
+// the error says so.
+func Component(own string, next ...Driver) (string, error) {
+	if !names.IsLabelValue(own) {
+		return "", fmt.Errorf("the component %q is no label value: at most 63 letters, digits, dashes, dots and underscores", own)
+	}
+	component, of := own, "the stage"
+	for _, d := range next {
+		info := d.Info()
+		switch {
+		case info.Component == "" || info.Component == component:
+		case component == "":
+			component, of = info.Component, info.Chain
+		default:
+			return "", fmt.Errorf("two components: %s writes for %q, and %s for %q: name one, and leave it out behind it",
+				of, component, info.Chain, info.Component)
+		}
+	}
+	return component, nil
+}
+
+type noop struct{ Base }
+
+func (noop) Info() Info                              { return Info{Name: "noop"} }
+func (noop) Store(context.Context, []*Event) []error { return nil }
+
+// failOpen is auditing.FailOpen behind a stage.
+type failOpen struct {
+	next    Driver // nil for none
+	onError func(context.Context, *v1alpha1.AuditEvent, error)
+}
+
+func (f *failOpen) Info() Info {
+	if f.next == nil {
+		return Info{Name: "failopen", Chain: "failopen(none)"}
+	}
+	info := f.next.Info()
+	info.Name, info.Chain, info.Level = "failopen", "failopen("+info.Chain+")", auditing.LevelNone
+	return info
+}
+
+func (f *failOpen) Store(ctx context.Context, events []*Event) []error {
+	next := f.next
+	if next == nil {
+		next = nowhere
+	}
+	for i, err := range next.Store(ctx, events) {
+		if err != nil && f.onError != nil {
+			f.onError(ctx, events[i].Object(), err)
+		}
+	}
+	return nil
+}
+
+func (f *failOpen) Check(ctx context.Context) error {
+	if f.next == nil {
+		return errNowhere
+	}
+	return f.next.Check(ctx)
+}
+
+func (f *failOpen) Close(ctx context.Context) error {
+	if f.next == nil {
+		return nil
+	}
+	return f.next.Close(ctx)
+}
+
+// foreign makes a Driver of a Sink that knows nothing of this package.
+type foreign struct {
+	sink auditing.Sink
+	info Info
+}
+
+func newForeign(s auditing.Sink) *foreign {
+	name := strings.TrimPrefix(fmt.Sprintf("%T", s), "*")
+	return &foreign{sink: s, info: Info{Name: name, Chain: auditing.Chain(s), Level: auditing.LevelOf(s), Batch: foreignBatch}}
+}
+
+// foreignBatch is how many events a plain Sink is given at once, each by a goroutine.
+const foreignBatch = 16
+
+func (f *foreign) Info() Info { return f.info }
+
+func (f *foreign) Store(ctx context.Context, events []*Event) []error {
+	return Parallel(ctx, foreignBatch, events, func(ctx context.Context, e *Event) error {
+		ae := e.Object()
+		defer lend(ae)()
+		return f.sink.Write(ctx, ae)
+	})
+}
+
+func (f *foreign) Check(ctx context.Context) error { return auditing.Check(ctx, f.sink) }
+func (f *foreign) Close(ctx context.Context) error { return auditing.Close(ctx, f.sink) }
+
+// lent are the objects that plain sinks have just been given. When such a sink hands
+// its object to a Sink of this package, the event goes on and is not counted again.
+var lent struct {
+	n       atomic.Int64
+	objects sync.Map
+}
+
+// lend notes that a plain sink has ae, until the end.
+func lend(ae *v1alpha1.AuditEvent) (end func()) {
+	lent.objects.Store(ae, nil)
+	lent.n.Add(1)
+	return func() {
+		lent.objects.Delete(ae)
+		lent.n.Add(-1)
+	}
+}
+
+func isLent(ae *v1alpha1.AuditEvent) bool {
+	if lent.n.Load() == 0 { // as in most programs, always
+		return false
+	}
+	_, ok := lent.objects.Load(ae)
+	return ok
+}

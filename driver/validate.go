@@ -1,0 +1,172 @@
+package driver
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/internal/names"
+
+	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
+)
+
+var (
+	metaPath          = field.NewPath("metadata")
+	specPath          = field.NewPath("spec")
+	decisionPath      = specPath.Child("decision")
+	kindPath          = specPath.Child("kind")
+	timestampPath     = specPath.Child("timestamp")
+	windowStartPath   = specPath.Child("windowStart")
+	windowEndPath     = specPath.Child("windowEnd")
+	countPath         = specPath.Child("count")
+	runNamePath       = specPath.Child("runRef", "name")
+	matchedPolicyPath = specPath.Child("matchedPolicy", "name")
+	componentPath     = field.NewPath("component")
+)
+
+// validate refuses what no destination could store and nobody may guess at. Its
+// error names every field that is wrong.
+func validate(ae *v1alpha1.AuditEvent, component string, namespaced bool) error {
+	if ae == nil {
+		return errors.New("the event is nil: build one with a New function of package auditing")
+	}
+	var errs field.ErrorList
+	if !ae.Spec.Decision.Known() {
+		errs = append(errs, field.NotSupported(decisionPath, ae.Spec.Decision,
+			[]v1alpha1.AuditDecision{v1alpha1.AuditDecisionGranted, v1alpha1.AuditDecisionDenied, v1alpha1.AuditDecisionWarned}))
+	}
+	errs = append(errs, validateKind(ae.Spec.Kind, kindPath)...)
+	errs = append(errs, validateTime(ae.Spec.Timestamp.Time, timestampPath)...)
+	if ae.Spec.WindowStart != nil {
+		errs = append(errs, validateTime(ae.Spec.WindowStart.Time, windowStartPath)...)
+	}
+	if ae.Spec.WindowEnd != nil {
+		errs = append(errs, validateTime(ae.Spec.WindowEnd.Time, windowEndPath)...)
+	}
+	if ae.Spec.Count < 0 {
+		errs = append(errs, field.Invalid(countPath, ae.Spec.Count, "must be at least 1, or 0 for none"))
+	}
+	if ref := ae.Spec.RunRef; ref != nil && ref.Name == "" {
+		errs = append(errs, field.Required(runNamePath, "leave runRef out when there is no run"))
+	}
+	if ref := ae.Spec.MatchedPolicy; ref != nil && ref.Name == "" {
+		errs = append(errs, field.Required(matchedPolicyPath, "leave matchedPolicy out when there is no policy"))
+	}
+	if !names.IsLabelValue(component) {
+		for _, msg := range utilvalidation.IsValidLabelValue(component) {
+			errs = append(errs, field.Invalid(componentPath, component, msg))
+		}
+	}
+	errs = append(errs, validateMeta(ae, namespaced)...)
+	if len(errs) == 0 {
+		return nil
+	}
+	return fmt.Errorf("invalid event: %w", errs.ToAggregate())
+}
+
+func validateKind(kind v1alpha1.AuditKind, path *field.Path) (errs field.ErrorList) {
+	if kind == "" {
+		return append(errs, field.Required(path, "a known kind or any DNS label"))
+	}
+	if kind.Known() {
+		return nil
+	}
+	for _, msg := range utilvalidation.IsDNS1123Label(string(kind)) {
+		errs = append(errs, field.Invalid(path, kind, msg))
+	}
+	return errs
+}
+
+func validateTime(t time.Time, path *field.Path) field.ErrorList {
+	if t.IsZero() {
+		return field.ErrorList{field.Required(path, "the time of the decision")}
+	}
+	if !names.Representable(t) {
+		return field.ErrorList{field.Invalid(path, t, "must be in the years 1 to 9999")}
+	}
+	return nil
+}
+
+// validateMeta applies the API server's own rules, so that a sink without one
+// refuses the same events. The labels and the annotation that identify sets are
+// left out: identify replaces them, whatever the caller put there.
+func validateMeta(ae *v1alpha1.AuditEvent, namespaced bool) field.ErrorList {
+	if namespaced && ae.Namespace == "" {
+		return field.ErrorList{field.Required(metaPath.Child("namespace"), "this sink stores namespaced objects")}
+	}
+	if plain(ae) {
+		return nil
+	}
+	meta := ae.ObjectMeta
+	meta.Labels = without(ae.Labels, ownLabel)
+	meta.Annotations = without(ae.Annotations, ownAnnotation)
+	meta.ManagedFields = nil
+	errs := validation.ValidateObjectMeta(&meta, ae.Namespace != "", validation.NameIsDNSSubdomain, metaPath)
+	if meta.Name == "" {
+		// The server names before it validates; so the missing name is no error,
+		// but what the name will be has to be one.
+		errs = slices.DeleteFunc(errs, func(e *field.Error) bool {
+			return e.Type == field.ErrorTypeRequired && e.Field == metaPath.Child("name").String()
+		})
+		if len(errs) == 0 && len(meta.GenerateName) > names.MaxPrefix {
+			errs = append(errs, field.TooLong(metaPath.Child("generateName"), meta.GenerateName, names.MaxPrefix))
+		}
+	}
+	return errs
+}
+
+// plain reports that metadata is as the builders leave it, which needs no closer
+// look: every write passes here.
+func plain(ae *v1alpha1.AuditEvent) bool {
+	if len(ae.OwnerReferences) > 0 || len(ae.Finalizers) > 0 || ae.DeletionGracePeriodSeconds != nil ||
+		!names.IsPlain(ae.Namespace, utilvalidation.DNS1123LabelMaxLength) ||
+		!names.IsPlain(ae.Name, utilvalidation.DNS1123SubdomainMaxLength) ||
+		!names.IsPlain(strings.TrimSuffix(ae.GenerateName, "-"), names.MaxPrefix-1) {
+		return false
+	}
+	own := countOf(ae.Labels, v1alpha1.LabelRun) + countOf(ae.Labels, v1alpha1.LabelDecision) + countOf(ae.Labels, v1alpha1.LabelKind)
+	if component, ok := ae.Labels[v1alpha1.LabelComponent]; ok && names.IsLabelValue(component) {
+		own++
+	}
+	return own == len(ae.Labels) && countOf(ae.Annotations, v1alpha1.AnnotationTimestamp) == len(ae.Annotations)
+}
+
+// countOf asks for a key: to range over a map takes ten times as long.
+func countOf(m map[string]string, key string) int {
+	if has(m, key) {
+		return 1
+	}
+	return 0
+}
+
+func ownLabel(key string) bool {
+	switch key {
+	case v1alpha1.LabelRun, v1alpha1.LabelDecision, v1alpha1.LabelKind:
+		return true
+	}
+	return false
+}
+
+func ownAnnotation(key string) bool { return key == v1alpha1.AnnotationTimestamp }
+
+// without returns m without the keys that own reports, or nil when nothing else
+// is in it, which is the common case and costs nothing.
+func without(m map[string]string, own func(string) bool) map[string]string {
+	var rest map[string]string
+	for k, v := range m {
+		if own(k) {
+			continue
+		}
+		if rest == nil {
+			rest = make(map[string]string, len(m))
+		}
+		rest[k] = v
+	}
+	return rest
+}

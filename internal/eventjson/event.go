@@ -1,0 +1,197 @@
+package eventjson
+
+import (
+	"iter"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
+)
+
+// Pair is one entry of a map of texts.
+type Pair struct{ Key, Value string }
+
+// Pairs are the entries of a map in the order of their keys.
+type Pairs []Pair
+
+// Get returns the value of a key, and whether there is one.
+func (p Pairs) Get(key string) (string, bool) {
+	for i := range p { // they are few
+		if p[i].Key == key {
+			return p[i].Value, true
+		}
+	}
+	return "", false
+}
+
+// Map returns the pairs as a new map; nil when there are none.
+func (p Pairs) Map() map[string]string {
+	if len(p) == 0 {
+		return nil
+	}
+	m := make(map[string]string, len(p))
+	for _, pair := range p {
+		m[pair.Key] = pair.Value
+	}
+	return m
+}
+
+// Event is an AuditEvent copied into one piece: what spec points to and the
+// entries of the maps lie in the same allocation. It has what is the same at every
+// destination, and nothing that only an API server fills in.
+//
+// Spec.Detail is nil: the entries are in Detail.
+type Event struct {
+	Name, GenerateName, Namespace string
+	Labels, Annotations, Detail   Pairs
+	Attached                      *Attached // nil for most
+	Spec                          v1alpha1.AuditEventSpec
+
+	// What Spec and the pairs point to.
+	run, policy            v1alpha1.LocalReference
+	destination            v1alpha1.AuditDestination
+	credential             v1alpha1.AuditCredential
+	windowStart, windowEnd metav1.Time
+	// Room for the four labels and the annotation that every event has, and four
+	// details. More take an allocation of their own.
+	room [9]Pair
+}
+
+// Attached is what only some events have in their metadata.
+type Attached struct {
+	OwnerReferences []metav1.OwnerReference
+	Finalizers      []string
+}
+
+// Owners returns the owner references, which nobody changes.
+func (e *Event) Owners() []metav1.OwnerReference {
+	if e.Attached == nil {
+		return nil
+	}
+	return e.Attached.OwnerReferences
+}
+
+func copyAttached(owners []metav1.OwnerReference, finalizers []string) *Attached {
+	if len(owners) == 0 && len(finalizers) == 0 {
+		return nil
+	}
+	a := &Attached{Finalizers: slices.Clone(finalizers)}
+	for i := range owners {
+		a.OwnerReferences = append(a.OwnerReferences, *owners[i].DeepCopy())
+	}
+	return a
+}
+
+// Copy makes e a copy of ae that shares nothing with it but texts, which never
+// change. e was never used before.
+func (e *Event) Copy(ae *v1alpha1.AuditEvent) {
+	e.Name, e.GenerateName, e.Namespace = ae.Name, ae.GenerateName, ae.Namespace
+	e.copySpec(&ae.Spec)
+	e.Attached = copyAttached(ae.OwnerReferences, ae.Finalizers)
+	all := e.room[:0]
+	if n := len(ae.Labels) + len(ae.Annotations) + len(ae.Spec.Detail); n > len(e.room) {
+		all = make([]Pair, 0, n)
+	}
+	e.Labels, all = sorted(all, ae.Labels, ownLabels[:])
+	e.Annotations, all = sorted(all, ae.Annotations, ownAnnotations[:])
+	e.Detail, _ = sorted(all, ae.Spec.Detail, nil)
+}
+
+func (e *Event) copySpec(s *v1alpha1.AuditEventSpec) {
+	e.Spec = *s
+	e.Spec.RunRef = copied(&e.run, s.RunRef)
+	e.Spec.MatchedPolicy = copied(&e.policy, s.MatchedPolicy)
+	e.Spec.Destination = copied(&e.destination, s.Destination)
+	e.Spec.Credential = copied(&e.credential, s.Credential)
+	e.Spec.WindowStart = copied(&e.windowStart, s.WindowStart)
+	e.Spec.WindowEnd = copied(&e.windowEnd, s.WindowEnd)
+	e.Spec.SampleDestinations = slices.Clone(s.SampleDestinations)
+	e.Spec.Detail = nil
+}
+
+// copied puts what from points to into room and returns that; nil for nil.
+func copied[T any](room, from *T) *T {
+	if from == nil {
+		return nil
+	}
+	*room = *from
+	return room
+}
+
+// What most events have and nothing else, in order.
+var (
+	ownLabels      = [...]string{v1alpha1.LabelComponent, v1alpha1.LabelDecision, v1alpha1.LabelKind, v1alpha1.LabelRun}
+	ownAnnotations = [...]string{v1alpha1.AnnotationTimestamp}
+)
+
+// sorted appends the entries of m to all, which has room for them, in the order of
+// their keys. It returns the entries, and all with them. Asking for the usual keys
+// takes half as long as ranging over the map and sorting.
+func sorted(all []Pair, m map[string]string, usual []string) (Pairs, []Pair) {
+	if len(m) == 0 {
+		return nil, all
+	}
+	start := len(all)
+	for _, k := range usual {
+		if v, ok := m[k]; ok {
+			all = append(all, Pair{k, v})
+		}
+	}
+	if len(all)-start < len(m) {
+		all = all[:start]
+		for k, v := range m {
+			all = append(all, Pair{k, v})
+		}
+		slices.SortFunc(all[start:], func(a, b Pair) int { return strings.Compare(a.Key, b.Key) })
+	}
+	return all[start:len(all):len(all)], all
+}
+
+// SetDetail makes the entries of m those of the event's detail.
+func (e *Event) SetDetail(m map[string]string) {
+	e.Detail, _ = sorted(make([]Pair, 0, len(m)), m, nil)
+}
+
+// CopyTo makes ae, which is empty, a copy of e that belongs to the caller.
+func (e *Event) CopyTo(ae *v1alpha1.AuditEvent) {
+	ae.Name, ae.GenerateName, ae.Namespace = e.Name, e.GenerateName, e.Namespace
+	ae.Labels, ae.Annotations = e.Labels.Map(), e.Annotations.Map()
+	if a := e.Attached; a != nil {
+		a = copyAttached(a.OwnerReferences, a.Finalizers)
+		ae.OwnerReferences, ae.Finalizers = a.OwnerReferences, a.Finalizers
+	}
+	e.Spec.DeepCopyInto(&ae.Spec)
+	ae.Spec.Detail = e.Detail.Map()
+}
+
+// Names yields the texts of a spec that v1alpha1.MaxNameLength bounds: those that
+// name something. They may be changed.
+func Names(s *v1alpha1.AuditEventSpec) iter.Seq[*string] {
+	return func(yield func(*string) bool) {
+		if s.RunRef != nil && !yield(&s.RunRef.Name) {
+			return
+		}
+		if s.MatchedPolicy != nil && !yield(&s.MatchedPolicy.Name) {
+			return
+		}
+		if c := s.Credential; c != nil && !(yield(&c.Name) && yield(&c.Provider) && yield(&c.Purpose)) {
+			return
+		}
+		if s.Destination != nil && !yield(&s.Destination.Host) {
+			return
+		}
+		for i := range s.SampleDestinations {
+			if !yield(&s.SampleDestinations[i].Host) {
+				return
+			}
+		}
+	}
+}
+
+func ofObject(ae *v1alpha1.AuditEvent) *Event {
+	e := &Event{}
+	e.Copy(ae)
+	return e
+}

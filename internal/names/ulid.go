@@ -1,0 +1,83 @@
+package names
+
+import (
+	crand "crypto/rand"
+	"encoding/binary"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+	"k8s.io/apimachinery/pkg/util/validation"
+)
+
+// MaxPrefix bounds what comes before the ULID of a name, in bytes: a name is a DNS
+// subdomain of at most 253 characters.
+const MaxPrefix = validation.DNS1123SubdomainMaxLength - ulid.EncodedSize
+
+// Append appends prefix and a lower-case ULID of t. A time before 1970 counts as
+// 1970, the earliest that a ULID can express.
+func Append(text []byte, prefix string, t time.Time) ([]byte, error) {
+	var id ulid.ULID
+	if err := id.SetTime(ulidTime(t)); err != nil {
+		return nil, err
+	}
+	ulidSequence.next((*[10]byte)(id[6:]))
+	var upper [ulid.EncodedSize]byte
+	if err := id.MarshalTextTo(upper[:]); err != nil {
+		return nil, err
+	}
+	text = append(text, prefix...)
+	for _, c := range upper {
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		text = append(text, c)
+	}
+	return text, nil
+}
+
+// IsMade reports whether name is what Append makes of prefix and t.
+func IsMade(name, prefix string, t time.Time) bool {
+	id, ok := strings.CutPrefix(name, prefix)
+	if !ok || len(id) != ulid.EncodedSize {
+		return false
+	}
+	parsed, err := ulid.ParseStrict(id)
+	return err == nil && parsed.Time() == ulidTime(t)
+}
+
+func ulidTime(t time.Time) uint64 { return uint64(max(t.UnixMilli(), 0)) }
+
+// sequence is the random part of the ULIDs: it starts anywhere in the lower half
+// of 80 bits and grows by a random step, so that of two events with the same
+// time the one named later sorts later, even when others came between.
+type sequence struct {
+	mu      sync.Mutex
+	started bool
+	hi      uint16
+	lo      uint64
+}
+
+var ulidSequence sequence
+
+// next fills p with the next value.
+func (s *sequence) next(p *[10]byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.started {
+		var seed [10]byte
+		_, _ = crand.Read(seed[:]) // never fails: crypto/rand ends the program first
+		s.hi = binary.BigEndian.Uint16(seed[:2]) >> 1
+		s.lo = binary.BigEndian.Uint64(seed[2:])
+		s.started = true
+	}
+	before := s.lo
+	s.lo += 1 + rand.Uint64N(1<<32)
+	if s.lo < before {
+		s.hi++
+	}
+	binary.BigEndian.PutUint16(p[:2], s.hi)
+	binary.BigEndian.PutUint64(p[2:], s.lo)
+}

@@ -1,0 +1,117 @@
+package names
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+	"k8s.io/apimachinery/pkg/util/validation"
+)
+
+var noon = time.Date(2026, 4, 25, 12, 0, 0, 123456789, time.UTC)
+
+func name(t *testing.T, prefix string, at time.Time) string {
+	t.Helper()
+	text, err := Append(nil, prefix, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestANameIsThePrefixAndALowerCaseULIDOfItsTime(t *testing.T) {
+	end := time.Date(9999, 12, 31, 23, 59, 59, 999999999, time.UTC)
+	for _, c := range []struct{ when, want time.Time }{
+		{noon, noon},
+		{time.Date(1960, 1, 1, 0, 0, 0, 0, time.UTC), time.Unix(0, 0)},
+		{end, end},
+	} {
+		got := name(t, "ae-run-", c.when)
+		id, ok := strings.CutPrefix(got, "ae-run-")
+		if !ok || id != strings.ToLower(id) || len(validation.IsDNS1123Subdomain(got)) > 0 {
+			t.Errorf("name %q", got)
+		}
+		parsed, err := ulid.ParseStrict(id)
+		if err != nil || parsed.Time() != uint64(c.want.UnixMilli()) {
+			t.Errorf("%v: ULID %q of %v, want %v (%v)", c.when, id, parsed.Timestamp(), c.want, err)
+		}
+		if !IsMade(got, "ae-run-", c.when) {
+			t.Errorf("%q is not known as a name of this package's", got)
+		}
+	}
+}
+
+func TestANameOfAnotherPrefixOrTimeIsNotMadeHere(t *testing.T) {
+	made := name(t, "ae-", noon)
+	for _, c := range []struct {
+		name, prefix string
+		t            time.Time
+	}{
+		{made, "ae-run-", noon},
+		{made, "ae-", noon.Add(time.Millisecond)},
+		{made[:len(made)-1], "ae-", noon},
+		{made[:len(made)-1] + "!", "ae-", noon},
+		{"mine", "ae-", noon},
+		{"", "", noon},
+	} {
+		if IsMade(c.name, c.prefix, c.t) {
+			t.Errorf("IsMade(%q, %q, %v)", c.name, c.prefix, c.t)
+		}
+	}
+}
+
+func TestTheLongestPrefixMakesAName(t *testing.T) {
+	if got := name(t, strings.Repeat("x", MaxPrefix), noon); len(validation.IsDNS1123Subdomain(got)) > 0 {
+		t.Errorf("%d bytes: %q", len(got), got)
+	}
+}
+
+func TestNamesOfOneTimeSortInTheOrderInWhichTheyWereGiven(t *testing.T) {
+	var last string
+	for range 10_000 {
+		next := name(t, "ae-", noon)
+		if next <= last {
+			t.Fatalf("%s does not sort after %s", next, last)
+		}
+		last = next
+	}
+}
+
+func TestConcurrentWritersGetDistinctNamesEachInItsOwnOrder(t *testing.T) {
+	const writers, each = 16, 500
+	names := make([][]string, writers)
+	var wg sync.WaitGroup
+	for w := range writers {
+		wg.Go(func() {
+			for range each {
+				text, _ := Append(nil, "ae-", noon)
+				names[w] = append(names[w], string(text))
+			}
+		})
+	}
+	wg.Wait()
+	seen := map[string]bool{}
+	for _, own := range names {
+		if !slices.IsSorted(own) {
+			t.Error("one writer's names are out of order")
+		}
+		for _, name := range own {
+			seen[name] = true
+		}
+	}
+	if len(seen) != writers*each {
+		t.Errorf("%d distinct names of %d", len(seen), writers*each)
+	}
+}
+
+func TestTheSequenceCarriesIntoItsUpperHalf(t *testing.T) {
+	s := sequence{started: true, hi: 7, lo: 1<<64 - 1}
+	var p [10]byte
+	s.next(&p)
+	if s.hi != 8 || p[0] != 0 || p[1] != 8 {
+		t.Errorf("after an overflow: hi %d, bytes %v", s.hi, p)
+	}
+}
