@@ -1,0 +1,85 @@
+package options_test
+
+import (
+	"errors"
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/paddock-dev/audit/internal/options"
+)
+
+type common struct {
+	Timeout time.Duration `yaml:"timeout" default:"10s" min:"1ms" max:"10m"`
+}
+
+type all struct {
+	common `yaml:",inline"`
+
+	Rate   float64 `yaml:"rate" default:"100" min:"0.5" max:"1000" off:"true"`
+	Bytes  int64   `yaml:"bytes" default:"1048576" min:"1024"`
+	Mode   string  `yaml:"mode" default:"fast" enum:"fast,safe"`
+	Path   string  `yaml:"path"`
+	Hidden int
+}
+
+func TestCompleteSetsDefaults(t *testing.T) {
+	o := all{Hidden: -7}
+	if err := options.Complete(&o); err != nil {
+		t.Fatal(err)
+	}
+	want := all{common: common{10 * time.Second}, Rate: 100, Bytes: 1 << 20, Mode: "fast", Hidden: -7}
+	if o != want {
+		t.Errorf("got %+v, want %+v", o, want)
+	}
+}
+
+func TestCompleteKeepsWhatIsSet(t *testing.T) {
+	o := all{common: common{time.Second}, Rate: -1, Bytes: 1024, Mode: "safe", Path: "p"}
+	want := o
+	if err := options.Complete(&o); err != nil || o != want {
+		t.Errorf("got %+v (%v), want %+v", o, err, want)
+	}
+}
+
+func TestCompleteNamesEveryBadField(t *testing.T) {
+	o := all{common: common{-time.Second}, Rate: math.NaN(), Bytes: 1023, Mode: "s3cret"}
+	want := map[string]string{
+		"timeout": "Options.Timeout: is out of range: want 1ms to 10m0s",
+		"rate":    "Options.Rate: is out of range: want 0.5 to 1000, or a negative value to turn it off",
+		"bytes":   "Options.Bytes: is out of range: want at least 1024",
+		"mode":    "Options.Mode: is not one of the words it can be: want fast or safe",
+	}
+	err := options.Complete(&o)
+	for _, e := range options.Split(err) {
+		if e.Error() != want[e.Key] {
+			t.Errorf("%s: %v", e.Key, e)
+		}
+		delete(want, e.Key)
+	}
+	if len(want) > 0 {
+		t.Errorf("not reported: %v, got %v", want, err)
+	}
+	if strings.Contains(err.Error(), "s3cret") {
+		t.Errorf("the error quotes a value: %v", err)
+	}
+}
+
+func TestInfiniteRateIsOutOfRange(t *testing.T) {
+	for _, rate := range []float64{math.Inf(1), math.Inf(-1)} {
+		if err := options.Complete(&all{Rate: rate}); err == nil {
+			t.Errorf("%v passes", rate)
+		}
+	}
+}
+
+func TestSplitTakesJoinedErrorsApart(t *testing.T) {
+	plain, at := errors.New("plain"), options.At(all{}, "Rate", "too %s", "high")
+	got := options.Split(errors.Join(at, errors.Join(plain, nil)))
+	want := []*options.Error{{Name: "Rate", Key: "rate", Err: errors.New("too high")}, {Err: plain}}
+	if !reflect.DeepEqual(got, want) && (len(got) != 2 || got[0].Error() != want[0].Error() || !errors.Is(got[1], plain)) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
