@@ -46,8 +46,7 @@ func TestAWriteAllocatesForWhatItHasToAndForNothingElse(t *testing.T) {
 		{"writer", 2, to(background, writer)},
 		// A goroutine, and two for its answer.
 		{"writer, cancellable", 2 + 3, to(cancellable, writer)},
-		// Four for the fields, which the core may keep, and what reads each of the six
-		// objects in them.
+		// The fields, which the core may keep, and what encoding/json makes of two.
 		{"core", 2 + 10, to(background, core)},
 		{"core, cancellable", 2 + 10 + 3, to(cancellable, core)},
 	} {

@@ -19,7 +19,8 @@ func bare(tb testing.TB, out zapcore.WriteSyncer, ae *v1alpha1.AuditEvent) func(
 	tb.Helper()
 	core := zapcore.NewCore(zapcore.NewJSONEncoder(encoderConfig()), zapcore.Lock(out), zapcore.DebugLevel)
 	l := newLine(&coreOutput{logger: defaultLogger}, prepared(tb, ae))
-	return func() error { return core.Write(l.entry, l.fields[:]) }
+	fields := l.fields()
+	return func() error { return core.Write(l.entry, fields) }
 }
 
 // identified returns an event that has its name, as at a second sink or attempt.

@@ -1,14 +1,16 @@
 package log
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
-	"strings"
 	"sync/atomic"
 	"syscall"
 
+	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
 	"github.com/paddock-dev/audit/auditing"
@@ -101,54 +103,51 @@ func (o *coreOutput) sync() error {
 // line is one event on its way through a core. It never changes but for encoded, so
 // that the core may keep its fields.
 type line struct {
-	to     *coreOutput
-	entry  zapcore.Entry
-	fields [4]zapcore.Field
-	spec   object
-	// encoded says that an encoder asked for the spec.
-	encoded atomic.Bool
+	to       *coreOutput
+	entry    zapcore.Entry
+	metadata []byte
+	spec     []byte
+	encoded  atomic.Bool // an encoder has asked for the spec
 }
 
 func newLine(to *coreOutput, e *driver.Event) *line {
-	l := &line{to: to, entry: zapcore.Entry{
-		Level: levelOf(e.Decision()), Time: e.Time(), LoggerName: to.logger, Message: string(e.Kind()),
-	}}
-	c, _ := chunks.Get().(*chunk)
-	c.text = e.AppendJSON(c.text)
-	metadata, spec := split(string(c.text))
-	c.free()
-	l.spec = spec
-	l.fields = [4]zapcore.Field{
-		{Key: "apiVersion", Type: zapcore.StringType, String: apiVersion},
-		{Key: "kind", Type: zapcore.StringType, String: kindAuditEvent},
-		{Key: "metadata", Type: zapcore.ObjectMarshalerType, Interface: metadata},
-		{Key: "spec", Type: zapcore.ObjectMarshalerType, Interface: l},
+	event := e.JSON()
+	// A label named spec has a text behind its name, and no object.
+	between := bytes.Index(event, []byte(`,"spec":{`))
+	return &line{
+		to: to,
+		entry: zapcore.Entry{
+			Level: levelOf(e.Decision()), Time: e.Time(), LoggerName: to.logger, Message: string(e.Kind()),
+		},
+		metadata: event[len(typeOfEvent)+len(`"metadata":`) : between],
+		spec:     event[between+len(`,"spec":`) : len(event)-len("}")],
 	}
-	return l
 }
 
-// split returns the metadata and the spec of the JSON of an event. What has the key
-// spec in metadata is a text, and no object.
-func split(event string) (metadata, spec object) {
-	from := len(typeOfEvent) + len(`"metadata":`)
-	comma := strings.Index(event, `,"spec":{`)
-	return object(event[from:comma]), object(event[comma+len(`,"spec":`) : len(event)-len("}")])
+func (l *line) fields() []zapcore.Field {
+	return []zapcore.Field{
+		zap.String("apiVersion", apiVersion),
+		zap.String("kind", kindAuditEvent),
+		zap.Reflect("metadata", json.RawMessage(l.metadata)),
+		zap.Reflect("spec", l),
+	}
 }
 
-// MarshalLogObject adds the fields of the spec.
-func (l *line) MarshalLogObject(enc zapcore.ObjectEncoder) error {
+// MarshalJSON returns the spec, and notes that it was asked for.
+func (l *line) MarshalJSON() ([]byte, error) {
 	l.encoded.Store(true)
-	return l.spec.MarshalLogObject(enc)
+	return l.spec, nil
 }
 
 func (l *line) run() (stored int, err error) {
 	// Not CheckedEntry.Write, which only prints the error.
-	if err := l.to.core.Write(l.entry, l.fields[:]); err != nil {
-		return 0, err
-	}
-	if !l.encoded.Load() {
-		return 0, driver.Permanent(fmt.Errorf("the core (%T) took the event without encoding it: "+
+	err = l.to.core.Write(l.entry, l.fields())
+	if err == nil && !l.encoded.Load() {
+		err = driver.Permanent(fmt.Errorf("the core (%T) took the event without encoding it: "+
 			"give the audit trail a core without hooks", l.to.core))
+	}
+	if err != nil {
+		return 0, err
 	}
 	return 1, nil
 }

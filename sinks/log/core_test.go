@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -131,6 +132,34 @@ func TestACoreThatDoesNotEncodeTheEventIsAnError(t *testing.T) {
 	if out.Len() != 0 {
 		t.Errorf("the hooked core wrote %q: it need not be refused any more", out.String())
 	}
+}
+
+// A core may keep the fields and encode them later, and as often as it likes, for an
+// event never changes.
+func TestACoreMayKeepTheFields(t *testing.T) {
+	kept, logs := observer.New(zap.DebugLevel)
+	sink := newSink(t, zapcore.NewTee(kept, jsonCore(zapcore.AddSync(new(bytes.Buffer)), zap.DebugLevel)))
+	ae := egressEvent(v1alpha1.AuditDecisionDenied)
+	ae.Labels["spec"] = "of-no-object"
+	ae.Spec.Detail = map[string]string{"method": "GET"}
+	if err := sink.Write(t.Context(), ae); err != nil {
+		t.Fatal(err)
+	}
+	ae.Spec.Detail["method"] = "changed"
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			var got v1alpha1.AuditEvent
+			text, err := json.Marshal(logs.All()[0].ContextMap())
+			if err == nil {
+				err = json.Unmarshal(text, &got)
+			}
+			if err != nil || got.Spec.Detail["method"] != "GET" || got.Labels["spec"] != "of-no-object" {
+				t.Errorf("the kept event is %s (%v)", text, err)
+			}
+		})
+	}
+	wg.Wait()
 }
 
 func TestACoreThatPanicsIsAnErrorAndTheNextWriteGoesOn(t *testing.T) {

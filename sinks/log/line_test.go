@@ -48,12 +48,12 @@ func prepared(tb testing.TB, ae *v1alpha1.AuditEvent) *driver.Event {
 func encode(t *testing.T, e *driver.Event) []byte {
 	t.Helper()
 	l := newLine(&coreOutput{logger: defaultLogger}, e)
-	buf, err := zapcore.NewJSONEncoder(encoderConfig()).EncodeEntry(l.entry, l.fields[:])
-	if err != nil {
+	var out bytes.Buffer
+	l.to.core = zapcore.NewCore(zapcore.NewJSONEncoder(encoderConfig()), zapcore.AddSync(&out), zapcore.DebugLevel)
+	if _, err := l.run(); err != nil {
 		t.Fatal(err)
 	}
-	defer buf.Free()
-	return bytes.Clone(buf.Bytes())
+	return out.Bytes()
 }
 
 // Whatever an event holds, its line reads back as its JSON does. A field that is
