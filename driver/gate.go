@@ -21,6 +21,7 @@ import (
 type Gate struct {
 	mu       sync.Mutex
 	closed   bool
+	closing  chan struct{} // made by Closing
 	underWay int
 	drained  chan struct{} // made by a Close that waits; closed by the last Leave
 }
@@ -50,10 +51,26 @@ func (g *Gate) Leave(n int) {
 	}
 }
 
+// Closing returns a channel that Close closes, for a Driver that ends its pauses then.
+func (g *Gate) Closing() <-chan struct{} {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closing == nil {
+		g.closing = make(chan struct{})
+		if g.closed {
+			close(g.closing)
+		}
+	}
+	return g.closing
+}
+
 // Close lets nothing in any more, and waits for what is under way until ctx ends. Its
 // error says how many events stayed unconfirmed. Closing twice is harmless.
 func (g *Gate) Close(ctx context.Context) error {
 	g.mu.Lock()
+	if !g.closed && g.closing != nil {
+		close(g.closing)
+	}
 	g.closed = true
 	if g.underWay > 0 && g.drained == nil {
 		g.drained = make(chan struct{})

@@ -71,3 +71,25 @@ func TestAGateSaysHowManyEventsStayedUnconfirmed(t *testing.T) {
 		}
 	})
 }
+
+func TestCloseClosesTheChannelOfClosing(t *testing.T) {
+	var g driver.Gate
+	before := g.Closing()
+	select {
+	case <-before:
+		t.Fatal("the gate is closing before Close")
+	default:
+	}
+	for range 2 {
+		if err := g.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		<-before
+		<-g.Closing()
+	}
+	var closed driver.Gate
+	if err := closed.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	<-closed.Closing()
+}

@@ -137,3 +137,26 @@ func (s *stage) giveUp(ctx context.Context, t ticket) error {
 	}
 	return fmt.Errorf("taken out of a summary that was not sent yet: %w", ctx.Err())
 }
+
+// window is the time in which the events of a key are collapsed.
+type window struct {
+	key   key
+	end   time.Time
+	group *group // of the events collapsed so far; nil when there are none
+}
+
+// openWindow begins the window of a key that has none.
+func (s *stage) openWindow(k key, now time.Time) {
+	w := &window{key: k, end: now.Add(s.opts.Window)}
+	s.windows[k] = w
+	s.ending = append(s.ending, w)
+}
+
+// prune forgets the windows that have ended.
+func (s *stage) prune(now time.Time) {
+	for len(s.ending) > 0 && !now.Before(s.ending[0].end) {
+		delete(s.windows, s.ending[0].key)
+		s.ending[0] = nil
+		s.ending = s.ending[1:]
+	}
+}

@@ -62,19 +62,18 @@ type stage struct {
 	cancel          context.CancelFunc // of background
 	forget          func()             // gives the metrics back, once
 
-	mu             sync.Mutex
-	closed         bool
-	underWay       int           // events and summaries that next has
-	drained        chan struct{} // made by a Close that waits; closed by the last write
-	limiters       map[string]*rate.Limiter
-	windows        map[key]*window
-	oldest, newest *window              // of windows, in the order in which they end
-	unused         *window              // to serve again, linked
-	across         map[key]*group       // the open summaries across runs, by a key without a run
-	open           map[*group]struct{}  // all that are not sent yet
-	waiting        map[identity]*member // of summaries without an outcome
-	memory         memory
-	failed         []*summary // that may be sent again, the oldest first
+	mu       sync.Mutex
+	closed   bool
+	underWay int           // events and summaries that next has
+	drained  chan struct{} // made by a Close that waits; closed by the last write
+	limiters map[string]*rate.Limiter
+	windows  map[key]*window
+	ending   []*window            // all of them, in the order in which they end
+	across   map[key]*group       // the open summaries across runs, by a key without a run
+	open     map[*group]struct{}  // all that are not sent yet
+	waiting  map[identity]*member // of summaries without an outcome
+	memory   memory
+	failed   []*summary // that may be sent again, the oldest first
 }
 
 func newStage(next auditing.Sink, opts Options) (*stage, error) {
@@ -142,4 +141,46 @@ func (s *stage) limiter(component string) *rate.Limiter {
 		s.limiters[component] = l
 	}
 	return l
+}
+
+// Close flushes, and closes the next sink.
+func (s *stage) Close(ctx context.Context) error {
+	defer s.forget()
+	return errors.Join(s.flush(ctx), s.next.Close(ctx))
+}
+
+// flush refuses later events, sends the open summaries, and waits for all that is
+// under way.
+func (s *stage) flush(ctx context.Context) error {
+	s.mu.Lock()
+	s.closed = true
+	for g := range s.open {
+		if sum := s.seal(g); sum != nil {
+			go s.deliver(sum, g)
+		}
+	}
+	if s.underWay == 0 {
+		s.cancel()
+		s.mu.Unlock()
+		return nil
+	}
+	if s.drained == nil {
+		s.drained = make(chan struct{})
+	}
+	drained := s.drained
+	s.mu.Unlock()
+	select {
+	case <-drained:
+		s.cancel()
+		return nil
+	case <-ctx.Done():
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cancel()
+	if s.underWay == 0 {
+		return nil
+	}
+	return fmt.Errorf("closing flood: %d writes under way and the %d events collapsed in them stay unconfirmed: %w",
+		s.underWay, len(s.waiting), ctx.Err())
 }

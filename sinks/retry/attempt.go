@@ -8,7 +8,6 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/driver"
 )
 
@@ -22,10 +21,10 @@ type failed struct {
 // Store hands events to the next driver, and those that failed once more, until
 // none is left that another attempt may help.
 func (s *stage) Store(ctx context.Context, events []*driver.Event) []error {
-	if !s.enter(len(events)) {
-		return driver.All(len(events), driver.WithClass(auditing.ClassClosed, errClosed))
+	if err := s.Enter(len(events)); err != nil {
+		return driver.All(len(events), err)
 	}
-	defer s.leave(len(events))
+	defer s.Leave(len(events))
 	start := time.Now()
 	errs := s.attempt(ctx, start, start, events)
 	if errs == nil {
@@ -156,7 +155,7 @@ func (s *stage) pause(ctx context.Context, d time.Duration) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-s.closing:
+	case <-s.Closing():
 		return errClosed
 	}
 }

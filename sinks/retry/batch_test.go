@@ -233,7 +233,7 @@ func TestCloseCountsTheEventsOfABatchThatHangs(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		err := sink.Close(ctx)
-		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "3 writes under way stay unconfirmed") {
+		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "3 events under way") {
 			t.Errorf("Close gave %v", err)
 		}
 		close(next.released)

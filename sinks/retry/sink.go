@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -110,7 +109,7 @@ func New(next auditing.Sink, opts Options) (*Sink, error) {
 	if err := opts.complete(); err != nil {
 		return nil, err
 	}
-	s := &stage{next: driver.Of(next), opts: opts, closing: make(chan struct{})}
+	s := &stage{next: driver.Of(next), opts: opts}
 	s.info = s.next.Info()
 	component, err := driver.Component(opts.Component, s.next)
 	if err != nil {
@@ -125,17 +124,12 @@ func New(next auditing.Sink, opts Options) (*Sink, error) {
 
 // stage is the Driver of a Sink.
 type stage struct {
+	driver.Gate
 	next    driver.Driver
 	info    driver.Info
 	opts    Options
 	metrics *metrics
-	forget  func()        // gives the metrics back, once
-	closing chan struct{} // closed by Close: ends the pauses
-
-	mu       sync.Mutex
-	closed   bool
-	underWay int           // events
-	drained  chan struct{} // made by a Close that waits; closed by the last Store
+	forget  func() // gives the metrics back, once
 }
 
 // Info returns that of the next driver, with this stage's name and component.
@@ -147,56 +141,5 @@ func (s *stage) Check(ctx context.Context) error { return s.next.Check(ctx) }
 // Close waits for the attempts under way and closes the next driver.
 func (s *stage) Close(ctx context.Context) error {
 	defer s.forget()
-	return errors.Join(s.drain(ctx), s.next.Close(ctx))
-}
-
-// enter counts n events, unless the stage is closed.
-func (s *stage) enter(n int) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return false
-	}
-	s.underWay += n
-	return true
-}
-
-// leave counts off n events.
-func (s *stage) leave(n int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.underWay -= n
-	if s.underWay == 0 && s.drained != nil {
-		close(s.drained)
-		s.drained = nil
-	}
-}
-
-// drain refuses later writes and waits for those under way.
-func (s *stage) drain(ctx context.Context) error {
-	s.mu.Lock()
-	if !s.closed {
-		s.closed = true
-		close(s.closing)
-	}
-	if s.underWay == 0 {
-		s.mu.Unlock()
-		return nil
-	}
-	if s.drained == nil {
-		s.drained = make(chan struct{})
-	}
-	drained := s.drained
-	s.mu.Unlock()
-	select {
-	case <-drained:
-		return nil
-	case <-ctx.Done():
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.underWay == 0 {
-		return nil
-	}
-	return fmt.Errorf("closing retry: %d writes under way stay unconfirmed: %w", s.underWay, ctx.Err())
+	return errors.Join(s.Gate.Close(ctx), s.next.Close(ctx))
 }
