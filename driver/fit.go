@@ -26,45 +26,35 @@ const detailOmitted = "audit.omitted"
 // fit brings e within the bounds of the schema: a text that is too long, or is not
 // UTF-8, ends visibly. The same event always comes out the same.
 func fit(e *eventjson.Event) {
-	if fits(e) {
-		return
-	}
 	s := &e.Spec
-	notes := map[string]string{}
 	for text := range eventjson.Names(s) {
 		*text = Shorten(*text, v1alpha1.MaxNameLength)
 	}
 	s.Reason = Shorten(s.Reason, v1alpha1.MaxReasonLength)
-	if s.Destination != nil {
-		fitPort(s.Destination, "port", notes)
+	var notes map[string]string // what stands in detail, for want of room in its own field
+	note := func(key string, value int) {
+		if notes == nil {
+			notes = map[string]string{}
+		}
+		notes[key] = strconv.Itoa(value)
 	}
 	if extra := len(s.SampleDestinations) - v1alpha1.MaxSampleDestinations; extra > 0 {
-		notes["sampleDestinationsOmitted"] = strconv.Itoa(extra)
+		note("sampleDestinationsOmitted", extra)
 		s.SampleDestinations = s.SampleDestinations[:v1alpha1.MaxSampleDestinations]
 	}
-	for i := range s.SampleDestinations {
-		fitPort(&s.SampleDestinations[i], fmt.Sprintf("sampleDestinations[%d].port", i), notes)
-	}
-	e.SetDetail(fitDetail(e.Detail.Map(), notes))
-}
-
-func fits(e *eventjson.Event) bool {
-	s := &e.Spec
-	if len(s.SampleDestinations) > v1alpha1.MaxSampleDestinations || !textFits(s.Reason, v1alpha1.MaxReasonLength) ||
-		s.Destination != nil && !portFits(s.Destination.Port) {
-		return false
+	if d := s.Destination; d != nil && !portFits(d.Port) {
+		note("port", int(d.Port))
+		d.Port = 0
 	}
 	for i := range s.SampleDestinations {
-		if !portFits(s.SampleDestinations[i].Port) {
-			return false
+		if d := &s.SampleDestinations[i]; !portFits(d.Port) {
+			note(fmt.Sprintf("sampleDestinations[%d].port", i), int(d.Port))
+			d.Port = 0
 		}
 	}
-	for text := range eventjson.Names(s) {
-		if !textFits(*text, v1alpha1.MaxNameLength) {
-			return false
-		}
+	if len(notes) > 0 || !detailFits(e.Detail) {
+		e.SetDetail(fitDetail(e.Detail.Map(), notes))
 	}
-	return detailFits(e.Detail)
 }
 
 func portFits(port int32) bool { return port >= 0 && port <= names.MaxPort }
@@ -78,14 +68,6 @@ func detailFits(detail eventjson.Pairs) bool {
 		if !textFits(d.Key, v1alpha1.MaxDetailKeyLength) || !textFits(d.Value, v1alpha1.MaxDetailValueLength) {
 			return false
 		}
-		size += len(d.Key) + len(d.Value)
-	}
-	// The most that JSON makes of a byte is six, and of an entry six more.
-	if 6*(size+len(detail)) <= maxDetailJSON {
-		return true
-	}
-	size = 0
-	for _, d := range detail {
 		size += entryJSON(d.Key, d.Value)
 	}
 	return size <= maxDetailJSON
@@ -94,14 +76,6 @@ func detailFits(detail eventjson.Pairs) bool {
 // textFits counts code points, as the schema does, and only where bytes leave it open.
 func textFits(s string, limit int) bool {
 	return utf8.ValidString(s) && (len(s) <= limit || len(s) <= utf8.UTFMax*limit && utf8.RuneCountInString(s) <= limit)
-}
-
-// fitPort moves an invalid port into notes, as it was given.
-func fitPort(d *v1alpha1.AuditDestination, key string, notes map[string]string) {
-	if !portFits(d.Port) {
-		notes[key] = strconv.Itoa(int(d.Port))
-		d.Port = 0
-	}
 }
 
 // fitDetail keeps the entries that the schema has room for, in the order of
@@ -169,6 +143,9 @@ func jsonLen(s string) int {
 // seen, and whoever has the whole can tell that it is the one. What is not UTF-8
 // becomes U+FFFD.
 func Shorten(text string, limit int) string {
+	if textFits(text, limit) {
+		return text
+	}
 	clean := strings.ToValidUTF8(text, "\uFFFD")
 	if textFits(clean, limit) {
 		return clean

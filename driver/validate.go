@@ -3,6 +3,7 @@ package driver
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -104,8 +105,11 @@ func validateMeta(ae *v1alpha1.AuditEvent, namespaced bool) field.ErrorList {
 		return nil
 	}
 	meta := ae.ObjectMeta
-	meta.Labels = without(ae.Labels, ownLabel)
-	meta.Annotations = without(ae.Annotations, ownAnnotation)
+	meta.Labels, meta.Annotations = maps.Clone(ae.Labels), maps.Clone(ae.Annotations)
+	for _, own := range ownLabels {
+		delete(meta.Labels, own)
+	}
+	delete(meta.Annotations, v1alpha1.AnnotationTimestamp)
 	meta.ManagedFields = nil
 	errs := validation.ValidateObjectMeta(&meta, ae.Namespace != "", validation.NameIsDNSSubdomain, metaPath)
 	if meta.Name == "" {
@@ -130,43 +134,21 @@ func plain(ae *v1alpha1.AuditEvent) bool {
 		!names.IsPlain(strings.TrimSuffix(ae.GenerateName, "-"), names.MaxPrefix-1) {
 		return false
 	}
-	own := countOf(ae.Labels, v1alpha1.LabelRun) + countOf(ae.Labels, v1alpha1.LabelDecision) + countOf(ae.Labels, v1alpha1.LabelKind)
+	own := 0 // to ask for each key takes a tenth of the time of ranging over the map
+	for _, key := range ownLabels {
+		if has(ae.Labels, key) {
+			own++
+		}
+	}
 	if component, ok := ae.Labels[v1alpha1.LabelComponent]; ok && names.IsLabelValue(component) {
 		own++
 	}
-	return own == len(ae.Labels) && countOf(ae.Annotations, v1alpha1.AnnotationTimestamp) == len(ae.Annotations)
-}
-
-// countOf asks for a key: to range over a map takes ten times as long.
-func countOf(m map[string]string, key string) int {
-	if has(m, key) {
-		return 1
+	annotations := 0
+	if has(ae.Annotations, v1alpha1.AnnotationTimestamp) {
+		annotations = 1
 	}
-	return 0
+	return own == len(ae.Labels) && annotations == len(ae.Annotations)
 }
 
-func ownLabel(key string) bool {
-	switch key {
-	case v1alpha1.LabelRun, v1alpha1.LabelDecision, v1alpha1.LabelKind:
-		return true
-	}
-	return false
-}
-
-func ownAnnotation(key string) bool { return key == v1alpha1.AnnotationTimestamp }
-
-// without returns m without the keys that own reports, or nil when nothing else
-// is in it, which is the common case and costs nothing.
-func without(m map[string]string, own func(string) bool) map[string]string {
-	var rest map[string]string
-	for k, v := range m {
-		if own(k) {
-			continue
-		}
-		if rest == nil {
-			rest = make(map[string]string, len(m))
-		}
-		rest[k] = v
-	}
-	return rest
-}
+// ownLabels are those that identify sets.
+var ownLabels = [...]string{v1alpha1.LabelDecision, v1alpha1.LabelKind, v1alpha1.LabelRun}
