@@ -34,12 +34,9 @@ func NewPolicyRejected(in AdmissionInput) *v1alpha1.AuditEvent {
 }
 
 func newAdmission(in AdmissionInput, kind v1alpha1.AuditKind, decision v1alpha1.AuditDecision) *v1alpha1.AuditEvent {
-	e := newEvent(header{
-		prefix: "ae-policy-", kind: kind, decision: decision,
-		namespace: in.Namespace, run: in.RunName, when: in.When,
-	})
-	e.Spec.Reason = in.Reason
-	e.put("templateRef", in.TemplateRef)
-	e.setOwner(in.OwnerRef)
-	return &e.AuditEvent
+	return build("ae-policy-", EventInput{
+		Kind: kind, Decision: decision,
+		RunName: in.RunName, Namespace: in.Namespace, When: in.When,
+		Reason: in.Reason, OwnerRef: in.OwnerRef,
+	}, "templateRef", in.TemplateRef)
 }

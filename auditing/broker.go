@@ -1,6 +1,7 @@
 package auditing
 
 import (
+	"strings"
 	"time"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
@@ -22,14 +23,11 @@ type BrokerUnavailableInput struct {
 // NewBrokerUnavailable builds a broker-unavailable event, denied: what needed
 // the broker was refused. Endpoint and error are in detail.
 func NewBrokerUnavailable(in BrokerUnavailableInput) *v1alpha1.AuditEvent {
-	e := newEvent(header{
-		prefix: "ae-broker-", kind: v1alpha1.AuditKindBrokerUnavailable, decision: v1alpha1.AuditDecisionDenied,
-		namespace: in.Namespace, run: in.RunName, when: in.When,
-	})
-	e.Spec.Reason = in.Reason
-	e.put("endpoint", in.Endpoint)
-	e.put("error", in.Error)
-	return &e.AuditEvent
+	return build("ae-broker-", EventInput{
+		Kind: v1alpha1.AuditKindBrokerUnavailable, Decision: v1alpha1.AuditDecisionDenied,
+		RunName: in.RunName, Namespace: in.Namespace, When: in.When,
+		Reason: in.Reason,
+	}, "endpoint", in.Endpoint, "error", in.Error)
 }
 
 // BrokerCredsTamperedInput is what NewBrokerCredsTampered takes.
@@ -49,23 +47,15 @@ const prunedReason = "removed from the run's broker credentials what was not put
 // nothing was refused and the Secret is mended, but somebody wrote to it. The
 // keys are in the reason and, joined by commas, in detail.
 func NewBrokerCredsTampered(in BrokerCredsTamperedInput) *v1alpha1.AuditEvent {
-	e := newEvent(header{
-		prefix: "ae-creds-tampered-", kind: v1alpha1.AuditKindBrokerCredsTampered, decision: v1alpha1.AuditDecisionWarned,
-		namespace: in.Namespace, run: in.RunName, when: in.When,
-	})
-	e.Spec.Reason = prunedReason
+	reason, keys := prunedReason, ""
 	if len(in.PrunedKeys) > 0 {
-		// One text for both: the keys are the end of the reason.
 		const before = prunedReason + ": "
-		text := append(make([]byte, 0, 256), before...)
-		for i, key := range in.PrunedKeys {
-			if i > 0 {
-				text = append(text, ',')
-			}
-			text = append(text, key...)
-		}
-		e.Spec.Reason = string(text)
-		e.put("prunedKeys", e.Spec.Reason[len(before):])
+		reason = before + strings.Join(in.PrunedKeys, ",")
+		keys = reason[len(before):]
 	}
-	return &e.AuditEvent
+	return build("ae-creds-tampered-", EventInput{
+		Kind: v1alpha1.AuditKindBrokerCredsTampered, Decision: v1alpha1.AuditDecisionWarned,
+		RunName: in.RunName, Namespace: in.Namespace, When: in.When,
+		Reason: reason,
+	}, "prunedKeys", keys)
 }

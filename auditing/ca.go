@@ -20,13 +20,11 @@ type CAProjectionInput struct {
 // NewCAProjected builds a ca-projected event, granted: a run was given the
 // certificate authority that its traffic is checked with.
 func NewCAProjected(in CAProjectionInput) *v1alpha1.AuditEvent {
-	e := newEvent(header{
-		prefix: "ae-ca-", kind: v1alpha1.AuditKindCAProjected, decision: v1alpha1.AuditDecisionGranted,
-		namespace: in.Namespace, run: in.RunName, when: in.When,
-	})
-	e.Spec.Reason = in.Reason
-	e.put("secretName", in.SecretName)
-	return &e.AuditEvent
+	return build("ae-ca-", EventInput{
+		Kind: v1alpha1.AuditKindCAProjected, Decision: v1alpha1.AuditDecisionGranted,
+		RunName: in.RunName, Namespace: in.Namespace, When: in.When,
+		Reason: in.Reason,
+	}, "secretName", in.SecretName)
 }
 
 // CAMisconfiguredInput is what NewCAMisconfigured takes.
@@ -43,10 +41,9 @@ type CAMisconfiguredInput struct {
 // NewCAMisconfigured builds a ca-misconfigured event, denied: a source of
 // certificates is incomplete or cannot be issued, and nothing is projected.
 func NewCAMisconfigured(in CAMisconfiguredInput) *v1alpha1.AuditEvent {
-	e := newEvent(header{
-		prefix: "ae-ca-misconfigured-", kind: v1alpha1.AuditKindCAMisconfigured, decision: v1alpha1.AuditDecisionDenied,
-		namespace: in.Namespace, run: in.Name, when: in.When,
+	return build("ae-ca-misconfigured-", EventInput{
+		Kind: v1alpha1.AuditKindCAMisconfigured, Decision: v1alpha1.AuditDecisionDenied,
+		RunName: in.Name, Namespace: in.Namespace, When: in.When,
+		Reason: in.Reason,
 	})
-	e.Spec.Reason = in.Reason
-	return &e.AuditEvent
 }

@@ -22,26 +22,11 @@ type CredentialIssuedInput struct {
 
 // NewCredentialIssued builds a credential-issued event, granted.
 func NewCredentialIssued(in CredentialIssuedInput) *v1alpha1.AuditEvent {
-	e := newCredentialEvent(header{
-		prefix: "ae-cred-", kind: v1alpha1.AuditKindCredentialIssued, decision: v1alpha1.AuditDecisionGranted,
-		namespace: in.Namespace, run: in.RunName, when: in.When,
+	return build("ae-cred-", EventInput{
+		Kind: v1alpha1.AuditKindCredentialIssued, Decision: v1alpha1.AuditDecisionGranted,
+		RunName: in.RunName, Namespace: in.Namespace, When: in.When,
+		Reason: in.Reason, CredentialName: in.CredentialName, Provider: in.Provider, MatchedPolicy: in.MatchedPolicy, Count: in.Count,
 	})
-	e.Spec.Reason = in.Reason
-	e.setCredential(&e.credential, in.CredentialName, in.Provider, "")
-	e.setPolicy(in.MatchedPolicy)
-	e.setCount(in.Count)
-	return &e.AuditEvent
-}
-
-type credentialEvent struct {
-	event
-	credential v1alpha1.AuditCredential
-}
-
-func newCredentialEvent(h header) *credentialEvent {
-	e := &credentialEvent{}
-	e.begin(h)
-	return e
 }
 
 // CredentialDeniedInput is what NewCredentialDenied takes.
@@ -59,14 +44,11 @@ type CredentialDeniedInput struct {
 
 // NewCredentialDenied builds a credential-denied event, denied.
 func NewCredentialDenied(in CredentialDeniedInput) *v1alpha1.AuditEvent {
-	e := newCredentialEvent(header{
-		prefix: "ae-cred-", kind: v1alpha1.AuditKindCredentialDenied, decision: v1alpha1.AuditDecisionDenied,
-		namespace: in.Namespace, run: in.RunName, when: in.When,
+	return build("ae-cred-", EventInput{
+		Kind: v1alpha1.AuditKindCredentialDenied, Decision: v1alpha1.AuditDecisionDenied,
+		RunName: in.RunName, Namespace: in.Namespace, When: in.When,
+		Reason: in.Reason, CredentialName: in.CredentialName, Provider: in.Provider, MatchedPolicy: in.MatchedPolicy,
 	})
-	e.Spec.Reason = in.Reason
-	e.setCredential(&e.credential, in.CredentialName, in.Provider, "")
-	e.setPolicy(in.MatchedPolicy)
-	return &e.AuditEvent
 }
 
 // CredentialRevokedInput is what NewCredentialRevoked takes.
@@ -84,14 +66,11 @@ type CredentialRevokedInput struct {
 // NewCredentialRevoked builds a credential-revoked event. It is granted: the
 // revocation was carried out, and the kind says what that was.
 func NewCredentialRevoked(in CredentialRevokedInput) *v1alpha1.AuditEvent {
-	e := newCredentialEvent(header{
-		prefix: "ae-cred-", kind: v1alpha1.AuditKindCredentialRevoked, decision: v1alpha1.AuditDecisionGranted,
-		namespace: in.Namespace, run: in.RunName, when: in.When,
+	return build("ae-cred-", EventInput{
+		Kind: v1alpha1.AuditKindCredentialRevoked, Decision: v1alpha1.AuditDecisionGranted,
+		RunName: in.RunName, Namespace: in.Namespace, When: in.When,
+		Reason: in.Reason, CredentialName: in.CredentialName, Provider: in.Provider, MatchedPolicy: in.MatchedPolicy,
 	})
-	e.Spec.Reason = in.Reason
-	e.setCredential(&e.credential, in.CredentialName, in.Provider, "")
-	e.setPolicy(in.MatchedPolicy)
-	return &e.AuditEvent
 }
 
 // CredentialRenewedInput is what NewCredentialRenewed takes.
@@ -109,16 +88,14 @@ type CredentialRenewedInput struct {
 // NewCredentialRenewed builds a credential-renewed event, granted. Provider,
 // lease and expiry (RFC 3339, UTC) are in detail.
 func NewCredentialRenewed(in CredentialRenewedInput) *v1alpha1.AuditEvent {
-	e := newEvent(header{
-		prefix: "credential-renewed-", kind: v1alpha1.AuditKindCredentialRenewed, decision: v1alpha1.AuditDecisionGranted,
-		namespace: in.Namespace, run: in.RunName, when: in.When,
-	})
-	e.put("provider", in.Provider)
-	e.put("leaseID", in.LeaseID)
+	expires := ""
 	if !in.ExpiresAt.IsZero() {
-		e.put("expiresAt", in.ExpiresAt.UTC().Format(time.RFC3339))
+		expires = in.ExpiresAt.UTC().Format(time.RFC3339)
 	}
-	return &e.AuditEvent
+	return build("credential-renewed-", EventInput{
+		Kind: v1alpha1.AuditKindCredentialRenewed, Decision: v1alpha1.AuditDecisionGranted,
+		RunName: in.RunName, Namespace: in.Namespace, When: in.When,
+	}, "provider", in.Provider, "leaseID", in.LeaseID, "expiresAt", expires)
 }
 
 // CredentialRenewalFailedInput is what NewCredentialRenewalFailed takes.
@@ -136,12 +113,8 @@ type CredentialRenewalFailedInput struct {
 // NewCredentialRenewalFailed builds a credential-renewal-failed event, denied.
 // Provider, lease and error are in detail.
 func NewCredentialRenewalFailed(in CredentialRenewalFailedInput) *v1alpha1.AuditEvent {
-	e := newEvent(header{
-		prefix: "renewal-failed-", kind: v1alpha1.AuditKindCredentialRenewalFailed, decision: v1alpha1.AuditDecisionDenied,
-		namespace: in.Namespace, run: in.RunName, when: in.When,
-	})
-	e.put("provider", in.Provider)
-	e.put("leaseID", in.LeaseID)
-	e.put("error", in.Error)
-	return &e.AuditEvent
+	return build("renewal-failed-", EventInput{
+		Kind: v1alpha1.AuditKindCredentialRenewalFailed, Decision: v1alpha1.AuditDecisionDenied,
+		RunName: in.RunName, Namespace: in.Namespace, When: in.When,
+	}, "provider", in.Provider, "leaseID", in.LeaseID, "error", in.Error)
 }

@@ -2,10 +2,7 @@ package auditing
 
 import (
 	"cmp"
-	"slices"
 	"time"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/internal/names"
@@ -47,18 +44,11 @@ func NewEgressDiscoveryAllow(in EgressInput) *v1alpha1.AuditEvent {
 }
 
 func newEgress(in EgressInput, kind v1alpha1.AuditKind, decision v1alpha1.AuditDecision) *v1alpha1.AuditEvent {
-	e := &struct {
-		event
-		destination v1alpha1.AuditDestination
-	}{}
-	e.begin(header{
-		prefix: "ae-egress-", kind: cmp.Or(in.Kind, kind), decision: cmp.Or(in.Decision, decision),
-		namespace: in.Namespace, run: in.RunName, when: in.When,
+	return build("ae-egress-", EventInput{
+		Kind: cmp.Or(in.Kind, kind), Decision: cmp.Or(in.Decision, decision),
+		RunName: in.RunName, Namespace: in.Namespace, When: in.When,
+		Reason: in.Reason, Host: in.Host, Port: in.Port, MatchedPolicy: in.MatchedPolicy,
 	})
-	e.Spec.Reason = in.Reason
-	e.setDestination(&e.destination, in.Host, in.Port)
-	e.setPolicy(in.MatchedPolicy)
-	return &e.AuditEvent
 }
 
 // EgressSummaryInput is what NewEgressBlockSummary takes.
@@ -89,19 +79,10 @@ func NewEgressBlockSummary(in EgressSummaryInput) *v1alpha1.AuditEvent {
 	if when.IsZero() && names.Representable(in.WindowEnd) {
 		when = in.WindowEnd
 	}
-	e := &struct {
-		event
-		start, end metav1.Time
-	}{}
-	e.begin(header{
-		prefix: "ae-egress-", kind: v1alpha1.AuditKindEgressBlockSummary,
-		decision:  cmp.Or(in.Decision, v1alpha1.AuditDecisionDenied),
-		namespace: in.Namespace, run: in.RunName, when: when,
+	return build("ae-egress-", EventInput{
+		Kind: v1alpha1.AuditKindEgressBlockSummary, Decision: cmp.Or(in.Decision, v1alpha1.AuditDecisionDenied),
+		RunName: in.RunName, Namespace: in.Namespace, When: when,
+		Reason: in.Reason, MatchedPolicy: in.MatchedPolicy, Count: in.Count,
+		WindowStart: in.WindowStart, WindowEnd: in.WindowEnd, SampleDestinations: in.SampleDestinations,
 	})
-	e.Spec.Reason = in.Reason
-	e.setPolicy(in.MatchedPolicy)
-	e.setCount(in.Count)
-	e.setWindow(&e.start, &e.end, in.WindowStart, in.WindowEnd)
-	e.Spec.SampleDestinations = slices.Clone(in.SampleDestinations)
-	return &e.AuditEvent
 }

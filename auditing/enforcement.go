@@ -20,13 +20,11 @@ type NetworkPolicyEnforcementWithdrawnInput struct {
 // network-policy-enforcement-withdrawn event. It is warned: somebody deleted a
 // run's NetworkPolicy, it is in force again, and for a while it was not.
 func NewNetworkPolicyEnforcementWithdrawn(in NetworkPolicyEnforcementWithdrawnInput) *v1alpha1.AuditEvent {
-	e := newEvent(header{
-		prefix: "ae-np-", kind: v1alpha1.AuditKindNetworkPolicyEnforcementWithdrawn,
-		decision:  v1alpha1.AuditDecisionWarned,
-		namespace: in.Namespace, run: in.RunName, when: in.When,
+	return build("ae-np-", EventInput{
+		Kind: v1alpha1.AuditKindNetworkPolicyEnforcementWithdrawn, Decision: v1alpha1.AuditDecisionWarned,
+		RunName: in.RunName, Namespace: in.Namespace, When: in.When,
+		Reason: in.Reason,
 	})
-	e.Spec.Reason = in.Reason
-	return &e.AuditEvent
 }
 
 // InterceptionInput is what NewInterceptionModeCooperativeAccepted takes.
@@ -44,12 +42,9 @@ type InterceptionInput struct {
 // interception-mode-cooperative-accepted event, granted: a policy lets the run's
 // traffic reach the proxy by the run's own cooperation instead of by force.
 func NewInterceptionModeCooperativeAccepted(in InterceptionInput) *v1alpha1.AuditEvent {
-	e := newEvent(header{
-		prefix: "ae-interception-", kind: v1alpha1.AuditKindInterceptionModeCooperativeAccepted,
-		decision:  v1alpha1.AuditDecisionGranted,
-		namespace: in.Namespace, run: in.RunName, when: in.When,
+	return build("ae-interception-", EventInput{
+		Kind: v1alpha1.AuditKindInterceptionModeCooperativeAccepted, Decision: v1alpha1.AuditDecisionGranted,
+		RunName: in.RunName, Namespace: in.Namespace, When: in.When,
+		Reason: in.Reason, MatchedPolicy: in.MatchedPolicy,
 	})
-	e.Spec.Reason = in.Reason
-	e.setPolicy(in.MatchedPolicy)
-	return &e.AuditEvent
 }

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -56,195 +55,107 @@ const defaultPrefix = "ae-"
 
 // NewEvent builds an event of a kind that has no builder here. Nothing is
 // implied: Write refuses an event without a kind and a decision.
-func NewEvent(in EventInput) *v1alpha1.AuditEvent {
-	e := &struct {
-		event
-		credential  v1alpha1.AuditCredential
-		destination v1alpha1.AuditDestination
-		start, end  metav1.Time
+func NewEvent(in EventInput) *v1alpha1.AuditEvent { return build(defaultPrefix, in) }
+
+// build builds every event; prefix begins its name. detail holds keys and their
+// values, which it adds to those of in, and leaves empty values out.
+func build(prefix string, in EventInput, detail ...string) *v1alpha1.AuditEvent {
+	e := &struct { // one allocation for the event and what its spec points to
+		v1alpha1.AuditEvent
+
+		run, policy            v1alpha1.LocalReference
+		credential             v1alpha1.AuditCredential
+		destination            v1alpha1.AuditDestination
+		windowStart, windowEnd metav1.Time
 	}{}
-	e.begin(header{
-		prefix: defaultPrefix, kind: in.Kind, decision: in.Decision,
-		namespace: in.Namespace, run: in.RunName, when: in.When, detail: in.Detail,
-	})
-	e.Spec.Reason = in.Reason
-	e.setPolicy(in.MatchedPolicy)
-	e.setDestination(&e.destination, in.Host, in.Port)
-	e.setCredential(&e.credential, in.CredentialName, in.Provider, in.Purpose)
-	e.setCount(in.Count)
-	e.Spec.SampleDestinations = slices.Clone(in.SampleDestinations)
-	e.setWindow(&e.start, &e.end, in.WindowStart, in.WindowEnd)
-	e.setOwner(in.OwnerRef)
-	return &e.AuditEvent
-}
-
-// event is an AuditEvent with room for what its spec points to, so that a
-// builder makes both in one allocation. What only some events have, their
-// builders add: above 512 bytes an allocation takes the collector longer than
-// two below.
-type event struct {
-	v1alpha1.AuditEvent
-
-	run, policy v1alpha1.LocalReference
-}
-
-// header is what every event has.
-type header struct {
-	prefix    string // of the name
-	kind      v1alpha1.AuditKind
-	decision  v1alpha1.AuditDecision
-	namespace string
-	run       string
-	when      time.Time
-	detail    map[string]string // the caller's own entries
-}
-
-func newEvent(h header) *event {
-	e := &event{}
-	e.begin(h)
-	return e
-}
-
-// begin fills in what every event has.
-func (e *event) begin(h header) {
-	e.Namespace = h.namespace
-	e.GenerateName = h.prefix
-	e.Spec.Decision = h.decision
-	e.Spec.Kind = h.kind
-	e.Spec.Detail = maps.Clone(h.detail)
-	if h.run != "" {
-		e.run.Name = h.run
-		e.Spec.RunRef = &e.run
+	ae, s := &e.AuditEvent, &e.Spec
+	ae.GenerateName, ae.Namespace = prefix, in.Namespace
+	ae.Labels = make(map[string]string, 4) // Write adds the component
+	ae.Labels[v1alpha1.LabelDecision] = string(in.Decision)
+	ae.Labels[v1alpha1.LabelKind] = string(in.Kind)
+	if in.OwnerRef != nil {
+		ae.OwnerReferences = make([]metav1.OwnerReference, 1)
+		in.OwnerRef.DeepCopyInto(&ae.OwnerReferences[0])
 	}
-	// One more than are set here: Write adds the component.
-	e.Labels = make(map[string]string, 4)
-	e.Labels[v1alpha1.LabelDecision] = string(h.decision)
-	e.Labels[v1alpha1.LabelKind] = string(h.kind)
-	if h.run != "" {
-		e.Labels[v1alpha1.LabelRun] = RunLabel(h.run)
+	s.Decision, s.Kind, s.Reason = in.Decision, in.Kind, in.Reason
+	s.SampleDestinations = slices.Clone(in.SampleDestinations)
+	s.Detail = maps.Clone(in.Detail)
+	if in.RunName != "" {
+		e.run.Name = in.RunName
+		s.RunRef = &e.run
+		ae.Labels[v1alpha1.LabelRun] = RunLabel(in.RunName)
 	}
-	if !e.setTime(&e.Spec.Timestamp, "when", h.when) {
-		e.Spec.Timestamp.Time = now()
+	if in.MatchedPolicy != "" {
+		e.policy.Name = in.MatchedPolicy
+		s.MatchedPolicy = &e.policy
 	}
+	e.credential = v1alpha1.AuditCredential{Name: in.CredentialName, Provider: in.Provider, Purpose: in.Purpose}
+	if e.credential != (v1alpha1.AuditCredential{}) {
+		s.Credential = &e.credential
+	}
+
+	// What no schema allows goes into detail: a broken clock or a number out of range
+	// must not cost the event.
+	if !setTime(s, &s.Timestamp, "when", in.When) {
+		s.Timestamp.Time = now()
+	}
+	if setTime(s, &e.windowStart, "windowStart", in.WindowStart) {
+		s.WindowStart = &e.windowStart
+	}
+	if setTime(s, &e.windowEnd, "windowEnd", in.WindowEnd) {
+		s.WindowEnd = &e.windowEnd
+	}
+	e.destination.Host = in.Host
+	if in.Port >= 0 && in.Port <= names.MaxPort {
+		e.destination.Port = int32(in.Port)
+	} else {
+		put(s, "port", strconv.Itoa(in.Port))
+	}
+	if e.destination != (v1alpha1.AuditDestination{}) {
+		s.Destination = &e.destination
+	}
+	if in.Count >= 0 {
+		s.Count = in.Count
+	} else {
+		put(s, "count", strconv.Itoa(int(in.Count)))
+	}
+	for i := 0; i < len(detail); i += 2 {
+		put(s, detail[i], detail[i+1])
+	}
+	return ae
 }
 
-// setTime sets field and reports whether t is a time that JSON can hold. One
-// that is not goes into detail: a broken clock must not cost the event.
-func (e *event) setTime(field *metav1.Time, key string, t time.Time) bool {
+// setTime sets field and reports whether t is a time that JSON can hold.
+func setTime(s *v1alpha1.AuditEventSpec, field *metav1.Time, key string, t time.Time) bool {
 	switch {
 	case t.IsZero():
 		return false
 	case !names.Representable(t):
-		e.put(key, t.UTC().Format(time.RFC3339Nano))
+		put(s, key, t.UTC().Format(time.RFC3339Nano))
 		return false
 	}
 	field.Time = t.UTC()
 	return true
 }
 
-// setWindow takes the room for the times, as setCredential and setDestination do
-// for theirs.
-func (e *event) setWindow(first, last *metav1.Time, start, end time.Time) {
-	if e.setTime(first, "windowStart", start) {
-		e.Spec.WindowStart = first
-	}
-	if e.setTime(last, "windowEnd", end) {
-		e.Spec.WindowEnd = last
-	}
-}
-
-func (e *event) setPolicy(name string) {
-	if name != "" {
-		e.policy.Name = name
-		e.Spec.MatchedPolicy = &e.policy
-	}
-}
-
-func (e *event) setCredential(room *v1alpha1.AuditCredential, name, provider, purpose string) {
-	if name != "" || provider != "" || purpose != "" {
-		*room = v1alpha1.AuditCredential{Name: name, Provider: provider, Purpose: purpose}
-		e.Spec.Credential = room
-	}
-}
-
-// setDestination keeps a port that is none in detail, where it harms nothing.
-func (e *event) setDestination(room *v1alpha1.AuditDestination, host string, port int) {
-	room.Host = host
-	if port >= 0 && port <= names.MaxPort {
-		room.Port = int32(port)
-	} else {
-		e.put("port", strconv.Itoa(port))
-	}
-	if *room != (v1alpha1.AuditDestination{}) {
-		e.Spec.Destination = room
-	}
-}
-
-// setCount keeps a count that no schema allows in detail.
-func (e *event) setCount(count int32) {
-	if count >= 0 {
-		e.Spec.Count = count
-	} else {
-		e.put("count", strconv.Itoa(int(count)))
-	}
-}
-
-// setOwner copies ref with what it points to, in one allocation.
-func (e *event) setOwner(ref *metav1.OwnerReference) {
-	if ref == nil {
-		return
-	}
-	owner := &struct {
-		refs              [1]metav1.OwnerReference
-		controller, block bool
-	}{refs: [1]metav1.OwnerReference{*ref}}
-	if ref.Controller != nil {
-		owner.controller = *ref.Controller
-		owner.refs[0].Controller = &owner.controller
-	}
-	if ref.BlockOwnerDeletion != nil {
-		owner.block = *ref.BlockOwnerDeletion
-		owner.refs[0].BlockOwnerDeletion = &owner.block
-	}
-	e.OwnerReferences = owner.refs[:]
-}
-
 // put adds an entry to detail, unless value is empty. An entry that the caller
 // has put under the same key stays.
-func (e *event) put(key, value string) {
+func put(s *v1alpha1.AuditEventSpec, key, value string) {
 	if value == "" {
 		return
 	}
+	if s.Detail == nil {
+		s.Detail = make(map[string]string, 4)
+	}
 	free := key
 	for i := 2; ; i++ {
-		if _, taken := e.Spec.Detail[free]; !taken {
+		if _, taken := s.Detail[free]; !taken {
 			break
 		}
 		free = key + "#" + strconv.Itoa(i)
 	}
-	if e.Spec.Detail == nil {
-		e.Spec.Detail = make(map[string]string, 4)
-	}
-	e.Spec.Detail[free] = value
+	s.Detail[free] = value
 }
 
-type number struct {
-	key   string
-	value int64
-}
-
-// putNumbers adds entries whose texts share one allocation. A zero is a fact
-// like any other number and is kept.
-func (e *event) putNumbers(numbers ...number) {
-	text := make([]byte, 0, 64)
-	for _, n := range numbers {
-		text = strconv.AppendInt(text, n.value, 10)
-		text = append(text, ' ')
-	}
-	rest := string(text)
-	for _, n := range numbers {
-		var value string
-		value, rest, _ = strings.Cut(rest, " ")
-		e.put(n.key, value)
-	}
-}
+// number is the text of a number in detail, where a zero is a fact like any other.
+func number[T int | int32 | int64](n T) string { return strconv.FormatInt(int64(n), 10) }

@@ -23,14 +23,11 @@ type PromptAuditInput struct {
 // NewPromptSubmitted builds a prompt-submitted event, granted, with everything
 // that is known of the prompt in detail.
 func NewPromptSubmitted(in PromptAuditInput) *v1alpha1.AuditEvent {
-	e := newEvent(header{
-		prefix: "prompt-submitted-", kind: v1alpha1.AuditKindPromptSubmitted, decision: v1alpha1.AuditDecisionGranted,
-		namespace: in.Namespace, run: in.RunName, when: in.When,
-	})
-	e.put("submitterSA", in.SubmitterSA)
-	e.put("promptHash", in.PromptHash)
-	e.putNumbers(number{"promptLength", int64(in.PromptLength)}, number{"turnSeq", int64(in.TurnSeq)})
-	return &e.AuditEvent
+	return build("prompt-submitted-", EventInput{
+		Kind: v1alpha1.AuditKindPromptSubmitted, Decision: v1alpha1.AuditDecisionGranted,
+		RunName: in.RunName, Namespace: in.Namespace, When: in.When,
+	}, "submitterSA", in.SubmitterSA, "promptHash", in.PromptHash,
+		"promptLength", number(in.PromptLength), "turnSeq", number(in.TurnSeq))
 }
 
 // PromptCompletedInput is what NewPromptCompleted takes.
@@ -49,12 +46,9 @@ type PromptCompletedInput struct {
 // NewPromptCompleted builds a prompt-completed event, granted whatever the
 // outcome, which is in detail with the rest.
 func NewPromptCompleted(in PromptCompletedInput) *v1alpha1.AuditEvent {
-	e := newEvent(header{
-		prefix: "prompt-completed-", kind: v1alpha1.AuditKindPromptCompleted, decision: v1alpha1.AuditDecisionGranted,
-		namespace: in.Namespace, run: in.RunName, when: in.When,
-	})
-	e.putNumbers(number{"turnSeq", int64(in.TurnSeq)}, number{"durationMs", in.DurationMs},
-		number{"eventCount", int64(in.EventCount)})
-	e.put("outcome", in.Outcome)
-	return &e.AuditEvent
+	return build("prompt-completed-", EventInput{
+		Kind: v1alpha1.AuditKindPromptCompleted, Decision: v1alpha1.AuditDecisionGranted,
+		RunName: in.RunName, Namespace: in.Namespace, When: in.When,
+	}, "turnSeq", number(in.TurnSeq), "durationMs", number(in.DurationMs),
+		"eventCount", number(in.EventCount), "outcome", in.Outcome)
 }

@@ -29,12 +29,11 @@ func NewRunCompleted(in RunDecisionInput) *v1alpha1.AuditEvent {
 }
 
 func newRunDecision(in RunDecisionInput, kind v1alpha1.AuditKind, decision v1alpha1.AuditDecision) *v1alpha1.AuditEvent {
-	e := newEvent(header{
-		prefix: "ae-run-", kind: kind, decision: cmp.Or(in.Decision, decision),
-		namespace: in.Namespace, run: in.RunName, when: in.When,
+	return build("ae-run-", EventInput{
+		Kind: kind, Decision: cmp.Or(in.Decision, decision),
+		RunName: in.RunName, Namespace: in.Namespace, When: in.When,
+		Reason: in.Reason,
 	})
-	e.Spec.Reason = in.Reason
-	return &e.AuditEvent
 }
 
 // InteractiveRunTerminatedInput is what NewInteractiveRunTerminated takes.
@@ -56,11 +55,8 @@ func NewInteractiveRunTerminated(in InteractiveRunTerminatedInput) *v1alpha1.Aud
 	if in.Reason == "error" {
 		implied = v1alpha1.AuditDecisionWarned
 	}
-	e := newEvent(header{
-		prefix: "interactive-terminated-", kind: v1alpha1.AuditKindInteractiveRunTerminated,
-		decision:  cmp.Or(in.Decision, implied),
-		namespace: in.Namespace, run: in.RunName, when: in.When,
-	})
-	e.put("reason", in.Reason)
-	return &e.AuditEvent
+	return build("interactive-terminated-", EventInput{
+		Kind: v1alpha1.AuditKindInteractiveRunTerminated, Decision: cmp.Or(in.Decision, implied),
+		RunName: in.RunName, Namespace: in.Namespace, When: in.When,
+	}, "reason", in.Reason)
 }

@@ -24,15 +24,10 @@ type ShellOpenedInput struct {
 
 // NewShellSessionOpened builds a shell-session-opened event, granted.
 func NewShellSessionOpened(in ShellOpenedInput) *v1alpha1.AuditEvent {
-	e := newEvent(header{
-		prefix: "shell-opened-", kind: v1alpha1.AuditKindShellSessionOpened, decision: v1alpha1.AuditDecisionGranted,
-		namespace: in.Namespace, run: in.RunName, when: in.When,
-	})
-	e.put("sessionID", in.SessionID)
-	e.put("submitterSA", in.SubmitterSA)
-	e.put("target", in.Target)
-	e.put("command", quoteCommand(in.Command))
-	return &e.AuditEvent
+	return build("shell-opened-", EventInput{
+		Kind: v1alpha1.AuditKindShellSessionOpened, Decision: v1alpha1.AuditDecisionGranted,
+		RunName: in.RunName, Namespace: in.Namespace, When: in.When,
+	}, "sessionID", in.SessionID, "submitterSA", in.SubmitterSA, "target", in.Target, "command", quoteCommand(in.Command))
 }
 
 // ShellClosedInput is what NewShellSessionClosed takes.
@@ -48,13 +43,10 @@ type ShellClosedInput struct {
 
 // NewShellSessionClosed builds a shell-session-closed event, granted.
 func NewShellSessionClosed(in ShellClosedInput) *v1alpha1.AuditEvent {
-	e := newEvent(header{
-		prefix: "shell-closed-", kind: v1alpha1.AuditKindShellSessionClosed, decision: v1alpha1.AuditDecisionGranted,
-		namespace: in.Namespace, run: in.RunName, when: in.When,
-	})
-	e.put("sessionID", in.SessionID)
-	e.putNumbers(number{"durationMs", in.DurationMs}, number{"byteCount", in.ByteCount})
-	return &e.AuditEvent
+	return build("shell-closed-", EventInput{
+		Kind: v1alpha1.AuditKindShellSessionClosed, Decision: v1alpha1.AuditDecisionGranted,
+		RunName: in.RunName, Namespace: in.Namespace, When: in.When,
+	}, "sessionID", in.SessionID, "durationMs", number(in.DurationMs), "byteCount", number(in.ByteCount))
 }
 
 // quoteCommand returns args as a line that a POSIX shell splits into the same
