@@ -11,9 +11,8 @@ func TestEarlierNamesStandForTheSame(t *testing.T) {
 		RunRef:     &v1alpha1.LocalObjectReference{Name: "run-1"},
 		Credential: &v1alpha1.AuditCredentialRef{Name: "github-token"},
 	}}
-	var run *v1alpha1.LocalReference = ae.Spec.RunRef
-	var credential *v1alpha1.AuditCredential = ae.Spec.Credential
-	if run.Name != "run-1" || credential.Name != "github-token" {
+	run, credential := v1alpha1.LocalReference{Name: "run-1"}, v1alpha1.AuditCredential{Name: "github-token"}
+	if *ae.Spec.RunRef != run || *ae.Spec.Credential != credential {
 		t.Errorf("the spec is %+v", ae.Spec)
 	}
 	for earlier, now := range map[string]string{
