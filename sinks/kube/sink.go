@@ -182,26 +182,11 @@ func (s store) read(ctx context.Context, e *driver.Event) (*v1alpha1.AuditEvent,
 	return stored, err
 }
 
-// await calls the client and waits for it no longer than ctx lasts. A client
-// asks for the server's API before its first request, and does that without the
-// caller's context; once it has, it returns with ctx by itself.
+// await calls the client. A client asks for the server's API before its first request,
+// and does that without the caller's context.
 func await(ctx context.Context, call func() error) error {
 	if ctx.Done() == nil {
 		return call()
 	}
-	done := make(chan error, 1)
-	go func() {
-		defer func() {
-			if r := recover(); r != nil {
-				done <- driver.Permanent(fmt.Errorf("panic: %v", r))
-			}
-		}()
-		done <- call()
-	}()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-	}
-	return fmt.Errorf("no answer yet, so the outcome is unknown: %w", ctx.Err())
+	return driver.Await(ctx, call)
 }

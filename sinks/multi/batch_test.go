@@ -310,7 +310,7 @@ func TestCheckEndsWithItsContextAndNamesWhoIsSilent(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	err := auditing.Check(ctx, sink)
-	if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, errRefused) || !strings.Contains(err.Error(), "checking b: it has not answered") {
+	if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, errRefused) || !strings.Contains(err.Error(), "checking b: no answer yet") {
 		t.Errorf("Check gave %v", err)
 	}
 }

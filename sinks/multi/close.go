@@ -4,17 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-)
+	"sync"
 
-var (
-	errUnfinished = errors.New("it is still busy, and the outcome of its writes unknown")
-	errNoAnswer   = errors.New("it has not answered")
+	"github.com/paddock-dev/audit/driver"
 )
 
 // Check asks all children at once. Its error names those that fail, whether or not
 // the requirement can be met without them, and those without an answer when ctx ends.
 func (s *stage) Check(ctx context.Context) error {
-	return s.each(ctx, "checking", errNoAnswer, func(c *child) error { return c.next.Check(ctx) })
+	return s.each(ctx, "checking", func(c *child) error { return c.next.Check(ctx) })
 }
 
 // Close refuses later writes, and then closes every child, all at once.
@@ -27,52 +25,23 @@ func (s *stage) Close(ctx context.Context) error {
 			s.cancelStragglers()
 		}
 	}()
-	return s.each(ctx, "closing", errUnfinished, func(c *child) error { return c.close(ctx) })
+	return s.each(ctx, "closing", func(c *child) error { return c.close(ctx) })
 }
 
-// each calls do for all children at once and joins what fails, named by child; a
-// child that is not done when ctx ends fails with unfinished.
-func (s *stage) each(ctx context.Context, what string, unfinished error, do func(*child) error) error {
-	type result struct {
-		child int
-		err   error
-	}
-	results := make(chan result, len(s.children))
+// each calls do for all children at once and joins what fails, named by child. It
+// waits no longer than ctx lasts.
+func (s *stage) each(ctx context.Context, what string, do func(*child) error) error {
 	errs := make([]error, len(s.children))
+	var all sync.WaitGroup
 	for i, c := range s.children {
-		errs[i] = unfinished
-		go func() { results <- result{i, guarded(c, do)} }()
+		all.Go(func() {
+			if err := driver.Await(ctx, func() error { return do(c) }); err != nil {
+				errs[i] = fmt.Errorf("%s %s: %w", what, c.name, err)
+			}
+		})
 	}
-	var ended error
-	for range s.children {
-		select {
-		case r := <-results:
-			errs[r.child] = r.err
-			continue
-		case <-ctx.Done():
-			ended = ctx.Err()
-		}
-		for range len(results) { // what was ready as well
-			r := <-results
-			errs[r.child] = r.err
-		}
-		break
-	}
-	for i, err := range errs {
-		if err != nil {
-			errs[i] = fmt.Errorf("%s %s: %w", what, s.children[i].name, err)
-		}
-	}
-	return errors.Join(append(errs, ended)...)
-}
-
-func guarded(c *child, do func(*child) error) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("panic: %v", r)
-		}
-	}()
-	return do(c)
+	all.Wait()
+	return errors.Join(errs...)
 }
 
 // close waits for the writes to c, and closes it at the latest when ctx ends:
@@ -88,7 +57,7 @@ func (c *child) close(ctx context.Context) error {
 	case <-idle:
 		return c.next.Close(ctx)
 	case <-ctx.Done():
-		return errors.Join(errUnfinished, c.next.Close(ctx))
+		return errors.Join(fmt.Errorf("writes to it are still under way, so their outcome is unknown: %w", ctx.Err()), c.next.Close(ctx))
 	}
 }
 
