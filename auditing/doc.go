@@ -14,6 +14,6 @@
 // whether the component then refuses (fail-closed) or goes on (FailOpen) is its
 // own decision. Writing the same event again is harmless: it stays one event.
 //
-// Package driver is for who writes a destination or a stage. It owns everything
-// that sinks have in common; package sinktest holds the result to the contract.
+// Package driver is for the authors of destinations and stages, and has what all sinks
+// have in common. Package sinktest tests whether a sink keeps the contract.
 package auditing

@@ -16,7 +16,7 @@ type EgressInput struct {
 	Host string
 	// Port from 1 to 65535, or 0 for none. Any other number is kept in detail.
 	Port int
-	// Decision is the one that the builder implies when it is "".
+	// Decision replaces the builder's own, unless it is "".
 	Decision      v1alpha1.AuditDecision
 	MatchedPolicy string
 	Reason        string

@@ -22,8 +22,7 @@ const (
 	// ClassTransient: a later attempt may succeed. It is the class of every error
 	// that says nothing else.
 	ClassTransient Class = "transient"
-	// ClassPermanent: the destination will refuse the same event again, here and now
-	// or for good.
+	// ClassPermanent: the destination refuses the event, and would refuse it again.
 	ClassPermanent Class = "permanent"
 	// ClassInvalid: no destination could store the event, because of what its program
 	// put into it. Such events count apart from those that a destination failed.

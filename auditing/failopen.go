@@ -16,8 +16,8 @@ type failOpen struct {
 // writes to next and always returns nil. Each failure is counted, as any failed
 // write is, and handed to onError, which is called on the writer's goroutine
 // with the caller's context, and which logs it or raises an alarm. onError may
-// be nil where the counter alone is watched. The level is LevelNone, for nil now
-// says nothing.
+// be nil where the counter alone is watched. The level is LevelNone, because nil promises
+// nothing.
 func FailOpen(next Sink, onError func(ctx context.Context, ae *v1alpha1.AuditEvent, err error)) Sink {
 	return failOpen{next: next, onError: onError}
 }

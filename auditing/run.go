@@ -12,7 +12,7 @@ type RunDecisionInput struct {
 	RunName   string
 	Namespace string
 	Reason    string
-	// Decision is the one that the builder implies when it is "".
+	// Decision replaces the builder's own, unless it is "".
 	Decision v1alpha1.AuditDecision
 	// When the run ended; zero for now.
 	When time.Time

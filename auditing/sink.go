@@ -96,8 +96,8 @@ func LevelOf(s Sink) Level {
 }
 
 // Chain prints s and what stands behind it, for the line that a component logs
-// at its start: "multi(all)[kube, retry(loki)]". A sink says its part with
-// String() string; one that has none is printed as its type.
+// at its start: "multi(all)[kube, retry(loki)]". A sink states its part with
+// String() string; a sink without that method is printed as its type.
 func Chain(s Sink) string {
 	if str, ok := s.(fmt.Stringer); ok {
 		return str.String()

@@ -42,7 +42,7 @@ func Parallel(ctx context.Context, n int, events []*Event, store func(context.Co
 
 var errNoReturn = errors.New("the sink ended its goroutine instead of returning")
 
-// one stores an event of several: a panic fails this one and no other.
+// one stores one event of several. A panic fails this event and no other.
 func one(ctx context.Context, e *Event, store func(context.Context, *Event) error) (err error) {
 	if ctx.Err() != nil {
 		return fmt.Errorf("not attempted: %w", ctx.Err())

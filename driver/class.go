@@ -9,7 +9,7 @@ import (
 	"github.com/paddock-dev/audit/auditing"
 )
 
-// marked is an error with a class, until it is in a WriteError.
+// marked is an error with a class.
 type marked struct {
 	err   error
 	class auditing.Class
@@ -28,7 +28,8 @@ func WithClass(class auditing.Class, err error) error {
 	return &marked{err: err, class: class}
 }
 
-// Permanent marks err as one that no retry of the same event will mend.
+// Permanent marks err as permanent: another attempt with the same event would fail
+// as well.
 func Permanent(err error) error { return WithClass(auditing.ClassPermanent, err) }
 
 // RetryAfter marks err as transient, with the pause that the destination asked

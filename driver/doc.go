@@ -1,15 +1,14 @@
-// Package driver is for the authors of destinations and stages. Who writes events
-// needs package auditing only.
+// Package driver is for the authors of destinations and stages. A program that only
+// writes events needs package auditing alone.
 //
 // A destination is a Driver: it says what it is (Info) and stores prepared events
-// (Store). New makes an auditing.Sink of it. All that destinations have in common
-// is done for it before and after: an event is validated, named, labelled, bounded
-// and encoded once, counted once, and its errors are wrapped.
+// (Store). New makes an auditing.Sink of it. This package does what all destinations have
+// in common: it validates, names, labels, bounds and encodes each event once, counts
+// it once, and wraps the errors.
 //
 // A stage is a Driver that hands events on to other drivers, which it gets from Of
-// when it is made. An event goes through a chain as it is: it never changes, and
-// nothing about it travels in the context.
+// when it is made. An event goes through a chain unchanged, and nothing about it
+// travels in the context.
 //
-// The suite in package sinktest holds a Sink, and what its Driver promises, to the
-// contract.
+// Package sinktest tests whether a Sink and its Driver keep the contract.
 package driver

@@ -22,7 +22,7 @@ import (
 // read by any number of goroutines.
 type Event struct {
 	flat eventjson.Event
-	self [1]*Event // what Store is given of a single event
+	self [1]*Event // the slice that Store gets of a single event
 
 	json atomic.Pointer[[]byte] // encoded when first needed
 }
@@ -43,7 +43,7 @@ func Decode(data []byte) (*Event, error) {
 		return nil, fmt.Errorf("decoding an event: %w", err)
 	}
 	if e.flat.Name == "" {
-		return nil, errors.New("decoding an event: it has no name, so it is none that was written")
+		return nil, errors.New("decoding an event: it has no name, and every written event has one")
 	}
 	return e.finish(), nil
 }
@@ -96,8 +96,8 @@ func (e *Event) Annotation(key string) string {
 	return value
 }
 
-// Spec returns what was decided, for all who have the event: it is only read. Its
-// Detail is nil, for the entries are in Detail.
+// Spec returns the event's spec. All holders of the event share it, and must not
+// change it. Its field Detail is nil: the method Detail has the entries.
 func (e *Event) Spec() *v1alpha1.AuditEventSpec { return &e.flat.Spec }
 
 // Detail yields the entries of spec.detail, in the order of their keys.
@@ -111,8 +111,8 @@ func (e *Event) Detail() iter.Seq2[string, string] {
 	}
 }
 
-// Owners returns metadata.ownerReferences, for all who have the event: they are only
-// read.
+// Owners returns metadata.ownerReferences. All holders of the event share them, and
+// must not change them.
 func (e *Event) Owners() []metav1.OwnerReference { return e.flat.Owners() }
 
 // AppendSpec appends the JSON of the spec alone.
@@ -127,18 +127,18 @@ func (e *Event) Object() *v1alpha1.AuditEvent {
 
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
-// JSON returns the event on one line: its type, its spec, and what of its metadata
-// is the same at every destination. Equal events give equal bytes. It is encoded
-// once, and nobody changes it.
+// JSON returns the event on one line: its type, its spec, and the metadata that is the
+// same at every destination. Equal events give equal bytes. The event is encoded once;
+// the bytes must not be changed.
 func (e *Event) JSON() []byte {
 	if encoded := e.json.Load(); encoded != nil {
 		return *encoded
 	}
 	buffer := buffers.Get().(*[]byte) //nolint:forcetypeassert // it holds nothing else
 	*buffer = e.flat.Append((*buffer)[:0])
-	encoded := slices.Clip(bytes.Clone(*buffer)) // who appends to it gets a copy
+	encoded := slices.Clip(bytes.Clone(*buffer)) // so that append copies it
 	buffers.Put(buffer)
-	if !e.json.CompareAndSwap(nil, &encoded) { // somebody was faster
+	if !e.json.CompareAndSwap(nil, &encoded) { // another goroutine was faster
 		return *e.json.Load()
 	}
 	return encoded
@@ -162,8 +162,8 @@ func (e *Event) Same(ae *v1alpha1.AuditEvent) bool {
 		bytes.Equal(e.flat.AppendSpec(nil), other.flat.AppendSpec(nil))
 }
 
-// NamedByLibrary reports whether Write made the event's name, of its time and a
-// number that no other event has: then nothing but this event has that name.
+// NamedByLibrary reports whether Write made the event's name, from its time and a
+// random number. No other event has such a name.
 func (e *Event) NamedByLibrary() bool {
 	return names.IsMade(e.flat.Name, e.flat.GenerateName, e.Time())
 }

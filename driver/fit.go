@@ -20,18 +20,18 @@ import (
 // takes as a line.
 const maxDetailJSON = 128 << 10
 
-// detailOmitted is the key under which fit says what it left out of detail.
+// detailOmitted is the key of the note about entries that fit removed from detail.
 const detailOmitted = "audit.omitted"
 
-// fit brings e within the bounds of the schema: a text that is too long, or is not
-// UTF-8, ends visibly. The same event always comes out the same.
+// fit brings e within the bounds of the schema. It shortens long texts visibly and
+// replaces what is not UTF-8. The result is the same each time.
 func fit(e *eventjson.Event) {
 	s := &e.Spec
 	for text := range eventjson.Names(s) {
 		*text = Shorten(*text, v1alpha1.MaxNameLength)
 	}
 	s.Reason = Shorten(s.Reason, v1alpha1.MaxReasonLength)
-	var notes map[string]string // what stands in detail, for want of room in its own field
+	var notes map[string]string // values that their fields cannot hold, for detail
 	note := func(key string, value int) {
 		if notes == nil {
 			notes = map[string]string{}
@@ -78,9 +78,8 @@ func textFits(s string, limit int) bool {
 	return utf8.ValidString(s) && (len(s) <= limit || len(s) <= utf8.UTFMax*limit && utf8.RuneCountInString(s) <= limit)
 }
 
-// fitDetail keeps the entries that the schema has room for, in the order of
-// their keys, with notes among them, and says under audit.omitted how many it
-// left out.
+// fitDetail returns notes and as many entries of detail as the schema allows, in the
+// order of their keys. The entry audit.omitted says how many it removed.
 func fitDetail(detail, notes map[string]string) map[string]string {
 	fitted := make(map[string]string, min(len(detail)+len(notes), v1alpha1.MaxDetailEntries))
 	size := 0
@@ -92,7 +91,7 @@ func fitDetail(detail, notes map[string]string) map[string]string {
 	if len(detail)+len(notes) <= v1alpha1.MaxDetailEntries {
 		room++
 	}
-	const reserve = 256 // bytes for the entry that says what is left out
+	const reserve = 256 // bytes for the entry audit.omitted
 	omitted := 0
 	for _, k := range slices.Sorted(maps.Keys(detail)) {
 		key := Shorten(k, v1alpha1.MaxDetailKeyLength)
@@ -138,10 +137,9 @@ func jsonLen(s string) int {
 }
 
 // Shorten returns text as valid UTF-8 of at most limit characters (code points,
-// as the schema counts; at least 64). What it cuts it replaces by a mark with the
-// length of the whole in bytes and the start of its SHA-256, so that the cut is
-// seen, and whoever has the whole can tell that it is the one. What is not UTF-8
-// becomes U+FFFD.
+// as the schema counts; at least 64). It replaces what it cuts by a mark with the
+// length of the whole text in bytes and the start of its SHA-256, so that the cut is
+// visible and the whole text can be recognised. Invalid UTF-8 becomes U+FFFD.
 func Shorten(text string, limit int) string {
 	if textFits(text, limit) {
 		return text

@@ -9,8 +9,8 @@ import (
 	"github.com/paddock-dev/audit/auditing"
 )
 
-// Gate is embedded by a Driver that has to finish what is under way before it is
-// closed. Its Close is then the Driver's. The zero value is open.
+// A Driver embeds a Gate when it has to finish the writes under way before it is
+// closed. The Gate's Close is then the Driver's. The zero value is open.
 //
 //	func (d *file) Store(ctx context.Context, events []*driver.Event) []error {
 //		if err := d.Enter(len(events)); err != nil {
@@ -28,7 +28,7 @@ type Gate struct {
 
 var errClosed = errors.New("the sink is closed")
 
-// Enter counts n events as under way, until Leave. After Close it fails with
+// Enter counts n events as under way until Leave is called. After Close it fails with
 // auditing.ClassClosed.
 func (g *Gate) Enter(n int) error {
 	g.mu.Lock()
@@ -40,7 +40,7 @@ func (g *Gate) Enter(n int) error {
 	return nil
 }
 
-// Leave ends an Enter of as many.
+// Leave ends an Enter of n events.
 func (g *Gate) Leave(n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -51,7 +51,8 @@ func (g *Gate) Leave(n int) {
 	}
 }
 
-// Closing returns a channel that Close closes, for a Driver that ends its pauses then.
+// Closing returns a channel that Close closes. A Driver that pauses between attempts
+// waits for it as well.
 func (g *Gate) Closing() <-chan struct{} {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -64,8 +65,8 @@ func (g *Gate) Closing() <-chan struct{} {
 	return g.closing
 }
 
-// Close lets nothing in any more, and waits for what is under way until ctx ends. Its
-// error says how many events stayed unconfirmed. Closing twice is harmless.
+// Close refuses later writes and waits for those under way until ctx ends. Its error
+// says how many events stayed unconfirmed. Closing twice is harmless.
 func (g *Gate) Close(ctx context.Context) error {
 	g.mu.Lock()
 	if !g.closed && g.closing != nil {

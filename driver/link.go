@@ -10,8 +10,8 @@ import (
 	"github.com/paddock-dev/audit/internal/metrics"
 )
 
-// link is a Driver as whoever hands it events sees it: timed and counted, guarded
-// against panics, its errors wrapped.
+// link wraps a Driver for its callers. It measures and counts each call, turns a panic
+// into an error, and wraps each error in an *auditing.WriteError.
 type link struct {
 	driver Driver
 	info   Info
@@ -65,7 +65,7 @@ func (l *link) Store(ctx context.Context, events []*Event) []error {
 	return errs
 }
 
-// call calls the driver. A driver that panics must not take its component down.
+// call calls the driver. A panic of the driver must not end the program.
 func (l *link) call(ctx context.Context, events []*Event) (errs []error) {
 	defer func() {
 		if r := recover(); r != nil {

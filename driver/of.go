@@ -13,12 +13,12 @@ import (
 	"github.com/paddock-dev/audit/internal/names"
 )
 
-// Literal is a Sink that callers write as a struct literal, so that no New can give
-// it a Driver: kube.Sink{Client: c}.
+// Literal is a Sink that callers make as a struct literal, as in kube.Sink{Client: c},
+// and not with a New function that could give it a Driver.
 type Literal interface {
 	auditing.Sink
-	// Driver returns the Driver behind the literal, and the literal itself. By that
-	// Of knows it from a type that embeds it, whose Write may be another.
+	// Driver returns the Driver behind the literal, and the literal itself. Of
+	// compares the literal's type, because a type that embeds it may have its own Write.
 	Driver() (d Driver, literal auditing.Sink)
 }
 
@@ -60,8 +60,8 @@ func value(t reflect.Type) reflect.Type {
 	return t
 }
 
-// embedsSink reports that t is Sink, or a type that embeds it itself: one that
-// embeds such a type may have a Write of its own.
+// embedsSink reports that t is Sink or embeds Sink directly. A type that embeds such a
+// type may have a Write of its own.
 func embedsSink(t reflect.Type) bool {
 	sink := reflect.TypeFor[Sink]()
 	t = value(t)
@@ -77,8 +77,8 @@ func embedsSink(t reflect.Type) bool {
 }
 
 // Component returns the component of a stage: own, or where that is empty the one
-// that the drivers behind it have. When they name two, or own is no label value,
-// the error says so.
+// that the drivers behind it have. The error says when they name two components, or when own is
+// not a label value.
 func Component(own string, next ...Driver) (string, error) {
 	if !names.IsLabelValue(own) {
 		return "", fmt.Errorf("the component %q is no label value: at most 63 letters, digits, dashes, dots and underscores", own)
@@ -172,14 +172,15 @@ func (f *foreign) Store(ctx context.Context, events []*Event) []error {
 func (f *foreign) Check(ctx context.Context) error { return auditing.Check(ctx, f.sink) }
 func (f *foreign) Close(ctx context.Context) error { return auditing.Close(ctx, f.sink) }
 
-// lent are the objects that plain sinks have just been given. When such a sink hands
-// its object to a Sink of this package, the event goes on and is not counted again.
+// lent holds the objects that are in the hands of plain sinks, which do not know this
+// package. When such a sink passes its object to a Sink of this package, that one does
+// not count the event a second time.
 var lent struct {
 	n       atomic.Int64
 	objects sync.Map
 }
 
-// lend notes that a plain sink has ae, until the end.
+// lend notes that a plain sink has ae, until end is called.
 func lend(ae *v1alpha1.AuditEvent) (end func()) {
 	lent.objects.Store(ae, nil)
 	lent.n.Add(1)
@@ -190,7 +191,7 @@ func lend(ae *v1alpha1.AuditEvent) (end func()) {
 }
 
 func isLent(ae *v1alpha1.AuditEvent) bool {
-	if lent.n.Load() == 0 { // as in most programs, always
+	if lent.n.Load() == 0 { // always so in most programs
 		return false
 	}
 	_, ok := lent.objects.Load(ae)

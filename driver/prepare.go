@@ -12,13 +12,13 @@ import (
 const defaultGenerateName = "ae-"
 
 // Prepare validates ae, fills in its name, labels and exact time, and returns the
-// event that drivers get. It is for a stage that makes an event of its own, such as
-// a summary; Write does it for everybody else. component, when not empty, becomes
+// event that drivers get. Only a stage that makes events of its own, such as
+// summaries, calls it; Write calls it for all other events. component, when not empty, becomes
 // the label paddock.dev/component.
 //
-// What is filled in stands in ae too, so that a second call gives an event of the
-// same identity. Text beyond the bounds of the schema is shortened in the event and
-// not in ae. An error is of auditing.ClassInvalid.
+// Prepare fills these in in ae too, so that a second call gives an event of the same
+// identity. It shortens text beyond the bounds of the schema in the event, and not in
+// ae. Its errors are of auditing.ClassInvalid.
 func Prepare(ae *v1alpha1.AuditEvent, component string) (*Event, error) {
 	return prepare(ae, component, false)
 }
@@ -36,9 +36,9 @@ func prepare(ae *v1alpha1.AuditEvent, component string, namespaced bool) (*Event
 	return e.finish(), nil
 }
 
-// identify fixes what makes two writes of one event the same: its name and its
-// exact time. It also sets the labels that repeat spec. Called again it writes
-// nothing.
+// identify sets the name and the exact time, by which two writes of an event are
+// recognised as the same event, and the labels that repeat fields of spec. A second
+// call changes nothing.
 func identify(ae *v1alpha1.AuditEvent, component string) error {
 	exact := auditing.EventTime(ae)
 	text := make([]byte, 0, 128)
@@ -83,7 +83,7 @@ func setLabels(labels map[string]string, spec *v1alpha1.AuditEventSpec) {
 	}
 }
 
-// setLabel leaves a label that is right alone: looking costs less than writing.
+// setLabel writes only what differs, because a lookup is cheaper than a write.
 func setLabel(labels map[string]string, key, value string) {
 	if was, ok := labels[key]; !ok || was != value {
 		labels[key] = value

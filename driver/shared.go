@@ -6,8 +6,8 @@ import (
 	"github.com/paddock-dev/audit/auditing"
 )
 
-// Shared returns s for one of several to write to, as a stage does: Check and Close
-// do nothing, for they are left to the owner of s. A nil s gives the zero Sink.
+// Shared returns a Sink that writes to s, for several stages that share s. Its Check and
+// Close do nothing, because the owner of s calls those of s. A nil s gives the zero Sink.
 func Shared(s auditing.Sink) Sink {
 	l, ok := Of(s).(*link)
 	if !ok {
@@ -18,7 +18,7 @@ func Shared(s auditing.Sink) Sink {
 	return Sink{link: &shared}
 }
 
-// unowned is a Driver that others own.
+// unowned is a Driver whose Check and Close its owner calls.
 type unowned struct{ Driver }
 
 func (unowned) Check(context.Context) error { return nil }

@@ -31,8 +31,8 @@ var (
 	componentPath     = field.NewPath("component")
 )
 
-// validate refuses what no destination could store and nobody may guess at. Its
-// error names every field that is wrong.
+// validate refuses an event that no destination could store. Its error names every
+// field that is wrong.
 func validate(ae *v1alpha1.AuditEvent, component string, namespaced bool) error {
 	if ae == nil {
 		return errors.New("the event is nil: build one with a New function of package auditing")
@@ -94,9 +94,9 @@ func validateTime(t time.Time, path *field.Path) field.ErrorList {
 	return nil
 }
 
-// validateMeta applies the API server's own rules, so that a sink without one
-// refuses the same events. The labels and the annotation that identify sets are
-// left out: identify replaces them, whatever the caller put there.
+// validateMeta applies the API server's rules for metadata, so that every sink refuses
+// the same events. It does not look at the labels and the annotation that identify
+// sets, because identify replaces their values.
 func validateMeta(ae *v1alpha1.AuditEvent, namespaced bool) field.ErrorList {
 	if namespaced && ae.Namespace == "" {
 		return field.ErrorList{field.Required(metaPath.Child("namespace"), "this sink stores namespaced objects")}
@@ -113,8 +113,7 @@ func validateMeta(ae *v1alpha1.AuditEvent, namespaced bool) field.ErrorList {
 	meta.ManagedFields = nil
 	errs := validation.ValidateObjectMeta(&meta, ae.Namespace != "", validation.NameIsDNSSubdomain, metaPath)
 	if meta.Name == "" {
-		// The server names before it validates; so the missing name is no error,
-		// but what the name will be has to be one.
+		// identify has not set the name yet. The prefix must leave room for it.
 		errs = slices.DeleteFunc(errs, func(e *field.Error) bool {
 			return e.Type == field.ErrorTypeRequired && e.Field == metaPath.Child("name").String()
 		})
@@ -125,8 +124,8 @@ func validateMeta(ae *v1alpha1.AuditEvent, namespaced bool) field.ErrorList {
 	return errs
 }
 
-// plain reports that metadata is as the builders leave it, which needs no closer
-// look: every write passes here.
+// plain reports that metadata is as the builders leave it, and so is valid. Every
+// write asks this, and ValidateObjectMeta takes longer than the rest of a write.
 func plain(ae *v1alpha1.AuditEvent) bool {
 	if len(ae.OwnerReferences) > 0 || len(ae.Finalizers) > 0 || ae.DeletionGracePeriodSeconds != nil ||
 		!names.IsPlain(ae.Namespace, utilvalidation.DNS1123LabelMaxLength) ||
@@ -134,7 +133,7 @@ func plain(ae *v1alpha1.AuditEvent) bool {
 		!names.IsPlain(strings.TrimSuffix(ae.GenerateName, "-"), names.MaxPrefix-1) {
 		return false
 	}
-	own := 0 // to ask for each key takes a tenth of the time of ranging over the map
+	own := 0 // looking each key up takes a tenth of the time of ranging over the map
 	for _, key := range ownLabels {
 		if has(ae.Labels, key) {
 			own++

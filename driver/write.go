@@ -22,9 +22,9 @@ func Write(ctx context.Context, d Driver, ae *v1alpha1.AuditEvent) error {
 	return newLink(d).write(ctx, ae)
 }
 
-// write is the door: every event comes in here, once.
+// write is where an event enters a chain. Each event passes here once.
 func (l *link) write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
-	counted := isLent(ae) // by the door before this one
+	counted := isLent(ae) // by the chain that holds the plain sink
 	if counted && !l.suits(ae) {
 		return l.refusal(ae, Permanent(fmt.Errorf("%s is of component %q, and the event of %q: give the sink that is written to first this component",
 			l.info.Chain, l.info.Component, ae.Labels[v1alpha1.LabelComponent])))

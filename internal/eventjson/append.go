@@ -1,7 +1,7 @@
 // Package eventjson writes the JSON of an AuditEvent without reflection.
 //
-// The bytes are those of encoding/json without HTML escaping, so that everybody
-// who reads JSON reads them, and equal events give equal bytes.
+// The bytes are those of encoding/json without HTML escaping. Equal events give equal
+// bytes.
 package eventjson
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/paddock-dev/audit/api/v1alpha1"
 )
 
-// The type of every event, whatever its TypeMeta says.
+// The type of every event; its TypeMeta is not looked at.
 const kind = "AuditEvent"
 
 var (

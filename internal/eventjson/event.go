@@ -39,8 +39,8 @@ func (p Pairs) Map() map[string]string {
 }
 
 // Event is an AuditEvent copied into one piece: what spec points to and the
-// entries of the maps lie in the same allocation. It has what is the same at every
-// destination, and nothing that only an API server fills in.
+// entries of the maps lie in the same allocation. It has the fields that are the same at
+// every destination, and none that only an API server sets.
 //
 // Spec.Detail is nil: the entries are in Detail.
 type Event struct {
@@ -59,7 +59,7 @@ type Event struct {
 	room [9]Pair
 }
 
-// Attached is what only some events have in their metadata.
+// Attached has the metadata that only some events have.
 type Attached struct {
 	OwnerReferences []metav1.OwnerReference
 	Finalizers      []string
@@ -120,7 +120,7 @@ func copied[T any](room, from *T) *T {
 	return room
 }
 
-// What most events have and nothing else, in order.
+// The keys that most events have and no others, in order.
 var (
 	ownLabels      = [...]string{v1alpha1.LabelComponent, v1alpha1.LabelDecision, v1alpha1.LabelKind, v1alpha1.LabelRun}
 	ownAnnotations = [...]string{v1alpha1.AnnotationTimestamp}

@@ -14,8 +14,8 @@ import (
 )
 
 // Parse returns the event of data as encoding/json reads it, and keeps nothing
-// of data. What Append wrote it reads without reflection; everything else it
-// leaves to encoding/json, whose error it returns.
+// of data. It reads what Append wrote without reflection, and leaves everything
+// else to encoding/json, whose error it returns.
 func Parse(data []byte) (*v1alpha1.AuditEvent, error) {
 	both := &struct {
 		event  Event
@@ -28,7 +28,7 @@ func Parse(data []byte) (*v1alpha1.AuditEvent, error) {
 		}
 		return ae, nil
 	}
-	// The event was made for this, so the object may have what it points to.
+	// The event is not used any more, so the object may take over what it points to.
 	e := &both.event
 	ae.Kind, ae.APIVersion = kind, apiVersion
 	ae.Name, ae.GenerateName, ae.Namespace = e.Name, e.GenerateName, e.Namespace
@@ -56,7 +56,7 @@ func (e *Event) Decode(data []byte) error {
 	return nil
 }
 
-// parse reports whether data is what Append writes. When it is not, e is of no use.
+// parse reports whether data is what Append writes. Otherwise e is not usable.
 func (e *Event) parse(data []byte) bool {
 	p := parser{rest: string(data)}
 	p.event(e)
@@ -68,7 +68,7 @@ func (e *Event) parse(data []byte) bool {
 type parser struct {
 	rest  string
 	first bool // no field of the object, or element of the array, was taken yet
-	odd   bool // Append would not have written this
+	odd   bool // Append does not write this
 }
 
 func (p *parser) event(e *Event) {

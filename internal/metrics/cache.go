@@ -6,9 +6,8 @@ import (
 	"sync/atomic"
 )
 
-// cache spares each write the lookups of prometheus, which take longer than all
-// else that is counted. Its keys are bounded labels, so it stays small and is
-// copied to be added to.
+// cache saves each write the lookups of prometheus, which take longer than counting.
+// Its keys are bounded labels, so it stays small, and adding a key copies it.
 type cache[K comparable, V any] struct {
 	mu   sync.Mutex
 	held atomic.Pointer[map[K]V]

@@ -1,8 +1,8 @@
 // Package metrics counts events and writes.
 //
 // The collectors are package variables because a literal kube.Sink{...} has to
-// count without being given a registry. They count from the start, and whoever
-// registers them later sees it all.
+// count without being given a registry. They count from the start of the
+// program, so that registering them later misses nothing.
 package metrics
 
 import (
@@ -16,8 +16,8 @@ import (
 	"github.com/paddock-dev/audit/api/v1alpha1"
 )
 
-// Other stands for every label value beyond the known or the first maxLabelValues,
-// so that no caller can make series without end.
+// Other replaces unknown label values, and those beyond the first maxLabelValues, so
+// that the number of series is bounded.
 const Other = "other"
 
 const (
@@ -77,8 +77,8 @@ type Outcome int
 
 const (
 	Stored  Outcome = iota
-	Failed          // by the destination
-	Invalid         // by what its program put into it
+	Failed          // because of the destination
+	Invalid         // because of what its program put into it
 )
 
 type (

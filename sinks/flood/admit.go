@@ -66,7 +66,7 @@ func (s *stage) storeOne(ctx context.Context, events []*driver.Event) []error {
 	return driver.All(1, err)
 }
 
-// handOn hands events to the next sink, and counts them off.
+// handOn hands events to the next sink, and ends their writes.
 func (s *stage) handOn(ctx context.Context, events []*driver.Event) []error {
 	defer func() {
 		s.mu.Lock()
@@ -76,7 +76,7 @@ func (s *stage) handOn(ctx context.Context, events []*driver.Event) []error {
 	return s.next.Store(ctx, events)
 }
 
-// left counts off n writes to next. s.mu is held.
+// left ends n writes to next. s.mu is held.
 func (s *stage) left(n int) {
 	s.underWay -= n
 	if s.underWay == 0 && s.drained != nil {
@@ -85,9 +85,9 @@ func (s *stage) left(n int) {
 	}
 }
 
-// ticket says what becomes of an event. An event that passes goes to the next sink
-// as itself, and is counted in underWay. One with an attempt waits for its outcome.
-// The zero ticket is that of an event that is stored already.
+// ticket is the decision about an event. An event that passes goes to the next sink
+// unchanged, and is counted in underWay. An event with an attempt waits for its
+// outcome. The zero ticket is that of an event that is stored already.
 type ticket struct {
 	passes  bool
 	attempt *attempt
@@ -98,7 +98,7 @@ func full(format string, args ...any) error {
 	return driver.WithClass(auditing.ClassFull, fmt.Errorf(format, args...))
 }
 
-// admit decides what becomes of an event.
+// admit decides whether an event passes, waits or is refused.
 func (s *stage) admit(e *driver.Event) (ticket, error) {
 	_, alone := s.standAlone[e.Kind()]
 	var id identity
@@ -126,7 +126,7 @@ func (s *stage) admit(e *driver.Event) (ticket, error) {
 // repeat decides about an event that was written before.
 func (s *stage) repeat(sum *summary) ticket {
 	switch {
-	case sum == nil: // it went as itself, and the destination knows it again
+	case sum == nil: // it passed, and the destination recognises the repeat
 		return s.pass()
 	case sum.stored:
 		return ticket{}
@@ -166,7 +166,7 @@ func (s *stage) admitNew(e *driver.Event, id identity) (ticket, error) {
 	return ticket{attempt: g.attempt, member: m}, nil
 }
 
-// pass lets an event through as itself.
+// pass lets an event through unchanged.
 func (s *stage) pass() ticket {
 	s.underWay++
 	return ticket{passes: true}

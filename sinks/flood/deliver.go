@@ -14,12 +14,12 @@ const maxFailed = 1024
 
 var errNoReturn = errors.New("the sink ended the goroutine instead of returning")
 
-// summary is what a group of events goes as.
+// summary is the write of a sealed group.
 type summary struct {
 	event *driver.Event // nil until it is made, and once it is stored or forgotten
 	count int           // of events, not of the decisions they stand for
-	// lone says that event is the only event of the group, as itself: the
-	// destination knows it again under its own name.
+	// lone says that event is the only event of the group, unchanged: the destination
+	// recognises it by its name.
 	lone      bool
 	attempt   *attempt // under way; nil for none
 	stored    bool
@@ -27,14 +27,14 @@ type summary struct {
 	forgotten bool // it failed, and will not be sent again
 }
 
-// begin counts off an attempt to write sum. s.mu is held.
+// begin begins an attempt to write sum. s.mu is held.
 func (s *stage) begin(sum *summary, a *attempt) {
 	sum.attempt = a
 	s.underWay++
 }
 
-// deliver writes sum once and tells everybody who waits for it. g is the group that
-// sum is made of in the first attempt, and nil in later ones.
+// deliver writes sum once and gives the outcome to all who wait for it. In the first
+// attempt g is the group that sum is made of; later it is nil.
 func (s *stage) deliver(sum *summary, g *group) {
 	err := errNoReturn
 	defer func() { s.settle(sum, g, describe(sum, err)) }()
@@ -43,8 +43,8 @@ func (s *stage) deliver(sum *summary, g *group) {
 	err = s.write(ctx, sum, g)
 }
 
-// write makes the event of sum, when there is none yet, and stores it. Nobody else
-// touches the event while an attempt is under way.
+// write makes the event of sum, when there is none yet, and stores it. No other
+// goroutine reads the event while an attempt is under way.
 func (s *stage) write(ctx context.Context, sum *summary, g *group) (err error) {
 	if sum.event == nil {
 		if sum.event, err = s.summarise(g); err != nil {
@@ -57,11 +57,11 @@ func (s *stage) write(ctx context.Context, sum *summary, g *group) (err error) {
 	return nil
 }
 
-// describe says in which summary an event failed.
+// describe names the summary in which an event failed.
 func describe(sum *summary, err error) error {
 	var failed *auditing.WriteError
 	if errors.As(err, &failed) {
-		err = failed.Err // what failed behind this stage
+		err = failed.Err // the error from behind this stage
 	}
 	if err == nil || sum.lone || sum.event == nil {
 		return err
@@ -101,11 +101,11 @@ func (s *stage) settle(sum *summary, g *group, err error) {
 	s.left(1)
 }
 
-// keep keeps a failed summary to be sent again, and forgets the oldest when there
-// are too many: its events are new ones when they are written again, for to count
-// twice is better than not at all.
+// keep keeps a failed summary to be sent again, and forgets the oldest when there are
+// too many. Its events count as new when they are written again: to count them twice
+// is better than not at all.
 func (s *stage) keep(sum *summary) {
-	if sum.event == nil { // it could not even be made
+	if sum.event == nil { // making it failed
 		sum.forgotten = true
 	}
 	if sum.kept || sum.forgotten {

@@ -18,7 +18,7 @@ type group struct {
 	members []*member // in the order of arrival; until the group is sent, some of them gone
 	live    int       // members that are not gone
 	count   int64     // of decisions, in the live ones
-	sent    bool      // nobody joins or leaves any more
+	sent    bool      // its members are final
 }
 
 // member is one event in a group.
@@ -65,12 +65,12 @@ func (g *group) remove(m *member) {
 	g.count -= countOf(m.event)
 	m.event = nil
 	g.live--
-	if len(g.members) > 2*g.live+64 { // who comes and goes must not fill the memory
+	if len(g.members) > 2*g.live+64 { // events that come and go must not fill the memory
 		g.members = slices.DeleteFunc(g.members, gone)
 	}
 }
 
-// waits and leaves keep account of who has no outcome. s.mu is held.
+// waits and leaves maintain the members without an outcome. s.mu is held.
 func (s *stage) waits(m *member) {
 	s.waiting[m.id] = m
 	s.metrics.waiting.Inc()
@@ -83,8 +83,8 @@ func (s *stage) leaves(m *member) {
 
 func gone(m *member) bool { return m.event == nil }
 
-// seal ends the collecting and begins the summary, whose event deliver makes; nil
-// when everybody has left, or it was sealed before. s.mu is held.
+// seal closes the group and begins its summary, whose event deliver makes. It returns
+// nil when the group is empty or was sealed before. s.mu is held.
 func (s *stage) seal(g *group) *summary {
 	if g.sent {
 		return nil
@@ -106,7 +106,7 @@ func (s *stage) seal(g *group) *summary {
 	return sum
 }
 
-// await waits for the outcome that a ticket promises, or until ctx ends.
+// await waits for the outcome of a ticket, or until ctx ends.
 func (s *stage) await(ctx context.Context, t ticket) error {
 	select {
 	case <-t.attempt.done:
@@ -116,8 +116,8 @@ func (s *stage) await(ctx context.Context, t ticket) error {
 	}
 }
 
-// giveUp takes the event of a writer that waits no longer out of its summary,
-// when that is not under way yet.
+// giveUp removes the event of a writer that stops waiting from its summary, unless the
+// summary is under way.
 func (s *stage) giveUp(ctx context.Context, t ticket) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,10 +1,9 @@
 package flood
 
-// memory knows the latest events again. It takes its room at once, and finds an
-// event with one look: an event has the places of one bucket, where the newest
-// displaces the oldest. So how long an event is remembered is a matter of
-// chance: for half of its size of further events in 19 cases of 20, and for a
-// quarter in 999 of 1,000.
+// memory recognises the latest events. It allocates all its room at once, in buckets. An
+// event is looked up in one bucket, where the newest entry displaces the oldest. So
+// chance decides how long an event is remembered: for as many further events as half
+// of its size in 19 cases of 20, and as a quarter of its size in 999 of 1,000.
 type memory struct {
 	buckets [][memoryWays]remembered
 }

@@ -51,7 +51,7 @@ func New(next auditing.Sink, opts Options) (*Sink, error) {
 	return &Sink{driver.New(s)}, nil
 }
 
-// stage is a Sink as its author sees it.
+// stage is the Driver of a Sink.
 type stage struct {
 	next, summaries driver.Driver // summaries is next under the name summaryName
 	info            driver.Info

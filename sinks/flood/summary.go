@@ -68,7 +68,7 @@ type facts struct {
 	reasons      different[string]
 	credentials  different[v1alpha1.AuditCredential]
 	owners       []metav1.OwnerReference // of all of them
-	detailed     int                     // events with details, which a summary has no room for
+	detailed     int                     // events with details, which a summary leaves out
 }
 
 func (f *facts) add(e *driver.Event) {
@@ -120,8 +120,7 @@ func nameOf(ref *v1alpha1.LocalReference) string {
 	return ref.Name
 }
 
-// summarise makes the event that a sealed group goes as: the only one there is, or a
-// summary.
+// summarise makes the event of a sealed group: its only event, or a summary.
 func (s *stage) summarise(g *group) (*driver.Event, error) {
 	if len(g.members) == 1 {
 		return g.members[0].event, nil
@@ -163,7 +162,7 @@ func summaryEvent(in auditing.EventInput) *v1alpha1.AuditEvent {
 	return ae
 }
 
-// reason says what was collapsed, why, and what reason the events gave.
+// reason says how many events were collapsed, why, and the reason in the events.
 func (g *group) reason(f *facts) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d events collapsed", len(g.members))
@@ -179,9 +178,9 @@ func (g *group) reason(f *facts) string {
 	return b.String()
 }
 
-// detail says what the fields of a summary have no room for: the exact times,
-// which JSON cuts to seconds, and how many different values there were where
-// the summary has few of them, or none.
+// detail has what the fields of a summary cannot hold: the exact times, which JSON cuts
+// to seconds, and how many different values there were where the summary has few of
+// them or none.
 func (f *facts) detail() map[string]string {
 	d := map[string]string{
 		"windowStart": f.first.UTC().Format(time.RFC3339Nano),

@@ -57,8 +57,8 @@ type Sink struct {
 	Reader client.Reader
 
 	// CheckNamespace is where Check asks whether events may be created; "default"
-	// when empty. Name one that the component writes to, where it may not write to
-	// every namespace.
+	// when empty. Name a namespace of the component when it may not write to every
+	// namespace.
 	CheckNamespace string
 }
 
@@ -94,7 +94,7 @@ const (
 	atOnce = 16
 )
 
-// store is a Sink as its author sees it.
+// store is the Driver of a Sink.
 type store struct{ Sink }
 
 func (s store) Info() driver.Info {
@@ -137,10 +137,10 @@ func (s store) create(ctx context.Context, e *driver.Event) error {
 	if s.Client == nil {
 		return driver.Permanent(errNoClient)
 	}
-	if e.Namespace() == "" { // a fan-out may have a child that takes it all the same
+	if e.Namespace() == "" { // another child of a fan-out may take it
 		return driver.Permanent(errors.New("the event has no namespace, and an object needs one"))
 	}
-	obj := e.Object() // which takes the server's answer
+	obj := e.Object() // the client writes the server's answer into it
 	err := await(ctx, func() error { return s.Client.Create(ctx, obj) })
 	if apierrors.IsAlreadyExists(err) {
 		return s.compare(ctx, e, err)
@@ -148,7 +148,7 @@ func (s store) create(ctx context.Context, e *driver.Event) error {
 	return classify(err)
 }
 
-// compare tells whether the object that has the event's name is this event.
+// compare reports whether the object with the event's name is this event.
 func (s store) compare(ctx context.Context, e *driver.Event, exists error) error {
 	stored, err := s.read(ctx, e)
 	switch {
@@ -157,14 +157,14 @@ func (s store) compare(ctx context.Context, e *driver.Event, exists error) error
 	case err == nil:
 		return driver.Permanent(fmt.Errorf("another event has this name: %w", exists))
 	case apierrors.IsForbidden(err) && e.NamedByLibrary():
-		// A component that may only create: nothing but an earlier attempt at this
-		// event can have made an object of this name.
+		// The component may only create. Only an earlier attempt at this event can
+		// have made an object of this name.
 		return nil
 	case apierrors.IsForbidden(err):
 		return driver.Permanent(fmt.Errorf(
 			"%w, and whether it is this event cannot be told without the right to read it: %w", exists, err))
 	case apierrors.IsNotFound(err):
-		// Deleted since, by whoever expires events. Whether it was this one is unknown.
+		// It was deleted in the meantime, so whether it was this event is unknown.
 		return driver.WithClass(auditing.ClassTransient, fmt.Errorf("deleted while it was compared: %w", exists))
 	}
 	return classify(fmt.Errorf("comparing with the object of the same name: %w", err))

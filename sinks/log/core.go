@@ -17,8 +17,8 @@ import (
 	"github.com/paddock-dev/audit/driver"
 )
 
-// plainCore is the type of zapcore.NewCore's cores, of which Enabled says all
-// that Check does.
+// plainCore is the type of the cores that zapcore.NewCore makes. Their Check decides
+// by Enabled alone.
 var plainCore = reflect.TypeOf(zapcore.NewCore(nil, nil, nil))
 
 // New returns a Sink that writes through the core of a program that logs with
@@ -26,13 +26,12 @@ var plainCore = reflect.TypeOf(zapcore.NewCore(nil, nil, nil))
 //
 //	sink, err := log.New(logger.Core(), log.Options{Component: "broker"})
 //
-// It takes a core and not a Logger because the Logger's own options do not apply
-// here: it would swallow write errors. The fields apiVersion, kind, metadata and
+// It takes a core and not a Logger, because a Logger would swallow write errors. The fields apiVersion, kind, metadata and
 // spec go through the core's encoder, beside what the core adds.
 //
-// An event that the core's level suppresses fails with ClassPermanent, one that
-// a sampler drops with ClassTransient: give the trail a core without either. New
-// does not refuse such a core, for levels can change while a program runs.
+// An event that the core's level suppresses fails with ClassPermanent, and an event
+// that a sampler drops with ClassTransient: give the trail a core without either. New
+// does not refuse such a core, because levels can change while a program runs.
 //
 // What to know about some cores. A tee writes to all of its cores as soon as one
 // of them takes the level, also to those that do not. Hooks (zap.Hooks,
@@ -77,7 +76,7 @@ func (o *coreOutput) store(ctx context.Context, e *driver.Event) error {
 	return err
 }
 
-// suppressed says why the core would drop the entry, which zap does in silence.
+// suppressed returns an error when the core would silently drop the entry.
 func (o *coreOutput) suppressed(entry zapcore.Entry) error {
 	if !o.core.Enabled(entry.Level) {
 		return driver.Permanent(fmt.Errorf("suppressed by the core's level: %s is not enabled: "+
@@ -100,8 +99,8 @@ func (o *coreOutput) sync() error {
 	return err
 }
 
-// line is one event on its way through a core. It never changes but for encoded, so
-// that the core may keep its fields.
+// line is one event on its way through a core. Only encoded ever changes, so the core
+// may keep the fields.
 type line struct {
 	to       *coreOutput
 	entry    zapcore.Entry
@@ -112,7 +111,7 @@ type line struct {
 
 func newLine(to *coreOutput, e *driver.Event) *line {
 	event := e.JSON()
-	// A label named spec has a text behind its name, and no object.
+	// The key of a label named spec is followed by a text, and not by an object.
 	between := bytes.Index(event, []byte(`,"spec":{`))
 	return &line{
 		to: to,
@@ -133,7 +132,7 @@ func (l *line) fields() []zapcore.Field {
 	}
 }
 
-// MarshalJSON returns the spec, and notes that it was asked for.
+// MarshalJSON returns the spec, and notes that an encoder has asked for it.
 func (l *line) MarshalJSON() ([]byte, error) {
 	l.encoded.Store(true)
 	return l.spec, nil

@@ -22,8 +22,8 @@ const (
 type FileOptions struct {
 	Options
 	// Fsync makes every event durable before Write returns, and the sink's level
-	// LevelDurable. It costs one fsync an event, or one for what of a batch is
-	// written at once. It excludes Compress, which removes a backup before its
+	// LevelDurable. It costs one fsync an event, or one for the events of a
+	// batch that are written at once. It excludes Compress, which removes a backup before its
 	// compressed form is on the disk.
 	Fsync bool
 	// MaxSizeMB is the size in MiB at which the file is rotated; 100 when 0.
@@ -90,7 +90,8 @@ func NewFile(path string, opts FileOptions) (*Sink, error) {
 	return newRotating(path, resolved, opts)
 }
 
-// newDevice opens what cannot be rotated: a rotation would rename the device.
+// newDevice opens a file that is not regular. It is never rotated, because that would
+// rename the device.
 func newDevice(path string, opts FileOptions) (*Sink, error) {
 	if opts.Fsync {
 		return nil, fmt.Errorf("log: %s is not a regular file and cannot be synced: leave Fsync out", path)

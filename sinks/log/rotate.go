@@ -22,9 +22,8 @@ type rotatingFile struct {
 	current fs.FileInfo
 }
 
-// prepare opens the file, or creates it, so that what is wrong with it shows at
-// the start and not with the first event. It reports whether the last line has
-// no end.
+// prepare opens the file, or creates it, so that a fault shows at the start and not
+// with the first event. It reports whether the last line has no line end.
 func (r *rotatingFile) prepare(opts FileOptions) (torn bool, err error) {
 	f, err := os.OpenFile(r.path, os.O_RDWR|os.O_CREATE|os.O_APPEND, opts.Mode)
 	if err != nil {
@@ -47,8 +46,8 @@ func (r *rotatingFile) prepare(opts FileOptions) (torn bool, err error) {
 	return torn, err
 }
 
-// Write appends p, after a rotation when it is due. What is larger than a chunk is
-// one line, and max is larger than a chunk.
+// Write appends p, after a rotation when one is due. A p larger than a chunk is a single
+// line, and max is larger than a chunk.
 func (r *rotatingFile) Write(p []byte) (int, error) {
 	if len(p) > r.max {
 		return 0, driver.Permanent(fmt.Errorf("a line of %d bytes is larger than the file may be: raise MaxSizeMB", len(p)))
@@ -56,8 +55,8 @@ func (r *rotatingFile) Write(p []byte) (int, error) {
 	return r.logger.Write(p)
 }
 
-// sync makes durable what was written last: the file, and after a rotation the
-// names in its directory.
+// sync makes the latest write durable: the file, and after a rotation the names in its
+// directory.
 func (r *rotatingFile) sync() error {
 	if err := r.logger.Sync(); err != nil {
 		return err
@@ -66,8 +65,8 @@ func (r *rotatingFile) sync() error {
 	if err == nil && os.SameFile(info, r.current) {
 		return nil
 	}
-	// After a rotation of ours the line is in the new file. Where there is none,
-	// or an empty one, somebody else moved the file away, and the line with it.
+	// After our own rotation the line is in the new file. If that is missing or empty,
+	// another program moved the file away, and the line with it.
 	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
 		return errors.Join(
 			fmt.Errorf("%s was moved or removed while in use: let nothing else rotate it", r.path),

@@ -66,18 +66,17 @@ func (o Options) logger() string {
 // called again.
 type Sink struct{ driver.Sink }
 
-// output is what the drivers of this package have in common: one of their jobs
-// runs at a time, and nobody waits for it longer than his context lasts.
+// output has what the drivers of this package share: they run one job at a time, and a
+// caller waits for its job no longer than its context lasts.
 type output struct {
 	driver.Base
 	info driver.Info
 	name string
-	// mayBlock says that a job can take for ever.
+	// mayBlock says that a job may never end.
 	mayBlock bool
-	// finish, if any, flushes what the output holds and closes what it opened. It
-	// runs in turn, once.
+	// finish, if any, flushes and closes the output. It runs in turn, once.
 	finish func() error
-	// abort, if any, makes a job that hangs return.
+	// abort, if any, ends a job that hangs.
 	abort func()
 
 	turn      chan struct{} // holds one token while a job runs
@@ -98,13 +97,13 @@ func newOutput(name string, level auditing.Level, component string) output {
 	}
 }
 
-// job writes events, in turn. It returns how many are stored, and when that is not
-// all of them, why the next one is not.
+// job writes events, in turn. It returns how many of them are stored, and an error when
+// that is not all of them, which is that of the first event that is not stored.
 type job interface {
 	run() (stored int, err error)
 }
 
-// noEvents is a job that stores nothing.
+// noEvents is a job without events.
 type noEvents func() error
 
 func (f noEvents) run() (int, error) { return 0, f() }
@@ -146,7 +145,7 @@ func (o *output) closeInTurn(ctx context.Context) error {
 	return err
 }
 
-// inTurn runs j when no other job runs, and waits for it until ctx ends.
+// inTurn runs j once no other job runs, and waits for it until ctx ends.
 func (o *output) inTurn(ctx context.Context, j job) (stored int, err error) {
 	if err := o.takeTurn(ctx); err != nil {
 		return 0, err
@@ -157,7 +156,7 @@ func (o *output) inTurn(ctx context.Context, j job) (stored int, err error) {
 	return o.perform(j)
 }
 
-// takeTurn waits until this caller alone may write. perform gives the turn back.
+// takeTurn waits for the right to write. perform gives it back.
 func (o *output) takeTurn(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("not written: %w", err)
@@ -168,7 +167,7 @@ func (o *output) takeTurn(ctx context.Context) error {
 	default:
 	}
 	select {
-	case o.turn <- struct{}{}: // most are alone, and this is quicker for them
+	case o.turn <- struct{}{}: // the usual case, and faster than the select below
 	default:
 		select {
 		case o.turn <- struct{}{}:
@@ -179,7 +178,7 @@ func (o *output) takeTurn(ctx context.Context) error {
 		}
 	}
 	select {
-	case <-o.closing: // while this one waited
+	case <-o.closing: // closed during the wait
 		<-o.turn
 		return driver.WithClass(auditing.ClassClosed, errClosed)
 	default:
@@ -188,8 +187,8 @@ func (o *output) takeTurn(ctx context.Context) error {
 }
 
 // perform runs j, which has the turn, and gives the turn back. A panic of a caller's
-// writer or core becomes an error: on a goroutine of this package it would end the
-// program, and it must not fail more lines than it concerns.
+// writer or core becomes an error: it would end the program on a goroutine of this
+// package, and must not fail other lines.
 func (o *output) perform(j job) (stored int, err error) {
 	defer func() {
 		if r := recover(); r != nil {

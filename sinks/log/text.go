@@ -14,13 +14,13 @@ import (
 // The lines of NewFile, NewWriter, Stdout and Stderr are those of zap's JSON
 // encoder, written without it. A test holds the two against each other.
 
-// kindAuditEvent is the kind that a line states, as the API server would.
+// kindAuditEvent is the kind in every line, as in an object of the API server.
 const kindAuditEvent = "AuditEvent"
 
 var (
 	apiVersion = v1alpha1.GroupVersion.String()
-	// typeOfEvent is what a line says where the JSON of an event begins its object:
-	// the same in another order, so that it can stand in its place.
+	// typeOfEvent replaces the beginning of an event's JSON in a line. It has the same
+	// length: the same keys in another order.
 	typeOfEvent = `,"apiVersion":"` + apiVersion + `","kind":"` + kindAuditEvent + `",`
 )
 
@@ -63,14 +63,14 @@ func quoted(s string) []byte {
 }
 
 const (
-	// maxChunk is how many bytes of lines are written at once. A longer line is
-	// written alone.
+	// maxChunk bounds the bytes that are written at once. A longer line is written
+	// alone.
 	maxChunk = 256 << 10
-	// maxPooled keeps one long line from holding its room for ever.
+	// maxPooled keeps the buffer of one long line from staying in memory.
 	maxPooled = 2 * maxChunk
 )
 
-// chunk is what is written at once: some lines, each with its end.
+// chunk holds lines that are written at once, and where each ends.
 type chunk struct {
 	to   *lineWriter
 	text []byte
@@ -79,8 +79,8 @@ type chunk struct {
 
 var chunks = sync.Pool{New: func() any { return &chunk{text: make([]byte, 0, 2<<10)} }}
 
-// newChunk returns the lines of as many of events, from the first one on, as go into
-// a chunk. run frees it.
+// newChunk returns a chunk with the lines of as many of the first events as fit. run
+// frees it.
 func newChunk(to *lineWriter, logger []byte, events []*driver.Event) *chunk {
 	c, _ := chunks.Get().(*chunk)
 	c.to = to

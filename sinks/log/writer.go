@@ -12,8 +12,8 @@ import (
 	"github.com/paddock-dev/audit/driver"
 )
 
-// NewWriter returns a Sink that writes each line to w in one call; the lines of a
-// batch, which a stage such as spool hands on, up to 256 KiB of them in one call. It
+// NewWriter returns a Sink that writes each line to w in one call. A stage such as spool
+// hands events on in batches, whose lines go in calls of up to 256 KiB. It
 // never closes w, and nobody else may write to w while a line is being written.
 func NewWriter(w io.Writer, opts Options) (*Sink, error) {
 	if w == nil {
@@ -37,7 +37,7 @@ func Stderr(opts Options) *Sink {
 	return newLineSink("stderr", &lineWriter{to: os.Stderr, mayBlock: !isRegular(os.Stderr)}, opts)
 }
 
-// isRegular reports that writing to w waits for nobody.
+// isRegular reports that w is a regular file, to which a write does not block.
 func isRegular(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	if !ok {
@@ -81,8 +81,8 @@ func (o *lineOutput) Store(ctx context.Context, events []*driver.Event) []error 
 	return errs
 }
 
-// fail sets the outcomes of a line that failed with err and of those behind it,
-// which were not written. That no retry mends the first one says nothing of them.
+// fail sets the outcomes of a line that failed with err and of the lines behind it,
+// which were not written. A permanent error is that of the first line alone.
 func fail(errs []error, err error) {
 	errs[0] = err
 	if class, _ := driver.ClassOf(err); class == auditing.ClassPermanent {
@@ -96,9 +96,9 @@ func fail(errs []error, err error) {
 // lineWriter writes whole lines. It is used by one goroutine at a time.
 type lineWriter struct {
 	to io.Writer
-	// sync, if any, makes durable what was written.
+	// sync, if any, makes the written lines durable.
 	sync func() error
-	// What output has under these names.
+	// The fields of output with these names.
 	mayBlock bool
 	finish   func() error
 	abort    func()
@@ -108,8 +108,8 @@ type lineWriter struct {
 
 var newline = []byte{'\n'}
 
-// write writes text, which is lines with these ends. It returns how many are written,
-// and synced where that is asked for.
+// write writes text, which holds lines that end at ends. It returns how many of them are
+// written, and synced if there is a sync.
 func (w *lineWriter) write(text []byte, ends []int) (stored int, err error) {
 	if w.torn {
 		n, err := writeAll(w.to, newline)
@@ -118,7 +118,7 @@ func (w *lineWriter) write(text []byte, ends []int) (stored int, err error) {
 			return 0, err
 		}
 	}
-	w.torn = true // until it is known better, a panic of the writer included
+	w.torn = true // stays so if the writer panics
 	n, err := writeAll(w.to, text)
 	w.torn = n > 0 && text[n-1] != '\n'
 	switch {
@@ -135,8 +135,7 @@ func (w *lineWriter) write(text []byte, ends []int) (stored int, err error) {
 	return stored, err
 }
 
-// writeAll takes a short write for the error that it is, also where the writer
-// does not say so.
+// writeAll returns an error for every short write, even when the writer returns none.
 func writeAll(to io.Writer, text []byte) (int, error) {
 	n, err := to.Write(text)
 	if err == nil && n < len(text) {

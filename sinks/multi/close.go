@@ -44,8 +44,8 @@ func (s *stage) each(ctx context.Context, what string, do func(*child) error) er
 	return errors.Join(errs...)
 }
 
-// close waits for the writes to c, and closes it at the latest when ctx ends:
-// that may be what ends a write that hangs.
+// close waits for the writes to c and closes it, at the latest when ctx ends: closing
+// may end a write that hangs.
 func (c *child) close(ctx context.Context) error {
 	idle := make(chan struct{})
 	go func() {

@@ -24,7 +24,7 @@ type Error struct {
 	ended  error   // of the context, or nil
 }
 
-// Error says who succeeded, who failed and why, and who was still at it.
+// Error lists the children that succeeded, that failed and why, and that were not done.
 func (e *Error) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s was required", e.Required)
@@ -43,7 +43,7 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// brief leaves out what the error around it says as well.
+// brief leaves out what the surrounding error repeats.
 func brief(err error) string {
 	if inner, ok := err.(*auditing.WriteError); ok { //nolint:errorlint // only the outermost repeats the event
 		return fmt.Sprintf("%s: %s: %v", inner.Sink, inner.Class, inner.Err)

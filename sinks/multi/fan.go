@@ -12,27 +12,28 @@ import (
 	"github.com/paddock-dev/audit/driver"
 )
 
-// fan is what one Store was given, on its way to all children.
+// fan is one call of Store, on its way to all children.
 type fan struct {
 	stage *stage
-	// events is a copy of the caller's slice, for children that outlive Store, and one
-	// its room when there is a single event.
+	// events is a copy of the caller's slice, because children may outlive Store. one is
+	// its array when there is a single event.
 	events []*driver.Event
 	one    [1]*driver.Event
 
 	cancel context.CancelFunc // of the children's context; nil when it is the caller's
-	// settled receives once: every event meets the requirement, or all children are done.
+	// settled receives a value when every event meets the requirement, or all children
+	// are done.
 	settled chan struct{}
 
 	mu       sync.Mutex
 	outcomes []outcome // by child
 	pending  int       // children without an outcome
 	told     bool      // settled was sent
-	returned bool      // Store has its verdict: what fails from here on is OnFailure's
+	returned bool      // Store has decided: later failures go to OnFailure
 	timer    *time.Timer
 }
 
-// outcome is what a child's Store returned, once it is done.
+// outcome is the result of a child's Store.
 type outcome struct {
 	done bool
 	errs []error
@@ -75,13 +76,13 @@ func (s *stage) enter() bool {
 	return true
 }
 
-// start sets all children off.
+// start starts the writes to all children.
 func (f *fan) start(ctx context.Context) {
 	s := f.stage
 	own := ctx // the children's
 	if s.require.need < len(s.children) {
-		// Store may return while a child is still at it, and its caller then ends
-		// ctx. What has to end the children before that is verdict's to do.
+		// Store may return before a child is done, and its caller then ends ctx. verdict
+		// ends the children earlier if it has to.
 		own, f.cancel = detach(ctx)
 	}
 	for i, c := range s.children {
@@ -163,13 +164,13 @@ func (f *fan) allMet() bool {
 	return true
 }
 
-// verdict decides what Store returns, and what becomes of children still at it.
+// verdict decides what Store returns, and whether children that are not done go on.
 func (f *fan) verdict(ctx context.Context) []error {
 	f.mu.Lock()
 	f.returned = true
 	outcomes, left := f.outcomes, f.pending
 	if left > 0 {
-		outcomes = slices.Clone(f.outcomes) // the rest is still to come
+		outcomes = slices.Clone(f.outcomes) // the other children still write theirs
 	}
 	var errs []error
 	failed := 0
@@ -198,7 +199,7 @@ func (f *fan) verdict(ctx context.Context) []error {
 	}
 	for j := range f.events {
 		if len(errs) > 0 && errs[j] != nil {
-			continue // which tells of every child
+			continue // its error tells of every child
 		}
 		for i, o := range outcomes {
 			f.unreported(i, j, o.of(j))
@@ -207,12 +208,11 @@ func (f *fan) verdict(ctx context.Context) []error {
 	return errs
 }
 
-// leave lets the children that are still at it go on without a caller when an
-// event was stored without them, or tells them to stop when the caller did. f.mu is
-// held.
+// leave lets the children that are not done go on when an event was stored without
+// them, and otherwise cancels them. f.mu is held.
 func (f *fan) leave(ctx context.Context, stored bool) {
 	if f.cancel == nil {
-		return // they have the caller's context, which has ended
+		return // the children have the caller's context, which has ended
 	}
 	if !stored {
 		f.cancel()
@@ -226,7 +226,7 @@ func (f *fan) leave(ctx context.Context, stored bool) {
 	f.stage.stragglers[f] = struct{}{}
 }
 
-// release frees what the stragglers held, once the last has ended.
+// release frees the timer and the context once the last straggler has ended.
 func (f *fan) release() {
 	f.mu.Lock()
 	timer := f.timer
@@ -243,8 +243,7 @@ func (f *fan) release() {
 }
 
 // unreported hands a failure of child i with event j to OnFailure; it does nothing
-// when err is nil. A panic of OnFailure must not end the program when it comes on a
-// goroutine of this package's.
+// when err is nil. A panic of OnFailure must not end the program.
 func (f *fan) unreported(i, j int, err error) {
 	if err == nil || f.stage.opts.OnFailure == nil {
 		return

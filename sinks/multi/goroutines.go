@@ -2,9 +2,9 @@ package multi
 
 import "context"
 
-// maxIdle is how many goroutines of a child wait for the next write. Their stacks
-// have grown to what the child needs: a new goroutine begins with 2 KiB and grows in
-// the depths of the child, which takes about as long as writing a line to a log.
+// maxIdle bounds the idle goroutines of a child, which wait for the next write. A new
+// goroutine starts with a stack of 2 KiB and has to grow it inside the child, which
+// takes about as long as writing a line to a log.
 const maxIdle = 2
 
 // job is the write of a fan to its child i.
@@ -14,8 +14,8 @@ type job struct {
 	i   int
 }
 
-// run does j on an idle goroutine, or on a new one when all are busy: a write that
-// hangs must not hold up the next.
+// run runs j on an idle goroutine, or on a new one when all are busy, so that a write
+// that hangs does not hold up the next.
 func (c *child) run(j job) {
 	select {
 	case c.jobs <- j:
@@ -24,8 +24,8 @@ func (c *child) run(j job) {
 	}
 }
 
-// work does j, and then further jobs until there are enough idle goroutines without
-// this one, or the child is closed.
+// work runs j and then further jobs, until there are maxIdle other idle goroutines or
+// the child is closed.
 func (c *child) work(j job) {
 	for open := true; open; {
 		j.fan.write(j.ctx, j.i)

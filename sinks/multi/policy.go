@@ -56,9 +56,9 @@ func (p Policy) String() string {
 	return fmt.Sprintf("policy(%d)", int(p.kind))
 }
 
-// requirement is what every policy comes down to: that many of these children.
+// requirement is a resolved policy: how many of which children have to succeed.
 type requirement struct {
-	counts []bool // by child: its success counts
+	counts []bool // by child: whether it counts
 	of     int    // how many count
 	need   int    // how many of them have to succeed
 }

@@ -44,10 +44,10 @@ type Options struct {
 	// nil, when the caller's context has no deadline to bound it; 30 s when 0.
 	StragglerTimeout time.Duration
 	// MaxStragglers is how many writes to one child may still be under way after
-	// their Write has returned; 1,024 when 0. From there on the child fails at once
-	// with ClassFull, so that one that hangs for ever and ignores its context holds
-	// about that many events in memory: those of writes that were under way already,
-	// or stored together, come on top.
+	// their Write has returned; 1,024 when 0. Beyond that the child fails at once
+	// with ClassFull, so that a child that never returns and ignores its context holds
+	// about that many events in memory, beside those of the writes that were under way
+	// by then.
 	MaxStragglers int
 	// OnFailure hears of every failed write to a child that the error of Write
 	// did not report: because the requirement was met all the same, or because
@@ -62,16 +62,16 @@ type Options struct {
 // Write returns nil as soon as the children that have to succeed have done so. When
 // the requirement cannot be met any more it waits for the rest all the same, so that
 // its error, an *Error within the *auditing.WriteError, is complete. When ctx ends
-// first, Write returns at once: the error then names the children that are still at
-// it, whose contexts have ended with ctx.
+// first, Write returns at once: the error then names the children that are not done
+// yet, whose contexts have ended with ctx.
 //
 // The class is permanent when another attempt could not meet the requirement,
 // timeout when ctx ended, and transient otherwise, with the longest pause that a
 // child asked for.
 //
-// Several events at once meet the requirement or not each by itself. They return
-// together, as soon as all meet it or all children are done; when ctx ends and some
-// of them meet it, the children that are still at it go on.
+// Of several events written at once, each meets the requirement or not by itself. They
+// return together, as soon as all meet it or all children are done. When ctx ends and
+// some of them meet it, the children that are not done go on.
 //
 // Close refuses later writes, and then closes every child, all at once: each as soon
 // as the writes to it are done, stragglers included, or when ctx ends. Its error
@@ -155,7 +155,7 @@ type child struct {
 
 var errClosed = errors.New("the fan-out is closed")
 
-// Info returns what was made of the children's at construction.
+// Info returns the stage's Info, which inform made of the children's.
 func (s *stage) Info() driver.Info { return s.info }
 
 // inform makes the stage's Info of the children's.

@@ -18,8 +18,8 @@ type failed struct {
 	err   *Error // of all its attempts; nil before the first failure
 }
 
-// Store hands events to the next driver, and those that failed once more, until
-// none is left that another attempt may help.
+// Store hands events to the next driver, and hands those that failed to it again, as
+// long as another attempt may help.
 func (s *stage) Store(ctx context.Context, events []*driver.Event) []error {
 	if err := s.Enter(len(events)); err != nil {
 		return driver.All(len(events), err)
@@ -34,8 +34,8 @@ func (s *stage) Store(ctx context.Context, events []*driver.Event) []error {
 	return s.again(ctx, start, events, errs)
 }
 
-// attempt hands events on once, under a context that ends AttemptTimeout or the
-// rest of Within after now: the caller's own where that ends in time.
+// attempt hands events on once. Its context ends after AttemptTimeout, or after the rest
+// of Within when that is shorter.
 func (s *stage) attempt(ctx context.Context, start, now time.Time, events []*driver.Event) []error {
 	timeout := min(s.opts.AttemptTimeout, s.opts.Within-now.Sub(start))
 	if theirs, ok := ctx.Deadline(); ok && theirs.Sub(now) <= timeout {
@@ -106,18 +106,18 @@ func eventsOf(tried []failed) []*driver.Event {
 	return events
 }
 
-// judge returns the pause that the destination asked for before another attempt
-// at an event, or, when there is none, what the last attempt counts as.
+// judge returns the pause that the destination asked for before the next attempt at an
+// event. When there is no next attempt, end is the counter of the last one.
 func (s *stage) judge(ctx context.Context, e *Error, pause, left time.Duration) (asked time.Duration, end prometheus.Counter) {
 	class, asked := driver.ClassOf(e.last())
 	asked = max(asked, 0)
 	switch {
 	case driver.Final(class):
 		return 0, s.metrics.refused
-	case ctx.Err() != nil: // which the error says
+	case ctx.Err() != nil: // the error says so
 	case e.Attempts == s.opts.MaxAttempts:
 		e.GaveUp = "no further attempt is allowed"
-	case asked >= left || pause >= left-asked: // their sum may be more than a duration can be
+	case asked >= left || pause >= left-asked: // their sum might overflow
 		e.GaveUp = gaveUp(pause, asked, left)
 	default:
 		return asked, nil
@@ -125,7 +125,7 @@ func (s *stage) judge(ctx context.Context, e *Error, pause, left time.Duration) 
 	return 0, s.metrics.gaveUp
 }
 
-// left returns how much time there is from now on.
+// left returns how much time is left at now.
 func (s *stage) left(ctx context.Context, start, now time.Time) time.Duration {
 	left := s.opts.Within - now.Sub(start)
 	if deadline, ok := ctx.Deadline(); ok {
@@ -134,7 +134,7 @@ func (s *stage) left(ctx context.Context, start, now time.Time) time.Duration {
 	return left
 }
 
-// gaveUp says why asked and pause together do not fit into left.
+// gaveUp says why the sum of asked and pause does not fit into left.
 func gaveUp(pause, asked, left time.Duration) string {
 	left = max(left, 0).Round(time.Millisecond)
 	switch {

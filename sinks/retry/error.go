@@ -30,7 +30,7 @@ type Error struct {
 	interrupted error   // what ended a pause, or nil
 }
 
-// Error says how many attempts were made over what time, and what each met with.
+// Error says how many attempts were made in what time, and how they failed.
 func (e *Error) Error() string {
 	var b strings.Builder
 	attempts := "attempts"
@@ -52,7 +52,7 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// brief leaves out what the error around it says as well.
+// brief leaves out what the surrounding error repeats.
 func brief(err error) string {
 	if inner, ok := err.(*auditing.WriteError); ok { //nolint:errorlint // only the outermost repeats the event
 		return fmt.Sprintf("%s: %s: %v", inner.Sink, inner.Class, inner.Err)
@@ -70,8 +70,7 @@ func (e *Error) Unwrap() []error {
 	return all
 }
 
-// latestFirst returns the causes, the last one first, then the others in their
-// order; none of an Error that Write did not make.
+// latestFirst returns the causes, the last one first, then the others in their order.
 func (e *Error) latestFirst() []error {
 	if len(e.causes) == 0 {
 		return nil
@@ -80,9 +79,9 @@ func (e *Error) latestFirst() []error {
 	return append([]error{e.causes[last]}, e.causes[:last]...)
 }
 
-// add records an attempt and its error. Of errors that read alike it keeps the
-// latest, and when there are too many it lets the second go: the first and the
-// latest say most.
+// add records an attempt and its error. Of errors with the same text it keeps
+// the latest. When there are too many it drops the second: the first and the latest
+// say most.
 func (e *Error) add(err error) {
 	e.Attempts++
 	text := brief(err)
@@ -101,7 +100,7 @@ func (e *Error) add(err error) {
 // last returns the error of the last attempt.
 func (e *Error) last() error { return e.causes[len(e.causes)-1] }
 
-// classified marks e with what a caller may expect of writing the event again.
+// classified marks e with the class of its last attempt.
 func (e *Error) classified(ctx context.Context) error {
 	class, asked := driver.ClassOf(e.last())
 	switch {

@@ -41,8 +41,8 @@ type Options struct {
 	AttemptTimeout time.Duration
 	// FirstPause is the mean of the pause after the first attempt; 100 ms when 0.
 	// It doubles with every attempt up to MaxPause, 5 s when 0. Each pause is
-	// drawn from half its mean to one and a half of it, so that writers who failed
-	// together do not come back together.
+	// drawn from half its mean to one and a half of it, so that writers that failed
+	// together do not write again together.
 	FirstPause, MaxPause time.Duration
 	// MaxAttempts is how often an event is tried at most; as often as there is
 	// time for when 0.
