@@ -12,7 +12,7 @@ import (
 	"github.com/paddock-dev/audit/api/v1alpha1"
 )
 
-func TestNewBrokerUnavailableIsADenialWithEndpointAndErrorInDetail(t *testing.T) {
+func TestBrokerUnavailableKeepsEndpointAndErrorInDetail(t *testing.T) {
 	ae := NewBrokerUnavailable(BrokerUnavailableInput{
 		RunName: run, Namespace: ns, Endpoint: "broker:8443", Error: "connection refused", Reason: reason, When: noon,
 	})

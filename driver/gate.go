@@ -9,8 +9,8 @@ import (
 	"github.com/paddock-dev/audit/auditing"
 )
 
-// A Driver embeds a Gate when it has to finish the writes under way before it is
-// closed. The Gate's Close is then the Driver's. The zero value is open.
+// Gate is for a Driver that has to finish the writes under way before it is
+// closed. The Driver embeds it, and so has its Close. The zero value is open.
 //
 //	func (d *file) Store(ctx context.Context, events []*driver.Event) []error {
 //		if err := d.Enter(len(events)); err != nil {

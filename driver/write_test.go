@@ -103,7 +103,7 @@ func TestAContextThatHasEndedIsATimeoutAndNothingIsStored(t *testing.T) {
 	}
 }
 
-func TestAnErrorOfAnEndedContextIsATimeoutWhateverTheClientCallsIt(t *testing.T) {
+func TestErrorAfterTheContextEndsIsATimeout(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	err := driver.Write(ctx, stub{store: one(func(context.Context, *driver.Event) error {
 		cancel(io.EOF)

@@ -92,7 +92,7 @@ func TestAnEventThatTheArchiveDoesNotConfirmStays(t *testing.T) {
 	}
 }
 
-func TestAPassEndsWhenTheArchiveIsDownAndGoesOnWhenItRefusesEvents(t *testing.T) {
+func TestPassEndsWhenTheArchiveIsDown(t *testing.T) {
 	server := testenv.SharedKube(t)
 	c, ns := newClient(t, server.Config), server.Namespace(t)
 	var all []string

@@ -16,7 +16,7 @@ import (
 
 // The server comes back without the past in which the list began, so the pass
 // also has to go on from a continue token that has expired.
-func TestAPassOutlivesARestartOfTheAPIServerAndTheEndOfItsContinueToken(t *testing.T) {
+func TestPassSurvivesARestartOfTheAPIServer(t *testing.T) {
 	server, err := testenv.StartKube()
 	if err != nil {
 		t.Fatal(err)

@@ -95,7 +95,7 @@ func TestRecorderFailsTheNextWritesOnly(t *testing.T) {
 	wantReasons(t, &r, "kept")
 }
 
-func TestRecorderFailsUntilItIsToldOtherwiseWithTheClassOfTheError(t *testing.T) {
+func TestRecorderFailsWithTheClassOfItsError(t *testing.T) {
 	var r sinktest.Recorder
 	r.FailWith(driver.Permanent(errDisk))
 	for range 3 {

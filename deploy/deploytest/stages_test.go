@@ -67,7 +67,7 @@ func (b balanced) RoundTrip(r *http.Request) (*http.Response, error) {
 	return b.next.RoundTrip(r)
 }
 
-func TestASpoolDrainsUnderTheEmitterRoleAfterAnOutageOfTheAPIServer(t *testing.T) {
+func TestSpoolDrainsWithTheEmitterRoleAfterAnOutage(t *testing.T) {
 	const before, while, after = 20, 60, 20
 	namespace := kube.Namespace(t)
 	next := emitter(t, namespace, "broker")

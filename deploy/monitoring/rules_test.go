@@ -126,7 +126,7 @@ func TestPromtoolPassesEveryRule(t *testing.T) {
 	}
 }
 
-func TestEveryAlertHasACaseThatFiresAndOneThatStaysQuietAndEveryRecordIsTested(t *testing.T) {
+func TestEveryAlertHasAFiringAndAQuietCase(t *testing.T) {
 	alerts, records := allRules(t)
 	fires, quiet, recorded := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, file := range testFiles(t) {

@@ -62,7 +62,7 @@ var othersPrefixes = []string{
 	"go_", "process_", "promhttp_", "rest_client_", "controller_runtime_", "workqueue_", "leader_election_", "certwatcher_",
 }
 
-func TestAScrapeOfTheRunningProxyAndReaperShowsTheMetricsOfThePageAndNoOther(t *testing.T) {
+func TestScrapesShowTheMetricsOfThePageAndNoOthers(t *testing.T) {
 	bin := t.TempDir()
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "../../examples/egressproxy", "../../cmd/audit-reaper")
 	if out, err := build.CombinedOutput(); err != nil {

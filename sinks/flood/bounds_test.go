@@ -16,7 +16,7 @@ import (
 	"github.com/paddock-dev/audit/sinks/flood"
 )
 
-func TestWithoutATokenEventsAreCollapsedAcrossRunsAndTheSummarySaysSo(t *testing.T) {
+func TestWithoutATokenEventsAreCollapsedAcrossRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		next := &sinktest.Recorder{}
 		sink := newSink(t, next, flood.Options{Component: "proxy", Rate: 10, Burst: 1})
@@ -124,7 +124,7 @@ func TestWhatHasNoRoomIsRefusedWithClassFull(t *testing.T) {
 	}
 }
 
-func TestSummariesKeepWhatTheirEventsHaveInCommonAndSayWhatTheyLeaveOut(t *testing.T) {
+func TestSummaryKeepsWhatItsEventsHaveInCommon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		next := &sinktest.Recorder{}
 		sink := newSink(t, next, flood.Options{})

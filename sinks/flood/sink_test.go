@@ -62,7 +62,7 @@ func counted(events []v1alpha1.AuditEvent) (sum int64) {
 	return sum
 }
 
-func TestTheFirstEventPassesAtOnceAndTheRestOfTheWindowAsOneSummary(t *testing.T) {
+func TestFirstEventPassesAndTheRestBecomeOneSummary(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		next := &sinktest.Recorder{}
 		sink := newSink(t, next, flood.Options{Component: "proxy"})

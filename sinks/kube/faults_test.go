@@ -22,7 +22,7 @@ import (
 	"github.com/paddock-dev/audit/sinks/kube"
 )
 
-func TestAnAPIServerKilledInMidWriteFailsInTimeAndARetryLeavesOneObject(t *testing.T) {
+func TestRetryAfterAKilledAPIServerLeavesOneObject(t *testing.T) {
 	own, err := testenv.StartKube()
 	if err != nil {
 		t.Fatal(err)
@@ -132,7 +132,7 @@ func silent(tb testing.TB) string {
 	return "http://" + l.Addr().String()
 }
 
-func TestAServerThatNeverAnswersHoldsAWriterNoLongerThanItsContext(t *testing.T) {
+func TestWriteEndsWithItsContextWhenTheServerIsSilent(t *testing.T) {
 	sink := kube.Sink{Client: offlineClient(t, silent(t))}
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()

@@ -220,7 +220,7 @@ func TestALineLargerThanTheFileMayBeIsAPermanentError(t *testing.T) {
 	}
 }
 
-func TestAPipeWithoutAReaderIsRefusedAndOneWithAReaderIsWrittenTo(t *testing.T) {
+func TestPipeNeedsAReaderBeforeItIsOpened(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pipe")
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
 		t.Skip(err)

@@ -253,7 +253,7 @@ func TestAChildThatPanicsOrEndsItsGoroutineBreaksNoOther(t *testing.T) {
 	}
 }
 
-func TestUnderManyWritersEveryChildHasEachEventOrOnFailureHeardOfIt(t *testing.T) {
+func TestEachEventIsInEveryChildOrReportedToOnFailure(t *testing.T) {
 	const writers, each = 64, 50
 	for name, most := range map[string]int{"with room for all": writers * each, "with little room": 8} {
 		t.Run(name, func(t *testing.T) {

@@ -83,7 +83,7 @@ func TestAStragglerEndsWithTheCallersDeadlineOrWithItsOwn(t *testing.T) {
 	}
 }
 
-func TestTheCallersCancellationEndsTheChildrenWhileNothingIsDecided(t *testing.T) {
+func TestCancellationEndsChildrenBeforeTheVerdict(t *testing.T) {
 	for _, require := range []multi.Policy{multi.All(), multi.Named("b")} {
 		synctest.Test(t, func(t *testing.T) {
 			tr := newTrio(t, multi.Options{Require: require})

@@ -78,7 +78,7 @@ func TestEveryAttemptCountsOnceByWhatCameOfIt(t *testing.T) {
 	}
 }
 
-func TestMetricsAreThereFromTheStartAndGoWithTheLastSinkOfTheirName(t *testing.T) {
+func TestMetricsLiveFromTheFirstToTheLastSinkOfTheirName(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	opts := retry.Options{Registerer: reg}
 	before := newSink(t, answers(nil), opts)
