@@ -55,7 +55,7 @@ type arrows struct {
 var allArrows = []arrows{
 	{pkg: "api/v1alpha1", imports: []string{machinery}, never: []string{client, runtime, zap, grafana, prometheus}},
 	{pkg: "internal/eventjson", imports: []string{api, machinery}, never: []string{client, runtime, zap, grafana, prometheus}},
-	{pkg: "internal/names", imports: []string{machinery, "github.com/oklog/ulid/v2"}, never: []string{client, runtime, zap, grafana, prometheus}},
+	{pkg: "internal/names", imports: []string{api, machinery, "github.com/oklog/ulid/v2"}, never: []string{client, runtime, zap, grafana, prometheus}},
 	{pkg: "internal/metrics", imports: []string{api, machinery, prometheus}, never: []string{client, runtime, zap, grafana}},
 	{
 		pkg: "auditing", imports: []string{api, machinery, prometheus, naming, eventMetrics},

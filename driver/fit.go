@@ -1,14 +1,10 @@
 package driver
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/internal/eventjson"
@@ -65,17 +61,12 @@ func detailFits(detail eventjson.Pairs) bool {
 	}
 	size := 0
 	for _, d := range detail {
-		if !textFits(d.Key, v1alpha1.MaxDetailKeyLength) || !textFits(d.Value, v1alpha1.MaxDetailValueLength) {
+		if !names.Fits(d.Key, v1alpha1.MaxDetailKeyLength) || !names.Fits(d.Value, v1alpha1.MaxDetailValueLength) {
 			return false
 		}
 		size += entryJSON(d.Key, d.Value)
 	}
 	return size <= maxDetailJSON
-}
-
-// textFits counts code points, as the schema does, and only where bytes leave it open.
-func textFits(s string, limit int) bool {
-	return utf8.ValidString(s) && (len(s) <= limit || len(s) <= utf8.UTFMax*limit && utf8.RuneCountInString(s) <= limit)
 }
 
 // fitDetail returns notes and as many entries of detail as the schema allows, in the
@@ -140,22 +131,4 @@ func jsonLen(s string) int {
 // as the schema counts; at least 64). It replaces what it cuts by a mark with the
 // length of the whole text in bytes and the start of its SHA-256, so that the cut is
 // visible and the whole text can be recognised. Invalid UTF-8 becomes U+FFFD.
-func Shorten(text string, limit int) string {
-	if textFits(text, limit) {
-		return text
-	}
-	clean := strings.ToValidUTF8(text, "\uFFFD")
-	if textFits(clean, limit) {
-		return clean
-	}
-	sum := sha256.Sum256([]byte(text))
-	mark := fmt.Sprintf("…[%d bytes, sha256 %s]", len(text), hex.EncodeToString(sum[:6]))
-	keep := limit - utf8.RuneCountInString(mark)
-	for i := range clean {
-		if keep <= 0 {
-			return clean[:i] + mark
-		}
-		keep--
-	}
-	return clean + mark
-}
+func Shorten(text string, limit int) string { return names.Shorten(text, limit) }

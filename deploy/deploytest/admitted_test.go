@@ -106,28 +106,49 @@ func TestEveryRunAndTimeIsAdmitted(t *testing.T) {
 		}
 	}
 	checkStored(t, namespace, n)
+}
 
-	// The rule for the run's label against the library's own, for names of all shapes.
+// The rule for the run's label against the library's own, for names of all shapes.
+func TestPolicyTakesTheLabelsOfRandomRuns(t *testing.T) {
+	namespace := kube.Namespace(t)
+	sink := emitter(t, namespace, "broker")
 	random := rand.New(rand.NewPCG(1, 2))
-	for range 400 {
-		ae := newEvent(namespace, "broker")
-		ae.Spec.RunRef.Name = randomRun(random)
-		finished("broker", ae)
-		if err := sink.Client.Create(t.Context(), ae, client.DryRunAll); err != nil {
-			t.Errorf("run %q: %v", ae.Spec.RunRef.Name, err)
+	dryRun := kubesink.Sink{Client: client.NewDryRunClient(clientOf(t, sink)), Component: "broker"}
+	for range 2000 {
+		run := randomRun(random)
+		ae := auditing.NewEvent(auditing.EventInput{Namespace: namespace, Kind: "run-failed", Decision: "denied", RunName: run})
+		if err := dryRun.Write(t.Context(), ae); err != nil {
+			t.Errorf("run %q: %v", run, err)
 		}
 	}
 }
 
+// clientOf returns the whole client of a sink that emitter has made.
+func clientOf(t *testing.T, sink kubesink.Sink) client.Client {
+	t.Helper()
+	c, ok := sink.Client.(client.Client)
+	if !ok {
+		t.Fatalf("the client of the sink is a %T", sink.Client)
+	}
+	return c
+}
+
 // randomRun is made of few characters, so that its beginning often is all that a label keeps or drops.
 func randomRun(random *rand.Rand) string {
-	alphabets := [][]rune{[]rune("aZ09"), []rune("a-_."), []rune("a ü"), []rune("-日a"), []rune("a/😀-"), []rune("0f-")}
-	alphabet := alphabets[random.IntN(len(alphabets))]
-	name := make([]rune, 1+random.IntN(90))
-	for i := range name {
-		name[i] = alphabet[random.IntN(len(alphabet))]
+	alphabets := [][]string{
+		{"a", "Z", "0", "9"}, {"a", "-", "_", "."}, {"a", " ", "ü"}, {"-", "日", "a"}, {"a", "/", "😀", "-"}, {"0", "f", "-"},
+		{"a", "\xff", "\xf0\x90"}, {"\xe2", "b", "日"},
 	}
-	return string(name)
+	alphabet := alphabets[random.IntN(len(alphabets))]
+	length := 1 + random.IntN(90)
+	if random.IntN(20) == 0 {
+		length += v1alpha1.MaxNameLength
+	}
+	var name strings.Builder
+	for range length {
+		name.WriteString(alphabet[random.IntN(len(alphabet))])
+	}
+	return name.String()
 }
 
 func TestARetryOfANamedEventIsOneEventUnderTheEmitterRole(t *testing.T) {

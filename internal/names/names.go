@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
 )
 
 // IsLabelValue is validation.IsValidLabelValue without its regular expression and
@@ -57,11 +59,13 @@ const (
 
 // RunLabel returns the value of the label paddock.dev/run for a run: its name
 // where that is a label value, and otherwise a readable prefix of it with a hash
-// of the whole.
+// of the whole. A name that is shortened or repaired before it is stored has the
+// label of the name that is stored.
 func RunLabel(run string) string {
 	if IsLabelValue(run) {
 		return run
 	}
+	run = Shorten(run, v1alpha1.MaxNameLength)
 	sum := sha256.Sum256([]byte(run))
 	hash := hex.EncodeToString(sum[:5])
 	prefix := strings.Map(func(r rune) rune {

@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/internal/names"
 )
 
@@ -36,6 +37,15 @@ func TestRunLabelIsALabelValueThatTellsRunsApart(t *testing.T) {
 	}
 	if got := names.RunLabel("hr 1/" + text(80)); !strings.HasPrefix(got, "hr-1-xxxx") || len(got) != 63 {
 		t.Errorf("the label %q is not readable", got)
+	}
+}
+
+func TestRunLabelIsThatOfTheNameThatIsStored(t *testing.T) {
+	for _, run := range []string{"a\xff\xffb", "\xff", text(60) + "\xf0\x90", text(2000), strings.Repeat("\xe2\x82", 700)} {
+		stored := names.Shorten(run, v1alpha1.MaxNameLength)
+		if got, want := names.RunLabel(run), names.RunLabel(stored); got != want || stored == run {
+			t.Errorf("RunLabel(%.20q) is %q, and of the stored name %q", run, got, want)
+		}
 	}
 }
 
