@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"time"
+
+	"github.com/paddock-dev/audit/internal/texts"
 )
 
 // ErrAuditWrite is in the chain of every error that a Sink's Write returns:
@@ -54,7 +56,8 @@ type WriteError struct {
 	Err error
 }
 
-// Error says what failed, for which event, and why.
+// Error says what failed, for which event, and why. It is one line: control characters
+// in what a program or a destination wrote are escaped, as in "\n" and "\u202e".
 func (e *WriteError) Error() string {
 	var b strings.Builder
 	b.WriteString(ErrAuditWrite.Error())
@@ -64,7 +67,7 @@ func (e *WriteError) Error() string {
 	}
 	b.WriteString(": ")
 	b.WriteString(e.cause())
-	return b.String()
+	return texts.Visible(b.String())
 }
 
 // cause prints the chain of sinks without naming the event again.

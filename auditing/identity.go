@@ -22,12 +22,16 @@ func RunLabel(run string) string { return names.RunLabel(run) }
 var lastNow atomic.Int64
 
 // now returns the present time. No two calls in this process return the same
-// nanosecond, so that events recorded in a row keep their order.
+// nanosecond, and a clock that is set back by less than a second is waited for, so that
+// events recorded in a row keep their order. A clock that is set back further is
+// believed: its old future must not stand in events until the clock gets there.
 func now() time.Time {
 	for {
 		t := time.Now().UnixNano()
 		last := lastNow.Load()
-		t = max(t, last+1)
+		if t <= last && last-t < int64(time.Second) {
+			t = last + 1
+		}
 		if lastNow.CompareAndSwap(last, t) {
 			return time.Unix(0, t).UTC()
 		}

@@ -32,3 +32,22 @@ func TestRunLabelIsThatOfTheBuilders(t *testing.T) {
 		}
 	}
 }
+
+func TestTimesAscendAfterASmallStepBackOfTheClock(t *testing.T) {
+	ahead := time.Now().Add(800 * time.Millisecond)
+	lastNow.Store(ahead.UnixNano())
+	defer lastNow.Store(0)
+	for want := ahead.UnixNano() + 1; want < ahead.UnixNano()+10; want++ {
+		if got := now().UnixNano(); got != want {
+			t.Fatalf("the next time is %d ns after the last one, want 1", got-want+1)
+		}
+	}
+}
+
+func TestTimesAreTheClocksAfterALargeStepBack(t *testing.T) {
+	lastNow.Store(time.Now().Add(time.Hour).UnixNano())
+	defer lastNow.Store(0)
+	if ahead := time.Until(now()); ahead > time.Second {
+		t.Errorf("the time is %v ahead of the clock", ahead)
+	}
+}

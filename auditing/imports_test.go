@@ -18,6 +18,7 @@ const (
 	author = module + "/driver"
 
 	eventJSON    = module + "/internal/eventjson"
+	text         = module + "/internal/texts"
 	naming       = module + "/internal/names"
 	eventMetrics = module + "/internal/metrics"
 	shared       = module + "/internal/sharedmetrics"
@@ -54,8 +55,8 @@ type arrows struct {
 
 var allArrows = []arrows{
 	{pkg: "api/v1alpha1", imports: []string{machinery}, never: []string{client, runtime, zap, grafana, prometheus}},
-	{pkg: "internal/eventjson", imports: []string{api, machinery}, never: []string{client, runtime, zap, grafana, prometheus}},
-	{pkg: "internal/names", imports: []string{api, machinery, "github.com/oklog/ulid/v2"}, never: []string{client, runtime, zap, grafana, prometheus}},
+	{pkg: "internal/eventjson", imports: []string{api, machinery, text}, never: []string{client, runtime, zap, grafana, prometheus}},
+	{pkg: "internal/names", imports: []string{api, machinery, text, "github.com/oklog/ulid/v2"}, never: []string{client, runtime, zap, grafana, prometheus}},
 	{pkg: "internal/metrics", imports: []string{api, machinery, prometheus}, never: []string{client, runtime, zap, grafana}},
 	{
 		pkg: "auditing", imports: []string{api, machinery, prometheus, naming, eventMetrics},

@@ -9,6 +9,7 @@ import (
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/internal/eventjson"
 	"github.com/paddock-dev/audit/internal/names"
+	"github.com/paddock-dev/audit/internal/texts"
 )
 
 // maxDetailJSON bounds all of spec.detail, as bytes of JSON. With the bounds of
@@ -61,7 +62,7 @@ func detailFits(detail eventjson.Pairs) bool {
 	}
 	size := 0
 	for _, d := range detail {
-		if !names.Fits(d.Key, v1alpha1.MaxDetailKeyLength) || !names.Fits(d.Value, v1alpha1.MaxDetailValueLength) {
+		if !texts.Fits(d.Key, v1alpha1.MaxDetailKeyLength) || !texts.Fits(d.Value, v1alpha1.MaxDetailValueLength) {
 			return false
 		}
 		size += entryJSON(d.Key, d.Value)
@@ -127,8 +128,8 @@ func jsonLen(s string) int {
 	return n
 }
 
-// Shorten returns text as valid UTF-8 of at most limit characters (code points,
+// Shorten returns s as valid UTF-8 of at most limit characters (code points,
 // as the schema counts; at least 64). It replaces what it cuts by a mark with the
 // length of the whole text in bytes and the start of its SHA-256, so that the cut is
 // visible and the whole text can be recognised. Invalid UTF-8 becomes U+FFFD.
-func Shorten(text string, limit int) string { return names.Shorten(text, limit) }
+func Shorten(s string, limit int) string { return texts.Shorten(s, limit) }

@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -37,8 +38,8 @@ func prepare(ae *v1alpha1.AuditEvent, component string, namespaced bool) (*Event
 }
 
 // identify sets the name and the exact time, by which two writes of an event are
-// recognised as the same event, and the labels that repeat fields of spec. A second
-// call changes nothing.
+// recognised as the same event, the labels that repeat fields of spec, and the annotation
+// that repeats the owners. A second call changes nothing.
 func identify(ae *v1alpha1.AuditEvent, component string) error {
 	exact := auditing.EventTime(ae)
 	text := make([]byte, 0, 128)
@@ -62,6 +63,13 @@ func identify(ae *v1alpha1.AuditEvent, component string) error {
 			ae.Annotations = make(map[string]string, 1)
 		}
 		ae.Annotations[v1alpha1.AnnotationTimestamp] = both[named:]
+	}
+	if len(ae.OwnerReferences) > 0 {
+		owners, err := json.Marshal(ae.OwnerReferences)
+		if err != nil {
+			return fmt.Errorf("recording the owner: %w", err)
+		}
+		setLabel(ae.Annotations, v1alpha1.AnnotationOwner, string(owners))
 	}
 	if ae.Labels == nil {
 		ae.Labels = make(map[string]string, 4)

@@ -105,3 +105,7 @@ const (
 // AnnotationTimestamp holds spec.timestamp to the nanosecond (RFC 3339, UTC),
 // because metav1.Time drops the fraction of a second in JSON.
 const AnnotationTimestamp = "paddock.dev/timestamp"
+
+// AnnotationOwner holds metadata.ownerReferences as JSON, for what has the event without
+// them: an owner reference in the API server has the garbage collector delete the event.
+const AnnotationOwner = "paddock.dev/owner"

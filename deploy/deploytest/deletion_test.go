@@ -3,6 +3,7 @@ package deploytest
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -14,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/auditing"
 )
 
 func equal(a, b *unstructured.Unstructured) bool {
@@ -119,16 +121,37 @@ func TestANamespaceWithEventsCanBeDeleted(t *testing.T) {
 	})
 }
 
-func TestAnEventGoesWithTheOwnerItWasCreatedWith(t *testing.T) {
+// The garbage collector deletes an object whose owner is gone, or never was, about 0.1 s after its creation.
+func TestEventWithAnOwnerOutlivesTheOwner(t *testing.T) {
 	namespace := kube.Namespace(t)
+	sink := emitter(t, namespace, "webhook")
 	owner := newConfigMap(namespace, "owner")
 	must(t, admin.Create(t.Context(), owner))
-	owned, other := newEvent(namespace, "broker"), newEvent(namespace, "broker")
-	owned.OwnerReferences = []metav1.OwnerReference{ownerReference(owner)}
-	must(t, admin.Create(t.Context(), owned))
-	must(t, admin.Create(t.Context(), other))
+	never := ownerReference(newConfigMap(namespace, "never"))
+	never.UID = "5ca1ab1e-0000-4000-8000-000000000000"
+	for name, ref := range map[string]metav1.OwnerReference{"deleted": ownerReference(owner), "never there": never} {
+		ae := auditing.NewPolicyApplied(auditing.AdmissionInput{RunName: "hr-1", Namespace: namespace, OwnerRef: &ref})
+		must(t, sink.Write(t.Context(), ae))
+		if len(ae.OwnerReferences) != 1 {
+			t.Errorf("%s: the caller's event has the owners %v", name, ae.OwnerReferences)
+		}
+		defer func() {
+			got := raw(t, ae)
+			if owners := got.GetOwnerReferences(); len(owners) > 0 || !strings.Contains(got.GetAnnotations()[v1alpha1.AnnotationOwner], ref.Name) {
+				t.Errorf("%s: stored with the owners %v and the annotations %v", name, owners, got.GetAnnotations())
+			}
+		}()
+	}
 
+	// What the option asks for, the policy refuses unless it is told otherwise; and then the collector does its work.
+	sink.OwnerReferences = true
+	owned := auditing.NewPolicyApplied(auditing.AdmissionInput{RunName: "hr-1", Namespace: namespace, OwnerRef: new(ownerReference(owner))})
+	if err := sink.Write(t.Context(), owned); err == nil || policyOf(err) != labelsPolicy {
+		t.Errorf("with its owner: %v", err)
+	}
+	allowOwners(t)
+	owned = auditing.NewPolicyApplied(auditing.AdmissionInput{RunName: "hr-1", Namespace: namespace, OwnerRef: new(ownerReference(owner))})
+	must(t, sink.Write(t.Context(), owned))
 	must(t, admin.Delete(t.Context(), owner))
 	gone(t, owned)
-	must(t, admin.Get(t.Context(), client.ObjectKeyFromObject(other), other))
 }

@@ -1,9 +1,14 @@
 package deploytest
 
 import (
+	"context"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -105,7 +110,7 @@ func TestChangingAStoredEventIsRefusedAndChangesNothing(t *testing.T) {
 		written  = "an audit event is written once"
 		noLabel  = "labels under paddock.dev/ cannot be added, changed or removed"
 		noNote   = "annotations under paddock.dev/ cannot be added, changed or removed"
-		noOwner  = "ownerReferences cannot be added"
+		noOwner  = "cannot be added or changed, only removed"
 		elsewhen = "2020-01-01T00:00:00Z"
 	)
 	owner := metav1.OwnerReference{APIVersion: "v1", Kind: "ConfigMap", Name: "gone", UID: "5ca1ab1e"}
@@ -127,6 +132,7 @@ func TestChangingAStoredEventIsRefusedAndChangesNothing(t *testing.T) {
 		"remove all annotations":    {func(ae *v1alpha1.AuditEvent) { ae.Annotations = nil }, wanted{labelsPolicy, []string{noNote}}},
 		"add an annotation":         {func(ae *v1alpha1.AuditEvent) { ae.Annotations["paddock.dev/late"] = "" }, wanted{labelsPolicy, []string{noNote}}},
 		"add an owner that is gone": {func(ae *v1alpha1.AuditEvent) { ae.OwnerReferences = []metav1.OwnerReference{owner} }, wanted{labelsPolicy, []string{noOwner, "garbage collector"}}},
+		"add a finalizer":           {func(ae *v1alpha1.AuditEvent) { ae.Finalizers = []string{"example.com/hold"} }, wanted{labelsPolicy, []string{"finalizers", "only removed"}}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -159,29 +165,113 @@ func TestOtherLabelsAndAnnotationsMayChange(t *testing.T) {
 			delete(ae.Labels, "reviewed-by")
 			delete(ae.Annotations, "example.com/case")
 		},
-		func(ae *v1alpha1.AuditEvent) { ae.Finalizers = []string{"example.com/hold"} },
-		func(ae *v1alpha1.AuditEvent) { ae.Finalizers = nil },
 		func(*v1alpha1.AuditEvent) {},
 	} {
 		change(ae)
 		want := ae.DeepCopy()
 		must(t, admin.Update(t.Context(), ae))
-		if ae.Labels["reviewed-by"] != want.Labels["reviewed-by"] || len(ae.Finalizers) != len(want.Finalizers) {
+		if ae.Labels["reviewed-by"] != want.Labels["reviewed-by"] {
 			t.Errorf("got %v, want %v", ae.ObjectMeta, want.ObjectMeta)
 		}
 	}
 }
 
-func TestAnOwnerFromCreationMayBeRemoved(t *testing.T) {
+// allowOwners sets the policy's variable for events that are created with owners and finalizers until the end of the test.
+func allowOwners(t *testing.T) {
+	t.Helper()
+	set := func(ctx context.Context, value string, inForce func(error) bool) {
+		policy := &admissionregistrationv1.ValidatingAdmissionPolicy{}
+		must(t, admin.Get(ctx, client.ObjectKey{Name: labelsPolicy}, policy))
+		i := slices.IndexFunc(policy.Spec.Variables, func(v admissionregistrationv1.Variable) bool { return v.Name == "ownersAndFinalizersAllowed" })
+		policy.Spec.Variables[i].Expression = value
+		must(t, admin.Update(ctx, policy))
+		probe := newEvent("default", "")
+		probe.Finalizers = []string{"example.com/hold"}
+		must(t, until(ctx, func() error {
+			if err := admin.Create(ctx, probe.DeepCopy(), client.DryRunAll); !inForce(err) {
+				return fmt.Errorf("the policy does not say %s yet: %w", value, err)
+			}
+			return nil
+		}))
+	}
+	set(t.Context(), "true", func(err error) bool { return err == nil })
+	t.Cleanup(func() { set(context.WithoutCancel(t.Context()), "false", func(err error) bool { return err != nil }) })
+}
+
+func TestOwnersAndFinalizersAreRefusedAtCreation(t *testing.T) {
+	for name, change := range map[string]func(*v1alpha1.AuditEvent){
+		"owner": func(ae *v1alpha1.AuditEvent) {
+			ae.OwnerReferences = []metav1.OwnerReference{{APIVersion: "v1", Kind: "ConfigMap", Name: "gone", UID: "5ca1ab1e"}}
+		},
+		"finalizer": func(ae *v1alpha1.AuditEvent) { ae.Finalizers = []string{"example.com/hold"} },
+	} {
+		ae := newEvent("default", "broker")
+		change(ae)
+		t.Run(name, func(t *testing.T) {
+			checkRefusal(t, admin.Create(t.Context(), ae), wanted{labelsPolicy, []string{"cannot be created with", "paddock.dev/owner"}})
+		})
+	}
+}
+
+func TestStoredOwnerCanBeRemovedAndNotChanged(t *testing.T) {
+	allowOwners(t)
 	ae := newEvent("default", "")
 	owner := newConfigMap("default", "owner-"+ae.Name)
 	must(t, admin.Create(t.Context(), owner))
 	ae.OwnerReferences = []metav1.OwnerReference{ownerReference(owner)}
 	must(t, admin.Create(t.Context(), ae))
 	must(t, admin.Update(t.Context(), ae))
+	for what, change := range map[string]func(*metav1.OwnerReference){
+		"name":       func(o *metav1.OwnerReference) { o.Name = "gone" },
+		"kind":       func(o *metav1.OwnerReference) { o.Kind = "Secret" },
+		"controller": func(o *metav1.OwnerReference) { o.BlockOwnerDeletion = new(true) },
+	} {
+		changed := ae.DeepCopy()
+		change(&changed.OwnerReferences[0])
+		t.Run(what, func(t *testing.T) {
+			checkRefusal(t, admin.Update(t.Context(), changed), wanted{labelsPolicy, []string{"cannot be added or changed, only removed"}})
+		})
+	}
 	ae.OwnerReferences = nil
 	must(t, admin.Update(t.Context(), ae))
 	if got := raw(t, ae).GetOwnerReferences(); len(got) != 0 {
 		t.Errorf("owners %v", got)
+	}
+}
+
+// Whoever may edit the CRD could otherwise open stored events.
+func TestPolicyKeepsSpecWhenTheCRDDoesNot(t *testing.T) {
+	rules := func(ctx context.Context, change func(*apiextensionsv1.JSONSchemaProps)) {
+		crd := &apiextensionsv1.CustomResourceDefinition{}
+		must(t, admin.Get(ctx, client.ObjectKey{Name: "auditevents.paddock.dev"}, crd))
+		props := crd.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties
+		spec := props["spec"]
+		change(&spec)
+		props["spec"] = spec
+		must(t, admin.Update(ctx, crd))
+	}
+	ae := stored(t, "default", "broker")
+	before := raw(t, ae)
+	edited := ae.DeepCopy()
+	edited.Spec.Reason = "another one"
+	refusedBy := func(ctx context.Context, policy string) {
+		must(t, until(ctx, func() error {
+			err := admin.Update(ctx, edited.DeepCopy())
+			if err == nil || policyOf(err) != policy || !strings.Contains(err.Error(), "spec is immutable") {
+				return fmt.Errorf("refused by %q, want %q: %w", policyOf(err), policy, err)
+			}
+			return nil
+		}))
+	}
+	var rule apiextensionsv1.ValidationRules
+	rules(t.Context(), func(spec *apiextensionsv1.JSONSchemaProps) { rule, spec.XValidations = spec.XValidations, nil })
+	t.Cleanup(func() {
+		ctx := context.WithoutCancel(t.Context())
+		rules(ctx, func(spec *apiextensionsv1.JSONSchemaProps) { spec.XValidations = rule })
+		refusedBy(ctx, "")
+	})
+	refusedBy(t.Context(), labelsPolicy)
+	if after := raw(t, ae); !equal(before, after) {
+		t.Errorf("before %v\nafter  %v", before, after)
 	}
 }

@@ -3,6 +3,7 @@ package eventjson_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -38,7 +40,20 @@ func byReflection(tb testing.TB, ae *v1alpha1.AuditEvent) string {
 	if err := enc.Encode(ae); err != nil {
 		tb.Fatal(err)
 	}
-	return strings.TrimSuffix(buffer.String(), "\n")
+	return escaped(strings.TrimSuffix(buffer.String(), "\n"))
+}
+
+// escaped escapes what eventjson escapes beyond encoding/json.
+func escaped(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+			fmt.Fprintf(&b, `\u%04x`, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
 
 func mustEqual(tb testing.TB, ae *v1alpha1.AuditEvent) {

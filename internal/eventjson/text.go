@@ -3,7 +3,10 @@ package eventjson
 import (
 	"encoding/binary"
 	"math/bits"
+	"unicode"
 	"unicode/utf8"
+
+	"github.com/paddock-dev/audit/internal/texts"
 )
 
 // appendText appends s as a JSON string.
@@ -32,7 +35,7 @@ func plainLength(s string) int {
 		// quote or a backslash is set in special. A borrow may set others behind the
 		// first, which is all that counts.
 		v := binary.LittleEndian.Uint64(b[i:])
-		special := (v | (v - ones*' ') | ((v ^ ones*'"') - ones) | ((v ^ ones*'\\') - ones)) & tops
+		special := (v | (v - ones*' ') | (v + ones) | ((v ^ ones*'"') - ones) | ((v ^ ones*'\\') - ones)) & tops
 		if special != 0 {
 			return i + bits.TrailingZeros64(special)/8
 		}
@@ -46,15 +49,16 @@ func plainLength(s string) int {
 // plain holds the bytes that stand in JSON as they are and are ASCII.
 var plain = func() (set [256]bool) {
 	for c := ' '; c < utf8.RuneSelf; c++ {
-		set[c] = c != '"' && c != '\\'
+		set[c] = c != '"' && c != '\\' && c != 0x7f
 	}
 	return set
 }()
 
 // appendEscaped appends what s begins with that is not plain, and returns the
-// rest. It escapes as encoding/json does: bytes that are no UTF-8 become the
-// replacement character, and the two separators at which JavaScript ends a line
-// are escaped.
+// rest. It escapes as encoding/json does: invalid bytes become the replacement
+// character, and the two separators at which JavaScript ends a line are escaped. It also
+// escapes the control characters that encoding/json leaves as they are and the
+// characters that change the direction of text, for a line may be read in a terminal.
 func appendEscaped(out []byte, s string) (more []byte, rest string) {
 	for s != "" && !plain[s[0]] {
 		if s[0] < utf8.RuneSelf {
@@ -65,9 +69,8 @@ func appendEscaped(out []byte, s string) (more []byte, rest string) {
 		switch {
 		case r == utf8.RuneError && size == 1:
 			out = append(out, `\ufffd`...)
-		case r == '\u2028' || r == '\u2029':
-			out = append(out, `\u202`...)
-			out = append(out, hex[r&0xf])
+		case r == '\u2028' || r == '\u2029' || unicode.IsControl(r) || texts.Directional(r):
+			out = append(out, '\\', 'u', hex[r>>12&0xf], hex[r>>8&0xf], hex[r>>4&0xf], hex[r&0xf])
 		default:
 			out = append(out, s[:size]...)
 		}

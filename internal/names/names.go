@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/internal/texts"
 )
 
 // IsLabelValue is validation.IsValidLabelValue without its regular expression and
@@ -65,7 +66,7 @@ func RunLabel(run string) string {
 	if IsLabelValue(run) {
 		return run
 	}
-	run = Shorten(run, v1alpha1.MaxNameLength)
+	run = texts.Shorten(run, v1alpha1.MaxNameLength)
 	sum := sha256.Sum256([]byte(run))
 	hash := hex.EncodeToString(sum[:5])
 	prefix := strings.Map(func(r rune) rune {

@@ -9,22 +9,23 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/internal/names"
+	"github.com/paddock-dev/audit/internal/texts"
 )
 
 var noon = time.Date(2026, 4, 25, 12, 0, 0, 123456789, time.UTC)
 
-// text returns n letters.
-func text(n int) string { return strings.Repeat("x", n) }
+// xs returns n letters.
+func xs(n int) string { return strings.Repeat("x", n) }
 
 func TestRunLabelIsALabelValueThatTellsRunsApart(t *testing.T) {
-	for _, own := range []string{"hr-1", "Run_1.a", text(63)} {
+	for _, own := range []string{"hr-1", "Run_1.a", xs(63)} {
 		if got := names.RunLabel(own); got != own {
 			t.Errorf("RunLabel(%q) = %q, want the name itself", own, got)
 		}
 	}
 	seen := map[string]string{}
 	for _, odd := range []string{
-		text(64), text(65), text(63) + "y", "-", "_", "a-", "hr 1", "hr/1", "hr\x001", "ä", strings.Repeat("ä", 100), "\xff", strings.Repeat("-", 80),
+		xs(64), xs(65), xs(63) + "y", "-", "_", "a-", "hr 1", "hr/1", "hr\x001", "ä", strings.Repeat("ä", 100), "\xff", strings.Repeat("-", 80),
 	} {
 		got := names.RunLabel(odd)
 		if len(validation.IsValidLabelValue(got)) > 0 || got == "" {
@@ -35,14 +36,14 @@ func TestRunLabelIsALabelValueThatTellsRunsApart(t *testing.T) {
 		}
 		seen[got] = odd
 	}
-	if got := names.RunLabel("hr 1/" + text(80)); !strings.HasPrefix(got, "hr-1-xxxx") || len(got) != 63 {
+	if got := names.RunLabel("hr 1/" + xs(80)); !strings.HasPrefix(got, "hr-1-xxxx") || len(got) != 63 {
 		t.Errorf("the label %q is not readable", got)
 	}
 }
 
 func TestRunLabelIsThatOfTheNameThatIsStored(t *testing.T) {
-	for _, run := range []string{"a\xff\xffb", "\xff", text(60) + "\xf0\x90", text(2000), strings.Repeat("\xe2\x82", 700)} {
-		stored := names.Shorten(run, v1alpha1.MaxNameLength)
+	for _, run := range []string{"a\xff\xffb", "\xff", xs(60) + "\xf0\x90", xs(2000), strings.Repeat("\xe2\x82", 700)} {
+		stored := texts.Shorten(run, v1alpha1.MaxNameLength)
 		if got, want := names.RunLabel(run), names.RunLabel(stored); got != want || stored == run {
 			t.Errorf("RunLabel(%.20q) is %q, and of the stored name %q", run, got, want)
 		}
@@ -55,8 +56,8 @@ func shortTexts(f func(string)) {
 	const letters = "aZ09-_. /é\x00"
 	f("")
 	for _, n := range []int{62, 63, 64, 253, 254} {
-		f(text(n))
-		f(text(n-1) + "-")
+		f(xs(n))
+		f(xs(n-1) + "-")
 	}
 	for _, a := range letters {
 		f(string(a))
@@ -83,7 +84,7 @@ func TestPlainNamesAreWhatTheAPIServerTakesForLabels(t *testing.T) {
 			t.Errorf("IsPlain(%q, 63) is %t, the API server says %t", v, got, want)
 		}
 	})
-	if !names.IsPlain(text(253), 253) || names.IsPlain(text(254), 253) {
+	if !names.IsPlain(xs(253), 253) || names.IsPlain(xs(254), 253) {
 		t.Error("the limit is not kept")
 	}
 }

@@ -56,6 +56,13 @@ type Sink struct {
 	// Without either right only a name that the library made counts as a retry.
 	Reader client.Reader
 
+	// OwnerReferences stores the event's owner references. The garbage collector then
+	// deletes the event together with its owner, and at once when the owner is gone, was
+	// never there or is in another namespace: whoever may create events can so erase
+	// their own record, and an honest component loses one when its run is deleted in the
+	// meantime. Without it the annotation paddock.dev/owner alone names the owner.
+	OwnerReferences bool
+
 	// CheckNamespace is where Check asks whether events may be created; "default"
 	// when empty. Name a namespace of the component when it may not write to every
 	// namespace.
@@ -141,6 +148,9 @@ func (s store) create(ctx context.Context, e *driver.Event) error {
 		return driver.Permanent(errors.New("the event has no namespace, and an object needs one"))
 	}
 	obj := e.Object() // the client writes the server's answer into it
+	if !s.OwnerReferences {
+		obj.OwnerReferences = nil
+	}
 	err := await(ctx, func() error { return s.Client.Create(ctx, obj) })
 	if apierrors.IsAlreadyExists(err) {
 		return s.compare(ctx, e, err)

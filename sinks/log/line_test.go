@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"go.uber.org/zap/zapcore"
 	"k8s.io/apimachinery/pkg/types"
@@ -167,7 +168,7 @@ func TestTheSameEventAlwaysGivesTheSameBytes(t *testing.T) {
 
 // Whatever stands in a text, it stays one line of JSON and within its field.
 func TestHostileTextCannotForgeALine(t *testing.T) {
-	hostile := "a\nb\r\n{\"kind\":\"AuditEvent\"}\x00\x1b[2J\u2028\u2029\"},\"spec\":{\"decision\":\"granted\"}\\"
+	hostile := "a\nb\r\n{\"kind\":\"AuditEvent\"}\x00\x1b[2J\x7f\u009b\u202e\u2066\u2028\u2029\"},\"spec\":{\"decision\":\"granted\"}\\"
 	var out bytes.Buffer
 	sink, err := NewWriter(&out, Options{})
 	if err != nil {
@@ -178,6 +179,11 @@ func TestHostileTextCannotForgeALine(t *testing.T) {
 	ae.Spec.Detail = map[string]string{hostile: hostile, "bytes": "\xff\xfe", "msg": "m", "decision": "granted"}
 	if err := sink.Write(t.Context(), ae); err != nil {
 		t.Fatal(err)
+	}
+	for _, r := range strings.TrimSuffix(out.String(), "\n") {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+			t.Errorf("the line has %U in it", r)
+		}
 	}
 	got := mustParse(t, out.Bytes())
 	if n := strings.Count(out.String(), "\n"); n != 1 || len(got) != 1 {

@@ -1,0 +1,65 @@
+// Package texts shortens texts visibly, and escapes what a terminal would act on.
+package texts
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Fits reports whether s is valid UTF-8 of at most limit code points, as the schema
+// counts them. It counts only where the number of bytes leaves it open.
+func Fits(s string, limit int) bool {
+	return utf8.ValidString(s) && (len(s) <= limit || len(s) <= utf8.UTFMax*limit && utf8.RuneCountInString(s) <= limit)
+}
+
+// Shorten is driver.Shorten.
+func Shorten(text string, limit int) string {
+	if Fits(text, limit) {
+		return text
+	}
+	clean := strings.ToValidUTF8(text, "\uFFFD")
+	if Fits(clean, limit) {
+		return clean
+	}
+	sum := sha256.Sum256([]byte(text))
+	mark := fmt.Sprintf("…[%d bytes, sha256 %s]", len(text), hex.EncodeToString(sum[:6]))
+	keep := limit - utf8.RuneCountInString(mark)
+	for i := range clean {
+		if keep <= 0 {
+			return clean[:i] + mark
+		}
+		keep--
+	}
+	return clean + mark
+}
+
+// Visible returns s with its control characters escaped as in a Go string: those that
+// end a line or move a terminal's cursor, and those that change the direction of text.
+func Visible(s string) string {
+	if !strings.ContainsFunc(s, hidden) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if hidden(r) {
+			quoted := strconv.QuoteRuneToASCII(r)
+			b.WriteString(quoted[1 : len(quoted)-1])
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+func hidden(r rune) bool {
+	return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || Directional(r)
+}
+
+// Directional reports that r changes the direction of the text around it (Unicode's
+// property Bidi_Control), so that a reader sees other text than is there.
+func Directional(r rune) bool { return unicode.Is(unicode.Bidi_Control, r) }
