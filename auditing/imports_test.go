@@ -59,11 +59,11 @@ var allArrows = []arrows{
 	{pkg: "internal/names", imports: []string{api, machinery, text, "github.com/oklog/ulid/v2"}, never: []string{client, runtime, zap, grafana, prometheus}},
 	{pkg: "internal/metrics", imports: []string{api, machinery, prometheus}, never: []string{client, runtime, zap, grafana}},
 	{
-		pkg: "auditing", imports: []string{api, machinery, prometheus, naming, eventMetrics},
+		pkg: "auditing", imports: []string{api, machinery, prometheus, text, naming, eventMetrics},
 		never: []string{client, runtime, zap, grafana, sinks, author, module + "/config"},
 	},
 	{
-		pkg: "driver", imports: []string{api, core, machinery, eventJSON, naming, eventMetrics},
+		pkg: "driver", imports: []string{api, core, machinery, eventJSON, text, naming, eventMetrics},
 		never: []string{client, runtime, zap, grafana, sinks, module + "/config"},
 	},
 	{pkg: "auditing/sinktest", ownImports: []string{api, core, author}, never: []string{client, runtime, zap, grafana}},
