@@ -13,7 +13,8 @@
 // through a cache, and holds one page. An event's own time decides (see
 // auditing.EventTime), read from its spec, which nobody can change. A delete
 // names the object's UID and resource version, so that it takes the very object
-// that was looked at. A reaper can be killed at any point and started again; two
+// that was looked at. The API server's clock decides, and a reaper whose own clock is
+// more than MaxSkew away from it deletes nothing. A reaper can be killed at any point and started again; two
 // at once do no harm.
 //
 // With an Archive, an event is deleted when that has confirmed it, and stays when

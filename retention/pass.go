@@ -31,7 +31,7 @@ type Summary struct {
 	Seen int
 	// Expired is how many of them are past their retention.
 	Expired int
-	// Deleted by this pass.
+	// Deleted by this pass. One that a finalizer holds counts when it is gone.
 	Deleted int
 	// Archived is how many the archive confirmed.
 	Archived int
@@ -56,7 +56,7 @@ type Summary struct {
 type pass struct {
 	*Reaper
 
-	at time.Time
+	at time.Time // that events are held against; zero before the first page
 
 	mu            sync.Mutex
 	sum           Summary
@@ -70,7 +70,7 @@ type pass struct {
 // stay; the summary is valid in any case.
 func (r *Reaper) Pass(ctx context.Context) (Summary, error) {
 	begin := time.Now()
-	p := &pass{Reaper: r, at: r.now()}
+	p := &pass{Reaper: r}
 	err := r.archiveKeeps()
 	if err == nil {
 		err = p.walk(ctx, p.reapPage)
@@ -87,7 +87,7 @@ func (r *Reaper) Pass(ctx context.Context) (Summary, error) {
 // time, in the order of namespaces and names, and changes nothing. each must not
 // keep the event.
 func (r *Reaper) Preview(ctx context.Context, each func(ae *v1alpha1.AuditEvent)) (Summary, error) {
-	p := &pass{Reaper: r, at: r.now()}
+	p := &pass{Reaper: r}
 	err := p.walk(ctx, func(_ context.Context, expired []*v1alpha1.AuditEvent) error {
 		for _, ae := range expired {
 			p.left(ae, nil)
@@ -138,6 +138,11 @@ func (p *pass) walk(ctx context.Context, do func(context.Context, []*v1alpha1.Au
 		}
 		if err != nil {
 			return fmt.Errorf("retention: listing auditevents: %w", err)
+		}
+		if p.at.IsZero() {
+			if p.at, err = p.now(); err != nil {
+				return err
+			}
 		}
 		if err := do(ctx, p.expired(&page)); err != nil {
 			return err

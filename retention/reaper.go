@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -34,7 +35,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Registerer takes the metrics; none when nil.
 	Registerer prometheus.Registerer
-	// Now is the clock that events are held against; time.Now when nil.
+	// Now is the clock that events are held against; that of the API server when nil
+	// (see MaxSkew).
 	Now func() time.Time
 }
 
@@ -48,7 +50,7 @@ type Reaper struct {
 	limit    *rate.Limiter
 	archive  auditing.Sink
 	logger   *slog.Logger
-	now      func() time.Time
+	now      func() (time.Time, error) // after an answer of the API server
 	metrics  *metrics
 }
 
@@ -65,10 +67,12 @@ func New(cfg *rest.Config, policy Policy, opts Options) (*Reaper, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
 	}
-	if opts.Now == nil {
-		opts.Now = time.Now
+	clock := &serverClock{local: localClock}
+	now := clock.now
+	if opts.Now != nil {
+		now = func() (time.Time, error) { return opts.Now(), nil }
 	}
-	c, err := newClient(cfg)
+	c, err := newClient(cfg, clock)
 	if err != nil {
 		return nil, fmt.Errorf("retention: making a client of the API server: %w", err)
 	}
@@ -79,7 +83,7 @@ func New(cfg *rest.Config, policy Policy, opts Options) (*Reaper, error) {
 		limit:    rate.NewLimiter(rate.Limit(policy.DeletesPerSecond), 1),
 		archive:  opts.Archive,
 		logger:   opts.Logger,
-		now:      opts.Now,
+		now:      now,
 	}
 	if err := r.archiveKeeps(); err != nil {
 		return nil, err
@@ -88,13 +92,20 @@ func New(cfg *rest.Config, policy Policy, opts Options) (*Reaper, error) {
 	return r, err
 }
 
+// localClock is the clock of this machine.
+var localClock = time.Now
+
 // newClient needs no discovery: what it works on is known.
-func newClient(cfg *rest.Config) (client.Client, error) {
+func newClient(cfg *rest.Config, clock *serverClock) (client.Client, error) {
 	if cfg == nil {
 		return nil, errors.New("the rest.Config is nil")
 	}
 	cfg = rest.CopyConfig(cfg)
 	cfg.QPS, cfg.RateLimiter = -1, nil
+	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		clock.next = next
+		return clock
+	})
 	scheme := runtime.NewScheme()
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		return nil, err

@@ -34,14 +34,14 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	p := program{out: os.Stdout, errOut: os.Stderr, now: time.Now}
+	p := program{out: os.Stdout, errOut: os.Stderr}
 	os.Exit(p.run(ctx, os.Args[1:]))
 }
 
 // program is the command with its surroundings handed in.
 type program struct {
 	out, errOut io.Writer
-	now         func() time.Time
+	now         func() time.Time // of the events; the API server's when nil
 }
 
 // run returns the exit code.

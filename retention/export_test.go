@@ -1,0 +1,11 @@
+package retention
+
+import "time"
+
+// SetLocalClock replaces the clock of this machine for Reapers that are made before the
+// returned function is called.
+func SetLocalClock(now func() time.Time) (restore func()) {
+	before := localClock
+	localClock = now
+	return func() { localClock = before }
+}
