@@ -169,11 +169,14 @@ tools: $(SERVERS) ## Build etcd, Kubernetes, VictoriaLogs and promtool into bin/
 # whole: a test that starts meanwhile takes a file that exists for a finished one.
 build = CGO_ENABLED=0 go -C tools/$(1) build -trimpath -ldflags='-s -w' $(3) -o "$(CURDIR)/$@.part" $(2) && mv $@.part $@
 
+# Without its version linked in, the API server says v0.0.0-master to clients that ask.
+kubeflags = -ldflags="-s -w -X k8s.io/component-base/version.gitVersion=$$(go -C tools/kube list -m -f '{{.Version}}' k8s.io/kubernetes)"
+
 bin/kube-apiserver: tools/kube/go.mod tools/kube/go.sum
-	$(call build,kube,k8s.io/kubernetes/cmd/kube-apiserver)
+	$(call build,kube,k8s.io/kubernetes/cmd/kube-apiserver,$(kubeflags))
 
 bin/kube-controller-manager: tools/kube/go.mod tools/kube/go.sum
-	$(call build,kube,k8s.io/kubernetes/cmd/kube-controller-manager)
+	$(call build,kube,k8s.io/kubernetes/cmd/kube-controller-manager,$(kubeflags))
 
 bin/etcd: tools/kube/go.mod tools/kube/go.sum
 	$(call build,kube,go.etcd.io/etcd/server/v3)

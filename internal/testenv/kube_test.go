@@ -10,10 +10,13 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
 	"github.com/paddock-dev/audit/internal/testenv"
+
+	utilversion "k8s.io/apimachinery/pkg/util/version"
 )
 
 func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
@@ -130,5 +133,19 @@ func eventually(t *testing.T, try func(context.Context) error) {
 			t.Fatal(err)
 		case <-tick.C:
 		}
+	}
+}
+
+func TestAPIServerReportsItsVersion(t *testing.T) {
+	client, err := discovery.NewDiscoveryClientForConfig(testenv.SharedKube(t).Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := client.ServerVersion()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if version, err := utilversion.ParseSemantic(info.GitVersion); err != nil || version.Major() == 0 || info.Major == "" || info.Minor == "" {
+		t.Errorf("the version is %+v (%v)", info, err)
 	}
 }
