@@ -214,3 +214,52 @@ func TestAManagersCachedClientStartsNoInformer(t *testing.T) {
 		})
 	}
 }
+
+// wedged is a client whose calls do not return before release is closed, whatever their contexts say.
+type wedged struct {
+	client.Client
+	release chan struct{}
+	calls   atomic.Int64
+}
+
+func (w *wedged) Create(ctx context.Context, obj client.Object, opts ...client.CreateOption) error {
+	w.calls.Add(1)
+	<-w.release
+	return w.Client.Create(ctx, obj, opts...)
+}
+
+func TestAbandonedCallsOfAWedgedClientAreBounded(t *testing.T) {
+	own := testenv.SharedKube(t)
+	stuck := &wedged{Client: newClient(t, own.Config), release: make(chan struct{})}
+	sink, ns := kube.Sink{Client: stuck}, own.Namespace(t)
+	write := func(timeout time.Duration) error {
+		ctx, cancel := context.WithTimeout(t.Context(), timeout)
+		defer cancel()
+		return sink.Write(ctx, issued(ns))
+	}
+	const most = 1000
+	for stuck.calls.Load() < most { // a context may end before the call
+		wantClass(t, write(time.Millisecond), auditing.ClassTimeout)
+	}
+	for range 5 {
+		wantClass(t, write(10*time.Second), auditing.ClassFull)
+	}
+	if n := stuck.calls.Load(); n > most {
+		t.Errorf("%d calls are under way, want at most %d", n, most)
+	}
+	well := kube.Sink{Client: newClient(t, own.Config)}
+	if err := well.Write(t.Context(), issued(ns)); err != nil {
+		t.Errorf("another client: %v", err)
+	}
+
+	close(stuck.release)
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		err := write(10 * time.Second)
+		if err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("after the calls have returned: %v", err)
+		}
+	}
+}

@@ -128,7 +128,7 @@ func (s store) Check(ctx context.Context) error {
 		Reason: "asked without storing whether audit events can be created",
 	}), s.Component)
 	if err == nil {
-		err = await(ctx, func() error { return s.Client.Create(ctx, e.Object(), client.DryRunAll) })
+		err = s.await(ctx, func() error { return s.Client.Create(ctx, e.Object(), client.DryRunAll) })
 	}
 	if err != nil {
 		return fmt.Errorf("kube: a dry-run create of an AuditEvent in namespace %s: %w", ns, err)
@@ -151,7 +151,7 @@ func (s store) create(ctx context.Context, e *driver.Event) error {
 	if !s.OwnerReferences {
 		obj.OwnerReferences = nil
 	}
-	err := await(ctx, func() error { return s.Client.Create(ctx, obj) })
+	err := s.await(ctx, func() error { return s.Client.Create(ctx, obj) })
 	if apierrors.IsAlreadyExists(err) {
 		return s.compare(ctx, e, err)
 	}
@@ -183,20 +183,11 @@ func (s store) compare(ctx context.Context, e *driver.Event, exists error) error
 func (s store) read(ctx context.Context, e *driver.Event) (*v1alpha1.AuditEvent, error) {
 	stored := &v1alpha1.AuditEvent{}
 	stored.Namespace, stored.Name = e.Namespace(), e.Name()
-	err := await(ctx, func() error {
+	err := s.await(ctx, func() error {
 		if s.Reader != nil {
 			return s.Reader.Get(ctx, client.ObjectKeyFromObject(stored), stored)
 		}
 		return s.Client.Patch(ctx, stored, client.RawPatch(types.MergePatchType, []byte("{}")), client.DryRunAll)
 	})
 	return stored, err
-}
-
-// await calls the client. A client asks for the server's API before its first request,
-// and does that without the caller's context.
-func await(ctx context.Context, call func() error) error {
-	if ctx.Done() == nil {
-		return call()
-	}
-	return driver.Await(ctx, call)
 }
