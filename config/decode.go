@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/paddock-dev/audit/internal/options"
 )
 
 // decoder fills structs from YAML nodes. It goes on after a problem, so that all
@@ -94,7 +96,7 @@ func (d *decoder) entries(n *yaml.Node, path string) (all []entry, ok bool) {
 }
 
 // fill decodes n into v and reports whether it could.
-func (d *decoder) fill(n *yaml.Node, v reflect.Value, path string, k key) bool {
+func (d *decoder) fill(n *yaml.Node, v reflect.Value, path string, f options.Field) bool {
 	t := v.Type()
 	switch {
 	case n.Kind == yaml.AliasNode:
@@ -110,22 +112,23 @@ func (d *decoder) fill(n *yaml.Node, v reflect.Value, path string, k key) bool {
 		return d.fillValue(n, v, path)
 	case t == onFailureType && n.Kind == yaml.ScalarNode:
 		all := OnFailure{}
-		ok := d.fill(n, reflect.ValueOf(&all.Denied).Elem(), path, key{enum: reactions})
+		ok := d.fill(n, reflect.ValueOf(&all.Denied).Elem(), path, options.Field{Type: reflect.TypeFor[string](), Enum: reactions})
 		v.Set(reflect.ValueOf(OnFailure{Granted: all.Denied, Denied: all.Denied, Warned: all.Denied}))
 		return ok
 	case isText(t) || t == durationType:
-		return d.fillScalar(n, v, path, k)
+		return d.fillScalar(n, v, path, f)
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
 		v.Set(reflect.New(t.Elem()))
-		return d.fill(n, v.Elem(), path, k)
+		f.Type = t.Elem()
+		return d.fill(n, v.Elem(), path, f)
 	case reflect.Struct:
 		return d.fillStruct(n, v, path)
 	case reflect.Map:
 		return d.fillMap(n, v, path)
 	case reflect.Slice:
-		return d.fillSlice(n, v, path, k)
+		return d.fillSlice(n, v, path, f)
 	case reflect.Interface:
 		value, ok := d.plain(n, path)
 		if ok {
@@ -133,7 +136,7 @@ func (d *decoder) fill(n *yaml.Node, v reflect.Value, path string, k key) bool {
 		}
 		return ok
 	default:
-		return d.fillScalar(n, v, path, k)
+		return d.fillScalar(n, v, path, f)
 	}
 }
 
@@ -148,25 +151,25 @@ func (d *decoder) fillStruct(n *yaml.Node, v reflect.Value, path string) bool {
 // fillKeys decodes the keys of a struct.
 func (d *decoder) fillKeys(n *yaml.Node, entries []entry, v reflect.Value, path string) bool {
 	before := len(d.problems)
-	keys := keysOf(v.Type())
-	found := map[string]bool{}
-	var rest *key
+	setDefaults(v)
+	keys := map[string]options.Field{}
+	var rest options.Field
 	var names []string
-	for i := range keys {
-		if keys[i].rest {
-			rest = &keys[i]
-		} else {
-			names = append(names, keys[i].name)
+	fields := options.Of(v.Type())
+	for _, f := range fields {
+		if f.Rest {
+			rest = f
+			continue
 		}
+		keys[f.Key], names = f, append(names, f.Key)
 	}
 	for _, e := range entries {
-		k := find(keys, e.name)
+		f, known := keys[e.name]
 		switch {
-		case k != nil:
-			found[e.name] = true
-			d.fill(e.value, v.FieldByIndex(k.index), join(path, e.name), *k)
-		case rest != nil:
-			d.fillEntry(e, v.FieldByIndex(rest.index), path)
+		case known:
+			d.fill(e.value, v.FieldByIndex(f.Index), join(path, e.name), f)
+		case rest.Rest:
+			d.fillEntry(e, v.FieldByIndex(rest.Index), path)
 		default:
 			hint := nearest(e.name, names)
 			if hint == "" {
@@ -178,9 +181,9 @@ func (d *decoder) fillKeys(n *yaml.Node, entries []entry, v reflect.Value, path 
 			d.problem(e.key, join(path, shown(e.name)), "is not a known key%s", hint)
 		}
 	}
-	for _, k := range keys {
-		if k.required && !found[k.name] && !duplicated(n, k.name) {
-			d.problem(n, join(path, k.name), "is missing%s", because(k.doc))
+	for _, f := range fields {
+		if f.Required && !has(n, f.Key) {
+			d.problem(n, join(path, f.Key), "is missing%s", because(f.Doc))
 		}
 	}
 	return len(d.problems) == before
@@ -193,17 +196,8 @@ func because(doc string) string {
 	return ": give " + doc
 }
 
-func find(keys []key, name string) *key {
-	for i := range keys {
-		if keys[i].name == name && !keys[i].rest {
-			return &keys[i]
-		}
-	}
-	return nil
-}
-
-// duplicated reports that name is a key of n after all.
-func duplicated(n *yaml.Node, name string) bool {
+// has reports that name is a key of n, once or more.
+func has(n *yaml.Node, name string) bool {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		if n.Content[i].Value == name {
 			return true
@@ -226,18 +220,18 @@ func (d *decoder) fillEntry(e entry, m reflect.Value, path string) bool {
 		m.Set(reflect.MakeMap(m.Type()))
 	}
 	value := reflect.New(m.Type().Elem()).Elem()
-	ok := d.fill(e.value, value, join(path, shown(e.name)), key{})
+	ok := d.fill(e.value, value, join(path, shown(e.name)), options.Field{Type: value.Type()})
 	m.SetMapIndex(reflect.ValueOf(e.name).Convert(m.Type().Key()), value)
 	return ok
 }
 
-func (d *decoder) fillSlice(n *yaml.Node, v reflect.Value, path string, k key) bool {
+func (d *decoder) fillSlice(n *yaml.Node, v reflect.Value, path string, f options.Field) bool {
 	if n.Kind != yaml.SequenceNode {
 		d.problem(n, path, "is %s: want a list, such as [a, b]", kindOf(n))
 		return false
 	}
-	if k.required && len(n.Content) == 0 {
-		d.problem(n, path, "is empty%s", because(k.doc))
+	if f.Required && len(n.Content) == 0 {
+		d.problem(n, path, "is empty%s", because(f.Doc))
 		return false
 	}
 	ok := true
@@ -245,7 +239,7 @@ func (d *decoder) fillSlice(n *yaml.Node, v reflect.Value, path string, k key) b
 	for i, item := range n.Content {
 		at := fmt.Sprintf("%s[%d]", path, i)
 		d.lines[at] = item.Line
-		ok = d.fill(item, items.Index(i), at, key{enum: k.enum}) && ok
+		ok = d.fill(item, items.Index(i), at, options.Field{Type: v.Type().Elem(), Enum: f.Enum}) && ok
 	}
 	v.Set(items)
 	return ok

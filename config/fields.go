@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/paddock-dev/audit/internal/options"
 )
 
 var (
@@ -20,58 +21,33 @@ var (
 	valueType     = reflect.TypeFor[Value]()
 	jsonMarshaler = reflect.TypeFor[json.Marshaler]()
 	textMarshaler = reflect.TypeFor[encoding.TextMarshaler]()
+
+	textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
 	// textLike is how the configuration types of Prometheus read themselves.
 	textLike = reflect.TypeFor[interface{ UnmarshalYAML(func(any) error) error }]()
 )
 
-// key is one key of a struct, as its tags say.
-type key struct {
-	name     string
-	index    []int
-	typ      reflect.Type
-	doc      string
-	required bool
-	min, max string
-	enum     []string
-	rest     bool // an inlined map: every key that is not another's
-}
-
-// keysOf returns the keys of a struct; those of inlined structs are among them.
-func keysOf(t reflect.Type) (keys []key) {
-	for i := range t.NumField() {
-		f := t.Field(i)
-		tag, tagged := f.Tag.Lookup("yaml")
-		name, options, _ := strings.Cut(tag, ",")
-		inline := slices.Contains(strings.Split(options, ","), "inline")
-		switch {
-		case !f.IsExported() && (!f.Anonymous || !inline), name == "-", !tagged:
-			continue
-		case inline && f.Type.Kind() == reflect.Struct:
-			for _, k := range keysOf(f.Type) {
-				k.index = append([]int{i}, k.index...)
-				keys = append(keys, k)
-			}
-			continue
+// setDefaults gives the fields of a struct that are 0 or empty their defaults.
+func setDefaults(v reflect.Value) {
+	for _, f := range options.Of(v.Type()) {
+		field := v.FieldByIndex(f.Index)
+		if field.IsZero() {
+			f.SetDefault(field)
 		}
-		k := key{
-			name: name, index: []int{i}, typ: f.Type, doc: f.Tag.Get("doc"), required: f.Tag.Get("required") == "true",
-			min: f.Tag.Get("min"), max: f.Tag.Get("max"), rest: inline,
+		if field.Kind() == reflect.Struct && !isText(f.Type) && !isValue(f.Type) {
+			setDefaults(field)
 		}
-		if enum := f.Tag.Get("enum"); enum != "" {
-			k.enum = strings.Split(enum, ",")
-		}
-		keys = append(keys, k)
 	}
-	return keys
 }
 
-// isText reports that t is written as one text and reads it itself, as
-// Prometheus' URL does.
+// isText reports that t is written as one text and reads it itself: as an
+// encoding.TextUnmarshaler, or as Prometheus' URL does.
 func isText(t reflect.Type) bool {
-	if !reflect.PointerTo(t).Implements(textLike) {
-		return false
+	p := reflect.PointerTo(t)
+	if p.Implements(textUnmarshaler) {
+		return true
 	}
-	return t.Kind() != reflect.Struct || len(keysOf(t)) == 0
+	return p.Implements(textLike) && (t.Kind() != reflect.Struct || len(options.Of(t)) == 0)
 }
 
 // isValue reports that t implements Value, on its pointer.
@@ -101,9 +77,9 @@ func supported(t reflect.Type, within []reflect.Type) error {
 			return nil
 		}
 	case reflect.Struct:
-		for _, k := range keysOf(t) {
-			if err := supported(k.typ, within); err != nil {
-				return fmt.Errorf("key %s: %w", k.name, err)
+		for _, f := range options.Of(t) {
+			if err := supported(f.Type, within); err != nil {
+				return fmt.Errorf("key %s: %w", f.Key, err)
 			}
 		}
 		return nil

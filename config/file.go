@@ -16,6 +16,7 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/internal/options"
 )
 
 const (
@@ -45,7 +46,7 @@ const (
 type header struct {
 	APIVersion string    `yaml:"apiVersion" required:"true" enum:"audit.paddock.dev/v1alpha1" doc:"apiVersion: audit.paddock.dev/v1alpha1"`
 	Kind       string    `yaml:"kind" required:"true" enum:"AuditConfiguration" doc:"kind: AuditConfiguration"`
-	Check      string    `yaml:"check" enum:"fail,warn,skip" doc:"what a destination that fails its check at the start means: the component does not start, logs a warning, or does not ask"`
+	Check      string    `yaml:"check" default:"fail" enum:"fail,warn,skip" doc:"what a destination that fails its check at the start means: the component does not start, logs a warning, or does not ask"`
 	Kinds      []kind    `yaml:"kinds" doc:"kinds of events of your own, 100 at most, which then count in metrics under their names and not as other"`
 	Sinks      yaml.Node `yaml:"sinks" required:"true" doc:"the destinations and stages, each under a name of your own"`
 	Components yaml.Node `yaml:"components" required:"true" doc:"the components, each with the sink that it writes to; * is every other one"`
@@ -125,8 +126,8 @@ func Parse(name string, data []byte, types *Types) (*File, error) {
 	f := &File{name: name, sinks: map[string]*definition{}, components: map[string]Component{}}
 	if root := d.read(data); root != nil {
 		d.lines[""] = root.Line
-		h := header{Check: checkFail}
-		d.fill(root, reflect.ValueOf(&h).Elem(), "", key{})
+		h := header{}
+		d.fill(root, reflect.ValueOf(&h).Elem(), "", options.Field{})
 		d.readKinds(f, &h)
 		d.readSinks(f, &h, types)
 		d.readComponents(f, &h)
@@ -167,7 +168,7 @@ func (d *decoder) readSinks(f *File, h *header, types *Types) {
 
 func (d *decoder) readSink(def *definition, n *yaml.Node, at, check string, types *Types) {
 	if n.Kind == yaml.AliasNode {
-		d.fill(n, reflect.ValueOf(&sinkHeader{}).Elem(), at, key{})
+		d.fill(n, reflect.ValueOf(&sinkHeader{}).Elem(), at, options.Field{})
 		return
 	}
 	entries, ok := d.entries(n, at)
@@ -177,7 +178,7 @@ func (d *decoder) readSink(def *definition, n *yaml.Node, at, check string, type
 	common := sinkHeader{Check: check}
 	own := slices.DeleteFunc(slices.Clone(entries), func(e entry) bool { return e.name == keyType || e.name == keyCheck })
 	shared := slices.DeleteFunc(slices.Clone(entries), func(e entry) bool { return e.name != keyType && e.name != keyCheck })
-	if find := func(e entry) bool { return e.name == keyType }; !slices.ContainsFunc(shared, find) && !duplicated(n, keyType) {
+	if find := func(e entry) bool { return e.name == keyType }; !slices.ContainsFunc(shared, find) && !has(n, keyType) {
 		d.problem(n, join(at, keyType), "is missing: give one of %s", list(types.Names()))
 		return
 	}
@@ -197,13 +198,13 @@ func (d *decoder) readSink(def *definition, n *yaml.Node, at, check string, type
 	def.typ, def.check, def.section = typ.Name, common.Check, section
 	def.content = d.hash(n, at)
 	if v, ok := section.(Validator); ok {
-		for _, e := range split(v.Validate()) {
-			d.problemAt(join(at, e.key), "%s", e.err)
+		for _, e := range options.Split(v.Validate()) {
+			d.problemAt(join(at, e.Key), "%s", e.Err)
 		}
 	}
 	if w, ok := section.(Warner); ok {
-		for _, e := range split(w.Warnings()) {
-			d.warningAt(join(at, e.key), e.err.Error())
+		for _, e := range options.Split(w.Warnings()) {
+			d.warningAt(join(at, e.Key), e.Err.Error())
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/internal/options"
 )
 
 // readComponents decodes every component.
@@ -29,7 +30,7 @@ func (d *decoder) readComponents(f *File, h *header) {
 			continue
 		}
 		var c Component
-		if d.fill(e.value, reflect.ValueOf(&c).Elem(), at, key{}) {
+		if d.fill(e.value, reflect.ValueOf(&c).Elem(), at, options.Field{}) {
 			f.components[e.name] = c
 		}
 	}

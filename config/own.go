@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"reflect"
+
+	"github.com/paddock-dev/audit/internal/options"
 )
 
 // Decode reads a file of a program's own into the struct that into points to,
@@ -12,7 +14,7 @@ import (
 // stands for the file in messages, and hint is what to write into an empty one.
 //
 // A bad file is a *FileError with everything that is wrong. Fields that the file
-// does not name keep the values that they have.
+// does not name keep the values that they have, or get the defaults of their tags.
 func Decode(name string, data []byte, into any, hint string) error {
 	v := reflect.ValueOf(into)
 	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
@@ -24,9 +26,9 @@ func Decode(name string, data []byte, into any, hint string) error {
 	d := &decoder{file: name, lines: map[string]int{}, ifEmpty: hint, ifAlias: "write the value out"}
 	if root := d.read(data); root != nil {
 		d.lines[""] = root.Line
-		if v, ok := into.(Validator); d.fill(root, reflect.ValueOf(into).Elem(), "", key{}) && ok {
-			for _, e := range split(v.Validate()) {
-				d.problemAt(e.key, "%s", e.err)
+		if v, ok := into.(Validator); d.fill(root, reflect.ValueOf(into).Elem(), "", options.Field{}) && ok {
+			for _, e := range options.Split(v.Validate()) {
+				d.problemAt(e.Key, "%s", e.Err)
 			}
 		}
 	}

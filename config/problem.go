@@ -2,11 +2,12 @@ package config
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/paddock-dev/audit/internal/options"
 )
 
 // Problem is one thing that is wrong with a file, or worth a warning.
@@ -68,33 +69,7 @@ func At(key string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &located{key: key, err: err}
-}
-
-type located struct {
-	key string
-	err error
-}
-
-func (l *located) Error() string { return l.key + ": " + l.err.Error() }
-func (l *located) Unwrap() error { return l.err }
-
-// split takes errors.Join apart, and each error into its key and its text.
-func split(err error) (all []located) {
-	var many interface{ Unwrap() []error }
-	var at *located
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &at) && at == err: //nolint:errorlint // only a mark that stands outermost says where
-		return []located{*at}
-	case errors.As(err, &many) && any(many) == any(err):
-		for _, e := range many.Unwrap() {
-			all = append(all, split(e)...)
-		}
-		return all
-	}
-	return []located{{err: err}}
+	return &options.Error{Key: key, Err: err}
 }
 
 var plainName = regexp.MustCompile(`^[A-Za-z0-9_]([-_.A-Za-z0-9]*[A-Za-z0-9_])?$`)

@@ -2,17 +2,18 @@ package config
 
 import (
 	"cmp"
+	"encoding"
 	"errors"
 	"fmt"
-	"math"
 	"reflect"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/paddock-dev/audit/internal/options"
 )
 
 // kindOf says what a node is, as messages put it, without its value.
@@ -40,12 +41,12 @@ func kindOf(n *yaml.Node) string {
 
 // fillScalar decodes a single value. Texts are never taken for numbers nor
 // numbers for texts: 0123 and 1e3 would not come out as they were written.
-func (d *decoder) fillScalar(n *yaml.Node, v reflect.Value, path string, k key) bool {
+func (d *decoder) fillScalar(n *yaml.Node, v reflect.Value, path string, f options.Field) bool {
 	before := len(d.problems)
 	t := v.Type()
 	switch {
 	case t == durationType:
-		d.fillDuration(n, v, path, k)
+		d.fillDuration(n, v, path, f)
 	case t.Kind() == reflect.Bool:
 		if d.wantTag(n, path, "want true or false", "!!bool") {
 			var b bool
@@ -55,9 +56,9 @@ func (d *decoder) fillScalar(n *yaml.Node, v reflect.Value, path string, k key) 
 			v.SetBool(b)
 		}
 	case t.Kind() == reflect.String || isText(t):
-		d.fillText(n, v, path, k)
+		d.fillText(n, v, path, f)
 	default:
-		d.fillNumber(n, v, path, k)
+		d.fillNumber(n, v, path, f)
 	}
 	return len(d.problems) == before
 }
@@ -79,7 +80,7 @@ var textForms = map[string]string{
 
 var passwordInURL = regexp.MustCompile(`://[^/@\s:]*:[^/@\s]+@`)
 
-func (d *decoder) fillText(n *yaml.Node, v reflect.Value, path string, k key) {
+func (d *decoder) fillText(n *yaml.Node, v reflect.Value, path string, f options.Field) {
 	want := "want a text"
 	switch {
 	case v.Type() == refType:
@@ -91,18 +92,18 @@ func (d *decoder) fillText(n *yaml.Node, v reflect.Value, path string, k key) {
 		return
 	}
 	switch {
-	case len(k.enum) > 0 && !slices.Contains(k.enum, n.Value):
+	case len(f.Enum) > 0 && !slices.Contains(f.Enum, n.Value):
 		hint := ""
 		if shown(n.Value) == n.Value {
-			hint = nearest(n.Value, k.enum)
+			hint = nearest(n.Value, f.Enum)
 		}
 		if hint == "" {
-			hint = ": want " + strings.Join(k.enum, " or ")
+			hint = ": want " + strings.Join(f.Enum, " or ")
 		}
 		d.problem(n, path, "is not one of the words it can be%s", hint)
 		return
-	case k.required && n.Value == "":
-		d.problem(n, path, "is empty%s", because(k.doc))
+	case f.Required && n.Value == "":
+		d.problem(n, path, "is empty%s", because(f.Doc))
 		return
 	case isText(v.Type()):
 		if !readText(v, n.Value) {
@@ -111,6 +112,10 @@ func (d *decoder) fillText(n *yaml.Node, v reflect.Value, path string, k key) {
 		}
 	default:
 		v.SetString(n.Value)
+		if err := f.Check(v); err != nil {
+			d.problem(n, path, "%s", err)
+			return
+		}
 	}
 	switch {
 	case v.Type() == refType:
@@ -140,6 +145,9 @@ func readText(v reflect.Value, text string) (ok bool) {
 			ok = false
 		}
 	}()
+	if reader, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+		return reader.UnmarshalText([]byte(text)) == nil
+	}
 	reader := v.Addr().Interface().(interface{ UnmarshalYAML(func(any) error) error })
 	return reader.UnmarshalYAML(func(into any) error {
 		target := reflect.ValueOf(into)
@@ -151,7 +159,7 @@ func readText(v reflect.Value, text string) (ok bool) {
 	}) == nil
 }
 
-func (d *decoder) fillDuration(n *yaml.Node, v reflect.Value, path string, k key) {
+func (d *decoder) fillDuration(n *yaml.Node, v reflect.Value, path string, f options.Field) {
 	const want = "want a duration with its unit, such as 500ms, 3s or 1m30s"
 	if !d.wantTag(n, path, want, "!!str") {
 		return
@@ -161,34 +169,13 @@ func (d *decoder) fillDuration(n *yaml.Node, v reflect.Value, path string, k key
 		d.problem(n, path, "%s", want)
 		return
 	}
-	low, high := bounds(k)
-	if took < low || took > high {
-		d.problem(n, path, "is out of range: want %s", durationRange(low, high))
-		return
-	}
 	v.SetInt(int64(took))
+	if err := f.Check(v); err != nil {
+		d.problem(n, path, "%s", err)
+	}
 }
 
-// bounds returns what min and max say of a duration; none is negative.
-func bounds(k key) (low, high time.Duration) {
-	high = math.MaxInt64
-	if k.min != "" {
-		low, _ = time.ParseDuration(k.min)
-	}
-	if k.max != "" {
-		high, _ = time.ParseDuration(k.max)
-	}
-	return low, high
-}
-
-func durationRange(low, high time.Duration) string {
-	if high == math.MaxInt64 {
-		return fmt.Sprintf("at least %s", low)
-	}
-	return fmt.Sprintf("%s to %s", low, high)
-}
-
-func (d *decoder) fillNumber(n *yaml.Node, v reflect.Value, path string, k key) {
+func (d *decoder) fillNumber(n *yaml.Node, v reflect.Value, path string, f options.Field) {
 	tags, want := []string{"!!int"}, "want a whole number"
 	if v.CanFloat() {
 		tags, want = []string{"!!int", "!!float"}, "want a number"
@@ -196,55 +183,11 @@ func (d *decoder) fillNumber(n *yaml.Node, v reflect.Value, path string, k key) 
 	if !d.wantTag(n, path, want, tags...) {
 		return
 	}
-	low, high := numberBounds(k, v.Type())
-	// Decode refuses what the field's type cannot hold.
-	into := reflect.New(v.Type())
-	if n.Decode(into.Interface()) != nil {
-		d.problem(n, path, "is out of range: want %s", numberRange(low, high))
-		return
+	if n.Decode(v.Addr().Interface()) != nil { // the field's type cannot hold it
+		d.problem(n, path, "is out of range: want %s", f.Range())
+	} else if err := f.Check(v); err != nil {
+		d.problem(n, path, "%s", err)
 	}
-	var number float64
-	switch e := into.Elem(); {
-	case e.CanInt():
-		number = float64(e.Int())
-	case e.CanUint():
-		number = float64(e.Uint())
-	default:
-		number = e.Float()
-	}
-	if math.IsNaN(number) || math.IsInf(number, 0) || number < low || number > high {
-		d.problem(n, path, "is out of range: want %s", numberRange(low, high))
-		return
-	}
-	v.Set(into.Elem())
-}
-
-func numberBounds(k key, t reflect.Type) (low, high float64) {
-	low, high = math.Inf(-1), math.Inf(1)
-	switch t.Kind() {
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		low, high = -math.Ldexp(1, t.Bits()-1), math.Ldexp(1, t.Bits()-1)-1
-	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		low, high = 0, math.Ldexp(1, t.Bits())-1
-	}
-	if k.min != "" {
-		low, _ = strconv.ParseFloat(k.min, 64)
-	}
-	if k.max != "" {
-		high, _ = strconv.ParseFloat(k.max, 64)
-	}
-	return low, high
-}
-
-func numberRange(low, high float64) string {
-	number := func(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
-	switch {
-	case math.IsInf(low, -1) && math.IsInf(high, 1):
-		return "a finite number"
-	case high >= math.MaxInt64:
-		return "at least " + number(low)
-	}
-	return number(low) + " to " + number(high)
 }
 
 // plain returns n as strings, numbers, bools, lists and maps.

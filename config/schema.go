@@ -2,13 +2,14 @@ package config
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"reflect"
-	"slices"
 	"strconv"
-	"time"
+	"strings"
 
 	"github.com/paddock-dev/audit/internal/metrics"
+	"github.com/paddock-dev/audit/internal/options"
 )
 
 type schema = map[string]any
@@ -28,7 +29,7 @@ func (t *Types) JSONSchema() ([]byte, error) {
 	if t == nil || len(t.byName) == 0 {
 		return nil, errNoTypes
 	}
-	top := structSchema(reflect.ValueOf(header{Check: checkFail}))
+	top := structSchema(reflect.ValueOf(&header{}).Elem())
 	top["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	top["title"] = Kind
 	properties := top["properties"].(schema)
@@ -46,7 +47,7 @@ func (t *Types) JSONSchema() ([]byte, error) {
 		"type":                 "object",
 		"minProperties":        1,
 		"propertyNames":        schema{"pattern": labelPattern, "maxLength": maxNameLength},
-		"additionalProperties": structSchema(reflect.ValueOf(Component{})),
+		"additionalProperties": structSchema(reflect.ValueOf(&Component{}).Elem()),
 	})
 	out, err := json.MarshalIndent(top, "", "  ")
 	return append(out, '\n'), err
@@ -60,7 +61,7 @@ func extend(s, with schema) {
 
 func (t Type) schema() schema {
 	s := structSchema(reflect.ValueOf(t.New()).Elem())
-	common := structSchema(reflect.ValueOf(sinkHeader{}))
+	common := structSchema(reflect.ValueOf(&sinkHeader{}).Elem())
 	properties := s["properties"].(schema)
 	extend(properties, common["properties"].(schema))
 	properties[keyType] = schema{"const": t.Name, "description": t.Doc}
@@ -77,22 +78,22 @@ func structSchema(v reflect.Value) schema {
 	properties := schema{}
 	s := schema{"type": "object", "additionalProperties": false, "properties": properties}
 	var required []string
-	for _, k := range keysOf(v.Type()) {
-		field := v.FieldByIndex(k.index)
-		if k.rest {
-			s["additionalProperties"] = typeSchema(k.typ.Elem(), key{})
+	setDefaults(v)
+	for _, f := range options.Of(v.Type()) {
+		if f.Rest {
+			s["additionalProperties"] = typeSchema(options.Field{Type: f.Type.Elem()})
 			continue
 		}
-		property := typeSchema(k.typ, k)
-		if k.doc != "" {
-			property["description"] = k.doc
+		property := typeSchema(f)
+		if f.Doc != "" {
+			property["description"] = f.Doc
 		}
-		if text, ok := defaultOf(field); ok {
+		if text, ok := defaultOf(v.FieldByIndex(f.Index)); ok {
 			property["default"] = text
 		}
-		properties[k.name] = property
-		if k.required {
-			required = append(required, k.name)
+		properties[f.Key] = property
+		if f.Required {
+			required = append(required, f.Key)
 		}
 	}
 	if len(required) > 0 {
@@ -104,11 +105,11 @@ func structSchema(v reflect.Value) schema {
 // defaultOf returns what a field holds before the file is read, as the file would
 // put it.
 func defaultOf(v reflect.Value) (any, bool) {
-	switch {
-	case v.IsZero() || v.Type() == onFailureType || hidesItself(v.Type()):
+	if v.IsZero() || v.Type() == onFailureType || hidesItself(v.Type()) {
 		return nil, false
-	case v.Type() == durationType:
-		return time.Duration(v.Int()).String(), true
+	}
+	if text, ok := v.Interface().(fmt.Stringer); ok {
+		return text.String(), true
 	}
 	switch v.Kind() {
 	case reflect.String, reflect.Bool, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
@@ -118,7 +119,8 @@ func defaultOf(v reflect.Value) (any, bool) {
 	return nil, false
 }
 
-func typeSchema(t reflect.Type, k key) schema {
+func typeSchema(f options.Field) schema {
+	t := f.Type
 	switch {
 	case t == nodeType:
 		return schema{}
@@ -126,23 +128,26 @@ func typeSchema(t reflect.Type, k key) schema {
 		return reflect.New(t).Interface().(Value).JSONSchema()
 	case t == onFailureType:
 		return schema{"oneOf": []any{schema{"enum": reactions}, structSchema(reflect.New(t).Elem())}}
+	case t == durationType && f.Off():
+		return schema{"type": "string", "pattern": "^-?" + durationPattern[1:]}
 	case t == durationType:
 		return schema{"type": "string", "pattern": durationPattern}
 	case t == refType:
 		return schema{"type": "string", "pattern": namePattern, "maxLength": maxNameLength}
 	case isText(t):
-		return textSchema(k)
+		return textSchema(f)
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
-		return typeSchema(t.Elem(), k)
+		f.Type = t.Elem()
+		return typeSchema(f)
 	case reflect.Struct:
 		return structSchema(reflect.New(t).Elem())
 	case reflect.Map:
-		return schema{"type": "object", "additionalProperties": typeSchema(t.Elem(), key{})}
+		return schema{"type": "object", "additionalProperties": typeSchema(options.Field{Type: t.Elem()})}
 	case reflect.Slice:
-		s := schema{"type": "array", "items": typeSchema(t.Elem(), key{enum: k.enum})}
-		if k.required {
+		s := schema{"type": "array", "items": typeSchema(options.Field{Type: t.Elem(), Enum: f.Enum})}
+		if f.Required {
 			s["minItems"] = 1
 		}
 		return s
@@ -151,33 +156,38 @@ func typeSchema(t reflect.Type, k key) schema {
 	case reflect.Bool:
 		return schema{"type": "boolean"}
 	case reflect.String:
-		return textSchema(k)
+		return textSchema(f)
 	}
-	return numberSchema(t, k)
+	return numberSchema(f)
 }
 
-func textSchema(k key) schema {
+func textSchema(f options.Field) schema {
 	s := schema{"type": "string"}
-	if len(k.enum) > 0 {
-		s["enum"] = slices.Clone(k.enum)
+	if len(f.Enum) > 0 {
+		s["enum"] = f.Enum
 	}
-	if k.required {
+	if f.Required {
 		s["minLength"] = 1
 	}
 	return s
 }
 
-func numberSchema(t reflect.Type, k key) schema {
-	s := schema{"type": "integer"}
-	if t.Kind() == reflect.Float32 || t.Kind() == reflect.Float64 {
+func numberSchema(f options.Field) schema {
+	s, bounds := schema{"type": "integer"}, schema{}
+	if f.Type.Kind() == reflect.Float32 || f.Type.Kind() == reflect.Float64 {
 		s["type"] = "number"
 	}
-	low, high := numberBounds(k, t)
-	if k.min != "" || !math.IsInf(low, -1) && low > math.MinInt64 {
-		s["minimum"] = json.Number(strconv.FormatFloat(low, 'f', -1, 64))
+	low, high := f.Bounds()
+	if low > math.MinInt64 {
+		bounds["minimum"] = json.Number(strconv.FormatFloat(low, 'f', -1, 64))
 	}
-	if k.max != "" || high < math.MaxInt32 {
-		s["maximum"] = json.Number(strconv.FormatFloat(high, 'f', -1, 64))
+	if high < math.MaxInt64 {
+		bounds["maximum"] = json.Number(strconv.FormatFloat(high, 'f', -1, 64))
+	}
+	if f.Off() {
+		s["anyOf"] = []any{bounds, schema{"exclusiveMaximum": 0}}
+	} else {
+		extend(s, bounds)
 	}
 	return s
 }
@@ -209,43 +219,33 @@ func (t *Types) All() []Type {
 }
 
 func keysUnder(path string, v reflect.Value) (all []Key) {
-	for _, k := range keysOf(v.Type()) {
-		name := join(path, k.name)
-		if k.rest {
+	setDefaults(v)
+	for _, f := range options.Of(v.Type()) {
+		name := join(path, f.Key)
+		if f.Rest {
 			name = join(path, "NAME")
 		}
-		inner := k.typ
+		inner := f.Type
 		if inner.Kind() == reflect.Pointer {
 			inner = inner.Elem()
 		}
-		if inner.Kind() == reflect.Struct && !isText(inner) && !isValue(inner) && len(keysOf(inner)) > 0 {
+		if inner.Kind() == reflect.Struct && !isText(inner) && !isValue(inner) && len(options.Of(inner)) > 0 {
 			all = append(all, keysUnder(name, reflect.New(inner).Elem())...)
 			continue
 		}
-		d := Key{Name: name, Kind: kindOfType(inner, k), Required: k.required, Doc: k.doc}
-		if value, ok := defaultOf(v.FieldByIndex(k.index)); ok {
-			text, _ := json.Marshal(value)
-			d.Default = string(text)
-			if s, isString := value.(string); isString {
-				d.Default = s
-			}
+		d := Key{Name: name, Kind: kindOfType(inner, f.Enum), Required: f.Required, Doc: f.Doc}
+		if value, ok := defaultOf(v.FieldByIndex(f.Index)); ok {
+			d.Default = fmt.Sprint(value)
 		}
 		all = append(all, d)
 	}
 	return all
 }
 
-func kindOfType(t reflect.Type, k key) string {
+func kindOfType(t reflect.Type, enum []string) string {
 	switch {
-	case len(k.enum) > 0:
-		text := ""
-		for i, word := range k.enum {
-			if i > 0 {
-				text += " | "
-			}
-			text += word
-		}
-		return text
+	case len(enum) > 0:
+		return strings.Join(enum, " | ")
 	case t == durationType:
 		return "duration"
 	case t == refType:
@@ -263,7 +263,7 @@ func kindOfType(t reflect.Type, k key) string {
 	case reflect.Bool:
 		return "true | false"
 	case reflect.Slice:
-		return "list of " + kindOfType(t.Elem(), key{}) + "s"
+		return "list of " + kindOfType(t.Elem(), nil) + "s"
 	case reflect.Map:
 		return "mapping"
 	case reflect.Interface:

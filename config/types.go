@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/internal/options"
 )
 
 // Type is one type of sink that a file can name.
@@ -21,17 +22,24 @@ type Type struct {
 	Name string
 	// Doc says in a sentence what the sink does.
 	Doc string
-	// New returns an empty section: a pointer to a struct that holds the defaults.
-	// Its fields are the keys of the sink, beside type and check:
+	// New returns a new section: a pointer to a struct, whose fields are the keys
+	// of the sink beside type and check. Their tags say the rest:
 	//
 	//	URL  string        `yaml:"url" required:"true" doc:"address of Loki"`
-	//	Wait time.Duration `yaml:"wait" min:"1ms" max:"1m" doc:"how long to wait"`
-	//	Mode string        `yaml:"mode" enum:"fast,safe"`
+	//	Wait time.Duration `yaml:"wait" default:"3s" min:"1ms" max:"1m" doc:"how long to wait"`
+	//	Mode string        `yaml:"mode" default:"fast" enum:"fast,safe"`
+	//	Rate float64       `yaml:"rate" default:"10" min:"1" off:"true" doc:"a second; negative for no limit"`
 	//	Next config.Ref    `yaml:"next" required:"true" doc:"the sink to write to"`
 	//
 	// A field can be a string, a bool, a number, a time.Duration (written as "3s"),
-	// a Ref, a Secret, a Value, a struct, a pointer, slice or map of these. Unknown
-	// and duplicate keys are refused, and so is a value beyond min and max.
+	// a Ref, a Secret, a Value, an encoding.TextUnmarshaler, a struct, or a pointer,
+	// slice or map of these. Struct fields with the tag yaml:",inline" add their own
+	// keys. Unknown and duplicate keys are refused, and so is a value beyond min and
+	// max, unless it is negative and off says that this turns off what it bounds.
+	//
+	// A key that the file leaves out has what New gave it, or the default of its tag
+	// where that is 0 or empty. So a file cannot say 0 or "" for a key that has a
+	// default.
 	New func() Section
 }
 
@@ -124,9 +132,9 @@ func (t *Types) Add(typ Type) error {
 	if err := supported(section.Elem(), nil); err != nil {
 		return fmt.Errorf("config: type %q: %w", typ.Name, err)
 	}
-	for _, k := range keysOf(section.Elem()) {
-		if k.name == keyType || k.name == keyCheck {
-			return fmt.Errorf("config: type %q has a key %s, which every sink has already", typ.Name, k.name)
+	for _, f := range options.Of(section.Elem()) {
+		if f.Key == keyType || f.Key == keyCheck {
+			return fmt.Errorf("config: type %q has a key %s, which every sink has already", typ.Name, f.Key)
 		}
 	}
 	if t.byName == nil {
