@@ -112,10 +112,10 @@ func (d *decoder) fillText(n *yaml.Node, v reflect.Value, path string, f options
 		}
 	default:
 		v.SetString(n.Value)
-		if err := f.Check(v); err != nil {
-			d.problem(n, path, "%s", err)
-			return
-		}
+	}
+	if err := f.Check(v); err != nil {
+		d.problem(n, path, "%s", err)
+		return
 	}
 	switch {
 	case v.Type() == refType:

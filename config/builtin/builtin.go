@@ -29,12 +29,12 @@ func Types(opts ...Option) *config.Types {
 	}
 	types := &config.Types{}
 	for _, t := range []config.Type{
-		{Name: "flood", Doc: "collapses floods of like events into summaries", New: newFlood},
-		{Name: "kube", Doc: "AuditEvent objects in the API server", New: func() config.Section { return &kubeSection{client: o.client, CheckNamespace: "default"} }},
-		{Name: "log", Doc: "one JSON line an event, on a standard stream or in a file that it rotates", New: newLog},
+		{Name: "flood", Doc: "collapses floods of like events into summaries", New: func() config.Section { return &floodSection{} }},
+		{Name: "kube", Doc: "AuditEvent objects in the API server", New: func() config.Section { return &kubeSection{client: o.client} }},
+		{Name: "log", Doc: "one JSON line an event, on a standard stream or in a file that it rotates", New: func() config.Section { return &logSection{} }},
 		{Name: "loki", Doc: "Grafana Loki, which confirms every event, or VictoriaLogs", New: newLoki},
-		{Name: "multi", Doc: "several sinks at once", New: newMulti},
-		{Name: "retry", Doc: "writes again to the next sink while that may help", New: newRetry},
+		{Name: "multi", Doc: "several sinks at once", New: func() config.Section { return &multiSection{} }},
+		{Name: "retry", Doc: "writes again to the next sink while that may help", New: func() config.Section { return &retrySection{} }},
 		{Name: "spool", Doc: "stores events on the local disk before it hands them on to the next sink", New: newSpool},
 	} {
 		if err := types.Add(t); err != nil {

@@ -23,7 +23,7 @@ import (
 type kubeSection struct {
 	Kubeconfig     string `yaml:"kubeconfig" doc:"path of a kubeconfig; the program's own client, or that of its pod or KUBECONFIG, where nothing is said"`
 	Context        string `yaml:"context" doc:"context of that kubeconfig; its current one where nothing is said"`
-	CheckNamespace string `yaml:"checkNamespace" doc:"namespace in which the check tries a dry-run create"`
+	CheckNamespace string `yaml:"checkNamespace" default:"default" doc:"namespace in which the check tries a dry-run create"`
 
 	client client.Writer // of the program, or nil
 }

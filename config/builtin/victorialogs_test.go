@@ -21,7 +21,7 @@ func TestAFileWritesToVictoriaLogsAtTheLevelItSays(t *testing.T) {
 kind: AuditConfiguration
 sinks:
   quick: {type: loki, server: victorialogs, url: %[1]q, serviceName: quick}
-  sure:  {type: retry, next: acks, within: 20s, attemptTimeout: 20s}
+  sure:  {type: retry, next: acks, within: 20s, timeout: 20s}
   acks:  {type: loki, server: victorialogs, url: %[1]q, serviceName: sure, level: acknowledged, oldest: 720h}
 components:
   proxy:  {sink: quick, onFailure: open}

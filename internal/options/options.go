@@ -123,10 +123,14 @@ func (f Field) Check(v reflect.Value) error {
 		return err
 	}
 	standard := reflect.New(f.Type).Elem()
-	if f.SetDefault(standard); !standard.IsZero() {
-		return errors.New("is 0 or empty: give it a value or leave it out")
+	f.SetDefault(standard)
+	switch {
+	case standard.IsZero():
+		return nil
+	case f.Type.Kind() == reflect.String:
+		return errors.New("is empty: give it a value or leave it out")
 	}
-	return nil
+	return errors.New("is 0, which stands for the default: give it a value or leave it out")
 }
 
 func (f Field) checkNumber(v reflect.Value) error {

@@ -35,10 +35,10 @@ func (s *stage) Store(ctx context.Context, events []*driver.Event) []error {
 	return s.again(ctx, start, events, errs)
 }
 
-// attempt hands events on once, under a context that ends AttemptTimeout or the
+// attempt hands events on once, under a context that ends Timeout or the
 // rest of Within after now: the caller's own where that ends in time.
 func (s *stage) attempt(ctx context.Context, start, now time.Time, events []*driver.Event) []error {
-	timeout := min(s.opts.AttemptTimeout, s.opts.Within-now.Sub(start))
+	timeout := min(s.opts.Timeout, s.opts.Within-now.Sub(start))
 	if theirs, ok := ctx.Deadline(); ok && theirs.Sub(now) <= timeout {
 		return s.next.Store(ctx, events)
 	}
@@ -50,7 +50,7 @@ func (s *stage) attempt(ctx context.Context, start, now time.Time, events []*dri
 // again makes the attempts after the first, which began at start and gave errs.
 func (s *stage) again(ctx context.Context, start time.Time, events []*driver.Event, errs []error) []error {
 	pauses := backoff.ExponentialBackOff{
-		InitialInterval: s.opts.FirstPause, MaxInterval: s.opts.MaxPause,
+		InitialInterval: s.opts.MinBackoff, MaxInterval: s.opts.MaxBackoff,
 		Multiplier: 2, RandomizationFactor: 0.5,
 	}
 	outcomes := make([]error, len(events))
