@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/paddock-dev/audit/auditing"
@@ -16,13 +17,14 @@ import (
 // checkTimeout bounds the check of one destination.
 const checkTimeout = 10 * time.Second
 
-// generation is a file with its sinks open. It takes over as a whole, and ends
-// when the last write under way in it has ended.
+// generation is a file with its sinks open. Another one takes its place as a whole,
+// and it ends when the last write under way in it has ended.
 type generation struct {
 	file    *File
 	sinks   map[string]*opened
-	opened  []*opened // as they were opened or taken over: each after those behind it
-	writing underWay
+	opened  []*opened // in the order of file: each after those behind it
+	writing driver.Gate
+	over    chan struct{} // closed when another generation has taken over
 }
 
 // opened is an open sink, which several generations may share.
@@ -30,9 +32,21 @@ type opened struct {
 	def    *definition
 	sink   auditing.Sink
 	driver driver.Driver // behind sink
-	// Guarded by Trail.reloading:
-	gens   int  // generations that hold it
-	closed bool // by a hand-over, after which it is of no use even to those
+	// closed by a hand-over, after which it is of no use. Guarded by Trail.reloading.
+	closed bool
+}
+
+func newGeneration(f *File, sinks ...*opened) *generation {
+	g := &generation{file: f, sinks: map[string]*opened{}, over: make(chan struct{})}
+	for _, o := range sinks {
+		g.add(o)
+	}
+	return g
+}
+
+func (g *generation) add(o *opened) {
+	g.sinks[o.def.name] = o
+	g.opened = append(g.opened, o)
 }
 
 // openFile opens the sinks of f, taking over from old what has not changed. When
@@ -41,7 +55,7 @@ func openFile(ctx context.Context, f *File, old *generation, deps Deps, check bo
 	if err := auditing.RegisterKinds(f.kinds...); err != nil {
 		return nil, fmt.Errorf("%s: kinds, with those of before and of other files: %w", f.name, err)
 	}
-	g = &generation{file: f, sinks: map[string]*opened{}}
+	g = newGeneration(f)
 	var own []*opened
 	defer func() {
 		if err != nil {
@@ -60,17 +74,9 @@ func openFile(ctx context.Context, f *File, old *generation, deps Deps, check bo
 				return nil, f.failed(def, "failed its check: %w: mend it, or set check: warn or skip", err)
 			}
 		}
-		g.sinks[name] = o
-		g.opened = append(g.opened, o)
+		g.add(o)
 	}
-	err = g.keepsPromises()
-	if err != nil {
-		return nil, err
-	}
-	for _, o := range g.opened {
-		o.gens++
-	}
-	return g, nil
+	return g, g.keepsPromises()
 }
 
 // failed names the sink, as the problems of the file itself do.
@@ -78,9 +84,9 @@ func (f *File) failed(def *definition, format string, err error) error {
 	return fmt.Errorf("%s: sinks.%s: "+format, f.name, def.name, err)
 }
 
-// unchanged returns the open sink of a definition that is the same as before,
-// with all behind it, or nil. One that is closed is not open any more, where a
-// hand-over failed so that what it closed could not be opened again.
+// unchanged returns the open sink of a definition that is the same as before, with
+// all behind it, or nil. A sink is not open any more where a hand-over closed it and
+// could not open it again.
 func (g *generation) unchanged(def *definition) *opened {
 	if g == nil {
 		return nil
@@ -152,16 +158,13 @@ func (g *generation) keepsPromises() error {
 
 // String prints one line a component, as its sinks print themselves.
 func (g *generation) String() string {
-	text := ""
-	for i, name := range g.file.Components() {
+	var lines []string
+	for _, name := range g.file.Components() {
 		c := g.file.components[name]
 		sink := g.sinks[string(c.Sink)].sink
-		if i > 0 {
-			text += "\n"
-		}
-		text += c.line(name, Plan{Chain: auditing.Chain(sink), Level: auditing.LevelOf(sink)})
+		lines = append(lines, c.line(name, Plan{Chain: auditing.Chain(sink), Level: auditing.LevelOf(sink)}))
 	}
-	return text
+	return strings.Join(lines, "\n")
 }
 
 // closeAll closes sinks in the reverse of the order in which they were opened, so

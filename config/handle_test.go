@@ -158,8 +158,8 @@ func TestAnInvalidEventThatFailsOpenIsReported(t *testing.T) {
 	var all recorders
 	var heard error
 	trail := opened(t, writeFile(t, "sinks: {a: {type: recorder, to: x}}\ncomponents: {proxy: {sink: a, onFailure: {granted: open}}}\n"),
-		all.types(t), config.Deps{Static: true, OnFailure: func(_ context.Context, component string, ae *v1alpha1.AuditEvent, err error) {
-			heard = fmt.Errorf("%s %s: %w", component, ae.Spec.Decision, err)
+		all.types(t), config.Deps{Static: true, OnFailure: func(_ context.Context, ae *v1alpha1.AuditEvent, err error) {
+			heard = fmt.Errorf("%s %s: %w", componentOf(err), ae.Spec.Decision, err)
 		}})
 	for d, open := range map[v1alpha1.AuditDecision]bool{granted: true, denied: false, "maybe": false} {
 		heard = nil
@@ -211,8 +211,8 @@ func TestAComponentsSinkBehindAStageKeepsItsRules(t *testing.T) {
 	trail := opened(t, writeFile(t, `
 sinks: {a: {type: recorder, to: x}}
 components: {proxy: {sink: a, onFailure: {granted: open}, detach: true, timeout: 1m}, broker: {sink: a}}
-`), all.types(t), config.Deps{Static: true, OnFailure: func(_ context.Context, _ string, ae *v1alpha1.AuditEvent, err error) {
-		if errors.Is(err, errRefused) {
+`), all.types(t), config.Deps{Static: true, OnFailure: func(_ context.Context, ae *v1alpha1.AuditEvent, err error) {
+		if errors.Is(err, errRefused) && componentOf(err) == "proxy" {
 			heard = append(heard, ae.Spec.Decision)
 		}
 	}})

@@ -3,6 +3,7 @@ package config_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -174,6 +175,15 @@ func closeTrail(tb testing.TB, trail *config.Trail) {
 
 func event(d v1alpha1.AuditDecision) *v1alpha1.AuditEvent {
 	return auditing.NewEvent(auditing.EventInput{Namespace: "team-a", Kind: "tea-brewed", Decision: d})
+}
+
+// componentOf returns the component that an error of OnFailure is about.
+func componentOf(err error) string {
+	var failed *auditing.WriteError
+	if !errors.As(err, &failed) {
+		return ""
+	}
+	return failed.Component
 }
 
 // logBuffer collects a log that several goroutines write.

@@ -242,10 +242,10 @@ type failures struct {
 	texts []string
 }
 
-func (f *failures) add(_ context.Context, component string, _ *v1alpha1.AuditEvent, err error) {
+func (f *failures) add(_ context.Context, _ *v1alpha1.AuditEvent, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.texts = append(f.texts, component+": "+err.Error())
+	f.texts = append(f.texts, componentOf(err)+": "+err.Error())
 }
 
 func (f *failures) all() []string {

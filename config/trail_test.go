@@ -128,9 +128,9 @@ components:
   closed: {sink: a}
   open: {sink: a, onFailure: open}
   proxy: {sink: a, onFailure: {denied: closed, granted: open}}
-`), all.types(t), config.Deps{OnFailure: func(_ context.Context, component string, ae *v1alpha1.AuditEvent, err error) {
+`), all.types(t), config.Deps{OnFailure: func(_ context.Context, ae *v1alpha1.AuditEvent, err error) {
 		if errors.Is(err, errRefused) {
-			heard = append(heard, component+" "+string(ae.Spec.Decision))
+			heard = append(heard, componentOf(err)+" "+string(ae.Spec.Decision))
 		}
 	}})
 	all.get("x").FailWith(errRefused)
