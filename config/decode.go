@@ -10,9 +10,32 @@ import (
 	"github.com/paddock-dev/audit/internal/options"
 )
 
-// decoder fills structs from YAML nodes. It goes on after a problem, so that all
-// of them are reported at once, and never quotes a value. yaml.v3's own strict
-// decoding does neither.
+// Decode reads a file of a program's own into the struct that into points to,
+// as strictly as this package reads its own: its fields are keys, with the tags
+// that Type.New describes; unknown and duplicate keys and values out of range
+// are refused; then into's Validate is asked, where it is a Validator. name
+// stands for the file in messages, and hint is what to write into an empty one.
+//
+// A bad file is a *FileError with everything that is wrong. Fields that the file
+// does not name keep the values that they have, or get the defaults of their tags.
+func Decode(name string, data []byte, into any, hint string) error {
+	v := reflect.ValueOf(into)
+	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
+		return fmt.Errorf("config: Decode needs a pointer to a struct, not %T", into)
+	}
+	if err := supported(v.Elem().Type(), nil); err != nil {
+		return fmt.Errorf("config: Decode into %T: %w", into, err)
+	}
+	d := newDecoder(name, hint, "write the value out")
+	if root := d.read(data); root != nil && d.fill(root, v.Elem(), "", options.Field{}) {
+		d.validated(into, "")
+	}
+	return d.err()
+}
+
+// decoder fills structs from YAML nodes. It goes on after a problem, so that all of
+// them are reported at once, and never quotes a value. The strict decoding of yaml.v3
+// does neither.
 type decoder struct {
 	file     string
 	problems []Problem
@@ -27,21 +50,48 @@ type decoder struct {
 type reference struct {
 	name Ref
 	path string
-	line int
+}
+
+func newDecoder(file, ifEmpty, ifAlias string) *decoder {
+	return &decoder{file: file, lines: map[string]int{}, ifEmpty: ifEmpty, ifAlias: ifAlias}
+}
+
+// err returns all problems in the order of their lines.
+func (d *decoder) err() error {
+	if len(d.problems) == 0 {
+		return nil
+	}
+	sortProblems(d.problems)
+	return &FileError{Problems: d.problems}
 }
 
 func (d *decoder) problem(n *yaml.Node, path, format string, args ...any) {
 	d.problems = append(d.problems, Problem{File: d.file, Line: n.Line, Path: path, Text: fmt.Sprintf(format, args...)})
 }
 
-// problemAt reports a problem that shows after decoding, at the line of path or
-// of what stands around it.
+// problemAt reports a problem that shows after decoding, at the line of path or of
+// what stands around it.
 func (d *decoder) problemAt(path, format string, args ...any) {
-	d.problems = append(d.problems, Problem{File: d.file, Line: d.line(path), Path: path, Text: fmt.Sprintf(format, args...)})
+	d.problem(&yaml.Node{Line: d.line(path)}, path, format, args...)
 }
 
 func (d *decoder) warningAt(path, text string) {
 	d.warnings = append(d.warnings, Problem{File: d.file, Line: d.line(path), Path: path, Text: text})
+}
+
+// validated reports what v says of itself, where it is a Validator. at is its path.
+func (d *decoder) validated(v any, at string) {
+	validator, ok := v.(Validator)
+	if !ok {
+		return
+	}
+	for _, e := range options.Split(validator.Validate()) {
+		path := at
+		if e.Key != "" {
+			path = join(at, e.Key)
+		}
+		d.problemAt(path, "%s", e.Err)
+	}
 }
 
 func (d *decoder) line(path string) int {
@@ -70,12 +120,12 @@ type entry struct {
 	key, value *yaml.Node
 }
 
-// entries returns the keys of a mapping that occur once and have a value. It
-// reports the others.
-func (d *decoder) entries(n *yaml.Node, path string) (all []entry, ok bool) {
+// entries returns the keys of a mapping that occur once. It reports the others, and a
+// node that is no mapping.
+func (d *decoder) entries(n *yaml.Node, path string) (all []entry) {
 	if n.Kind != yaml.MappingNode {
 		d.problem(n, path, "is %s: want keys with values", kindOf(n))
-		return nil, false
+		return nil
 	}
 	first := map[string]int{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -92,60 +142,61 @@ func (d *decoder) entries(n *yaml.Node, path string) (all []entry, ok bool) {
 		d.lines[join(path, k.Value)] = k.Line
 		all = append(all, entry{name: k.Value, key: k, value: v})
 	}
-	return all, true
+	return all
 }
+
+const aliased = "is an alias: aliases are not supported, %s"
 
 // fill decodes n into v and reports whether it could.
 func (d *decoder) fill(n *yaml.Node, v reflect.Value, path string, f options.Field) bool {
-	t := v.Type()
 	switch {
 	case n.Kind == yaml.AliasNode:
-		d.problem(n, path, "is an alias: aliases are not supported, %s", d.ifAlias)
+		d.problem(n, path, aliased, d.ifAlias)
 		return false
 	case n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null":
 		d.problem(n, path, "is empty: give it a value or leave the key out")
 		return false
-	case t == nodeType:
-		v.Set(reflect.ValueOf(*n))
-		return true
-	case isValue(t):
-		return d.fillValue(n, v, path)
-	case t == onFailureType && n.Kind == yaml.ScalarNode:
-		all := OnFailure{}
-		ok := d.fill(n, reflect.ValueOf(&all.Denied).Elem(), path, options.Field{Type: reflect.TypeFor[string](), Enum: reactions})
-		v.Set(reflect.ValueOf(OnFailure{Granted: all.Denied, Denied: all.Denied, Warned: all.Denied}))
-		return ok
-	case isText(t) || t == durationType:
-		return d.fillScalar(n, v, path, f)
 	}
-	switch t.Kind() {
-	case reflect.Pointer:
+	before := len(d.problems)
+	t := v.Type()
+	switch shapeOf(t) {
+	case asNode:
+		v.Set(reflect.ValueOf(*n))
+	case asValue:
+		d.fillValue(n, v, path)
+	case asDuration, asText, asBool, asNumber:
+		d.fillScalar(n, v, path, f)
+	case asPointer:
 		v.Set(reflect.New(t.Elem()))
 		f.Type = t.Elem()
-		return d.fill(n, v.Elem(), path, f)
-	case reflect.Struct:
-		return d.fillStruct(n, v, path)
-	case reflect.Map:
-		return d.fillMap(n, v, path)
-	case reflect.Slice:
-		return d.fillSlice(n, v, path, f)
-	case reflect.Interface:
-		value, ok := d.plain(n, path)
-		if ok {
+		d.fill(n, v.Elem(), path, f)
+	case asStruct:
+		d.fillStruct(n, v, path)
+	case asMap:
+		for _, e := range d.entries(n, path) {
+			d.fillEntry(e, v, path)
+		}
+	case asList:
+		d.fillSlice(n, v, path, f)
+	case asAny:
+		if value := d.plain(n, path); value != nil {
 			v.Set(reflect.ValueOf(value))
 		}
-		return ok
-	default:
-		return d.fillScalar(n, v, path, f)
 	}
+	return len(d.problems) == before
 }
 
-func (d *decoder) fillStruct(n *yaml.Node, v reflect.Value, path string) bool {
-	entries, ok := d.entries(n, path)
-	if !ok {
-		return false
+func (d *decoder) fillStruct(n *yaml.Node, v reflect.Value, path string) {
+	if v.Type() == onFailureType && n.Kind == yaml.ScalarNode {
+		var all string
+		d.fill(n, reflect.ValueOf(&all).Elem(), path, options.Field{Type: reflect.TypeFor[string](), Enum: reactions})
+		v.Set(reflect.ValueOf(OnFailure{Granted: all, Denied: all, Warned: all}))
+		return
 	}
-	return d.fillKeys(n, entries, v, path)
+	entries := d.entries(n, path)
+	if n.Kind == yaml.MappingNode { // entries has reported anything else
+		d.fillKeys(n, entries, v, path)
+	}
 }
 
 // fillKeys decodes the keys of a struct.
@@ -206,53 +257,40 @@ func has(n *yaml.Node, name string) bool {
 	return false
 }
 
-func (d *decoder) fillMap(n *yaml.Node, v reflect.Value, path string) bool {
-	entries, ok := d.entries(n, path)
-	for _, e := range entries {
-		ok = d.fillEntry(e, v, path) && ok
-	}
-	return ok
-}
-
 // fillEntry decodes one entry of a map.
-func (d *decoder) fillEntry(e entry, m reflect.Value, path string) bool {
+func (d *decoder) fillEntry(e entry, m reflect.Value, path string) {
 	if m.IsNil() {
 		m.Set(reflect.MakeMap(m.Type()))
 	}
 	value := reflect.New(m.Type().Elem()).Elem()
-	ok := d.fill(e.value, value, join(path, shown(e.name)), options.Field{Type: value.Type()})
+	d.fill(e.value, value, join(path, shown(e.name)), options.Field{Type: value.Type()})
 	m.SetMapIndex(reflect.ValueOf(e.name).Convert(m.Type().Key()), value)
-	return ok
 }
 
-func (d *decoder) fillSlice(n *yaml.Node, v reflect.Value, path string, f options.Field) bool {
-	if n.Kind != yaml.SequenceNode {
+func (d *decoder) fillSlice(n *yaml.Node, v reflect.Value, path string, f options.Field) {
+	switch {
+	case n.Kind != yaml.SequenceNode:
 		d.problem(n, path, "is %s: want a list, such as [a, b]", kindOf(n))
-		return false
-	}
-	if f.Required && len(n.Content) == 0 {
+		return
+	case f.Required && len(n.Content) == 0:
 		d.problem(n, path, "is empty%s", because(f.Doc))
-		return false
+		return
 	}
-	ok := true
-	items := reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content))
+	v.Set(reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content)))
 	for i, item := range n.Content {
 		at := fmt.Sprintf("%s[%d]", path, i)
 		d.lines[at] = item.Line
-		ok = d.fill(item, items.Index(i), at, options.Field{Type: v.Type().Elem(), Enum: f.Enum}) && ok
+		d.fill(item, v.Index(i), at, options.Field{Type: v.Type().Elem(), Enum: f.Enum})
 	}
-	v.Set(items)
-	return ok
 }
 
-func (d *decoder) fillValue(n *yaml.Node, v reflect.Value, path string) bool {
-	value, ok := d.plain(n, path)
-	if !ok {
-		return false
+func (d *decoder) fillValue(n *yaml.Node, v reflect.Value, path string) {
+	before := len(d.problems)
+	value := d.plain(n, path)
+	if len(d.problems) > before {
+		return
 	}
 	if err := v.Addr().Interface().(Value).FromYAML(value); err != nil {
 		d.problem(n, path, "%s", err)
-		return false
 	}
-	return true
 }

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/paddock-dev/audit/auditing"
@@ -120,16 +119,12 @@ func (g *generation) open(ctx context.Context, def *definition, deps Deps) (_ *o
 
 // check asks the destination whether it is there, as the file says.
 func (o *opened) check(ctx context.Context, logger *slog.Logger, wanted bool) error {
-	ask := auditing.Check
-	if c, ok := o.def.section.(Checker); ok {
-		ask = c.Check
-	}
 	if o.def.check == checkSkip || !wanted {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	err := ask(ctx, o.sink)
+	err := auditing.Check(ctx, o.sink)
 	if err != nil && o.def.check == checkWarn {
 		logger.Warn("an audit sink failed its check and is used all the same", "sink", o.def.name, "error", err.Error())
 		return nil
@@ -158,13 +153,10 @@ func (g *generation) keepsPromises() error {
 
 // String prints one line a component, as its sinks print themselves.
 func (g *generation) String() string {
-	var lines []string
-	for _, name := range g.file.Components() {
-		c := g.file.components[name]
-		sink := g.sinks[string(c.Sink)].sink
-		lines = append(lines, c.line(name, Plan{Chain: auditing.Chain(sink), Level: auditing.LevelOf(sink)}))
-	}
-	return strings.Join(lines, "\n")
+	return g.file.describe(func(sink string) Plan {
+		s := g.sinks[sink].sink
+		return Plan{Chain: auditing.Chain(s), Level: auditing.LevelOf(s)}
+	})
 }
 
 // closeAll closes sinks in the reverse of the order in which they were opened, so

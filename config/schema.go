@@ -2,7 +2,7 @@ package config
 
 import (
 	"encoding/json"
-	"fmt"
+	"maps"
 	"math"
 	"reflect"
 	"strconv"
@@ -33,17 +33,17 @@ func (t *Types) JSONSchema() ([]byte, error) {
 	top["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	top["title"] = Kind
 	properties := top["properties"].(schema)
-	extend(properties["kinds"].(schema), schema{"maxItems": metrics.MaxKinds})
+	maps.Copy(properties["kinds"].(schema), schema{"maxItems": metrics.MaxKinds})
 	var sinks []any
-	for _, name := range t.Names() {
+	for _, name := range t.names() {
 		sinks = append(sinks, t.byName[name].schema())
 	}
-	extend(properties["sinks"].(schema), schema{
+	maps.Copy(properties["sinks"].(schema), schema{
 		"type":                 "object",
 		"propertyNames":        schema{"pattern": namePattern, "maxLength": maxNameLength},
 		"additionalProperties": schema{"oneOf": sinks},
 	})
-	extend(properties["components"].(schema), schema{
+	maps.Copy(properties["components"].(schema), schema{
 		"type":                 "object",
 		"minProperties":        1,
 		"propertyNames":        schema{"pattern": labelPattern, "maxLength": maxNameLength},
@@ -53,17 +53,11 @@ func (t *Types) JSONSchema() ([]byte, error) {
 	return append(out, '\n'), err
 }
 
-func extend(s, with schema) {
-	for k, v := range with {
-		s[k] = v
-	}
-}
-
 func (t Type) schema() schema {
 	s := structSchema(reflect.ValueOf(t.New()).Elem())
 	common := structSchema(reflect.ValueOf(&sinkHeader{}).Elem())
 	properties := s["properties"].(schema)
-	extend(properties, common["properties"].(schema))
+	maps.Copy(properties, common["properties"].(schema))
 	properties[keyType] = schema{"const": t.Name, "description": t.Doc}
 	required, _ := s["required"].([]string)
 	s["required"] = append([]string{keyType}, required...)
@@ -102,66 +96,54 @@ func structSchema(v reflect.Value) schema {
 	return s
 }
 
-// defaultOf returns what a field holds before the file is read, as the file would
-// put it.
-func defaultOf(v reflect.Value) (any, bool) {
-	if v.IsZero() || v.Type() == onFailureType || hidesItself(v.Type()) {
-		return nil, false
-	}
-	if text, ok := v.Interface().(fmt.Stringer); ok {
-		return text.String(), true
-	}
-	switch v.Kind() {
-	case reflect.String, reflect.Bool, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
-		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Float32, reflect.Float64:
-		return v.Interface(), true
-	}
-	return nil, false
-}
-
 func typeSchema(f options.Field) schema {
 	t := f.Type
-	switch {
-	case t == nodeType:
-		return schema{}
-	case isValue(t):
+	switch shapeOf(t) {
+	case asValue:
 		return reflect.New(t).Interface().(Value).JSONSchema()
-	case t == onFailureType:
-		return schema{"oneOf": []any{schema{"enum": reactions}, structSchema(reflect.New(t).Elem())}}
-	case t == durationType && f.Off():
-		return schema{"type": "string", "pattern": "^-?" + durationPattern[1:]}
-	case t == durationType:
-		return schema{"type": "string", "pattern": durationPattern}
-	case t == refType:
-		return schema{"type": "string", "pattern": namePattern, "maxLength": maxNameLength}
-	case isText(t):
+	case asDuration:
+		return durationSchema(f)
+	case asText:
 		return textSchema(f)
-	}
-	switch t.Kind() {
-	case reflect.Pointer:
+	case asBool:
+		return schema{"type": "boolean"}
+	case asNumber:
+		return numberSchema(f)
+	case asPointer:
 		f.Type = t.Elem()
 		return typeSchema(f)
-	case reflect.Struct:
-		return structSchema(reflect.New(t).Elem())
-	case reflect.Map:
+	case asStruct:
+		s := structSchema(reflect.New(t).Elem())
+		if t == onFailureType {
+			return schema{"oneOf": []any{schema{"enum": reactions}, s}}
+		}
+		return s
+	case asMap:
 		return schema{"type": "object", "additionalProperties": typeSchema(options.Field{Type: t.Elem()})}
-	case reflect.Slice:
+	case asList:
 		s := schema{"type": "array", "items": typeSchema(options.Field{Type: t.Elem(), Enum: f.Enum})}
 		if f.Required {
 			s["minItems"] = 1
 		}
 		return s
-	case reflect.Interface:
+	case asAny:
 		return schema{"not": schema{"type": "null"}}
-	case reflect.Bool:
-		return schema{"type": "boolean"}
-	case reflect.String:
-		return textSchema(f)
 	}
-	return numberSchema(f)
+	return schema{}
+}
+
+func durationSchema(f options.Field) schema {
+	pattern := durationPattern
+	if f.Off() {
+		pattern = "^-?" + strings.TrimPrefix(pattern, "^")
+	}
+	return schema{"type": "string", "pattern": pattern}
 }
 
 func textSchema(f options.Field) schema {
+	if f.Type == refType {
+		return schema{"type": "string", "pattern": namePattern, "maxLength": maxNameLength}
+	}
 	s := schema{"type": "string"}
 	if len(f.Enum) > 0 {
 		s["enum"] = f.Enum
@@ -174,7 +156,7 @@ func textSchema(f options.Field) schema {
 
 func numberSchema(f options.Field) schema {
 	s, bounds := schema{"type": "integer"}, schema{}
-	if f.Type.Kind() == reflect.Float32 || f.Type.Kind() == reflect.Float64 {
+	if reflect.Zero(f.Type).CanFloat() {
 		s["type"] = "number"
 	}
 	low, high := f.Bounds()
@@ -187,87 +169,7 @@ func numberSchema(f options.Field) schema {
 	if f.Off() {
 		s["anyOf"] = []any{bounds, schema{"exclusiveMaximum": 0}}
 	} else {
-		extend(s, bounds)
+		maps.Copy(s, bounds)
 	}
 	return s
-}
-
-// Key is one key of a type of sink, for listings.
-type Key struct {
-	// Name of the key, with those around it: "http.basic_auth.username".
-	Name string
-	// Kind of its value: "text", "duration", "list of sinks".
-	Kind string
-	// Default as the file would put it; "" for none.
-	Default string
-	// Required says that a file without the key is refused.
-	Required bool
-	// Doc says what the key is for.
-	Doc string
-}
-
-// Keys returns the keys that a sink of this type takes beside type and check.
-func (t Type) Keys() []Key { return keysUnder("", reflect.ValueOf(t.New()).Elem()) }
-
-// All returns the types, sorted by name.
-func (t *Types) All() []Type {
-	all := make([]Type, 0, len(t.byName))
-	for _, name := range t.Names() {
-		all = append(all, t.byName[name])
-	}
-	return all
-}
-
-func keysUnder(path string, v reflect.Value) (all []Key) {
-	setDefaults(v)
-	for _, f := range options.Of(v.Type()) {
-		name := join(path, f.Key)
-		if f.Rest {
-			name = join(path, "NAME")
-		}
-		inner := f.Type
-		if inner.Kind() == reflect.Pointer {
-			inner = inner.Elem()
-		}
-		if inner.Kind() == reflect.Struct && !isText(inner) && !isValue(inner) && len(options.Of(inner)) > 0 {
-			all = append(all, keysUnder(name, reflect.New(inner).Elem())...)
-			continue
-		}
-		d := Key{Name: name, Kind: kindOfType(inner, f.Enum), Required: f.Required, Doc: f.Doc}
-		if value, ok := defaultOf(v.FieldByIndex(f.Index)); ok {
-			d.Default = fmt.Sprint(value)
-		}
-		all = append(all, d)
-	}
-	return all
-}
-
-func kindOfType(t reflect.Type, enum []string) string {
-	switch {
-	case len(enum) > 0:
-		return strings.Join(enum, " | ")
-	case t == durationType:
-		return "duration"
-	case t == refType:
-		return "sink"
-	case isValue(t):
-		return "see description"
-	case hidesItself(t):
-		return "secret"
-	case isText(t):
-		return "text"
-	}
-	switch t.Kind() {
-	case reflect.String:
-		return "text"
-	case reflect.Bool:
-		return "true | false"
-	case reflect.Slice:
-		return "list of " + kindOfType(t.Elem(), nil) + "s"
-	case reflect.Map:
-		return "mapping"
-	case reflect.Interface:
-		return "any"
-	}
-	return "number"
 }

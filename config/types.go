@@ -58,17 +58,6 @@ type Section interface {
 // returns everything that is wrong, joined, each with At where one key is meant.
 type Validator interface{ Validate() error }
 
-// Warner is what a Section has that finds something unwise in itself, as a
-// secret in the clear. Warnings returns them joined, as Validate does.
-type Warner interface{ Warnings() error }
-
-// Checker is what a Section has that asks its destination whether it is there
-// and takes events, without writing one. A Section without it is checked by
-// auditing.Check, which asks the sink itself.
-type Checker interface {
-	Check(ctx context.Context, sink auditing.Sink) error
-}
-
 // Exclusive is what a Section has whose sink allows no second one beside it: a
 // file that it rotates, a directory that it locks. Two sinks of a file with a
 // resource in common are an error, and a changed sink is closed before it is
@@ -144,12 +133,15 @@ func (t *Types) Add(typ Type) error {
 	return nil
 }
 
-// Names returns the names of all types, sorted.
-func (t *Types) Names() []string {
-	if t == nil {
-		return nil
+func (t *Types) names() []string { return slices.Sorted(maps.Keys(t.byName)) }
+
+// All returns the types, sorted by name.
+func (t *Types) All() []Type {
+	all := make([]Type, 0, len(t.byName))
+	for _, name := range t.names() {
+		all = append(all, t.byName[name])
 	}
-	return slices.Sorted(maps.Keys(t.byName))
+	return all
 }
 
 // errNoTypes is what a caller sees who forgot them.
