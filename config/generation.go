@@ -75,7 +75,8 @@ func openFile(ctx context.Context, f *File, old *generation, deps Deps, check bo
 		}
 		g.add(o)
 	}
-	return g, g.keepsPromises()
+	err = g.keepsPromises()
+	return g, err
 }
 
 // failed names the sink, as the problems of the file itself do.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"sync"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
@@ -77,44 +76,19 @@ func (s *kubeSection) restConfig() (*rest.Config, error) {
 type ownKube struct {
 	driver.Driver
 
+	gate driver.Gate
 	http *http.Client
-
-	mu      sync.RWMutex
-	closed  bool
-	storing sync.WaitGroup
 }
 
 func (k *ownKube) Store(ctx context.Context, events []*driver.Event) []error {
-	if !k.begin() {
-		return driver.All(len(events), driver.WithClass(auditing.ClassClosed, errors.New("the sink is closed")))
+	if err := k.gate.Enter(len(events)); err != nil {
+		return driver.All(len(events), err)
 	}
-	defer k.storing.Done()
+	defer k.gate.Leave(len(events))
 	return k.Driver.Store(ctx, events)
 }
 
-func (k *ownKube) begin() bool {
-	k.mu.RLock()
-	defer k.mu.RUnlock()
-	if !k.closed {
-		k.storing.Add(1)
-	}
-	return !k.closed
-}
-
 func (k *ownKube) Close(ctx context.Context) error {
-	k.mu.Lock()
-	k.closed = true
-	k.mu.Unlock()
 	defer k.http.CloseIdleConnections()
-	done := make(chan struct{})
-	go func() {
-		k.storing.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("kube: writes are still under way, and their outcome unknown: %w", ctx.Err())
-	}
+	return k.gate.Close(ctx)
 }
