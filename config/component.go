@@ -52,7 +52,7 @@ func (o OnFailure) open(d v1alpha1.AuditDecision) bool {
 	return false
 }
 
-// closed returns the decisions that fail closed.
+// closed returns the decisions whose failures are returned.
 func (o OnFailure) closed() (decisions []string) {
 	for _, d := range []v1alpha1.AuditDecision{
 		v1alpha1.AuditDecisionGranted, v1alpha1.AuditDecisionDenied, v1alpha1.AuditDecisionWarned,

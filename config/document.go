@@ -17,8 +17,8 @@ var (
 	yamlPrefix = regexp.MustCompile(`^yaml: (?:(?:unmarshal errors:\s*)?line \d+: )?`)
 )
 
-// read returns the root of the only document, or nil after reporting why there
-// is none.
+// read returns the root of the only document. Without one it reports why, and returns
+// nil.
 func (d *decoder) read(data []byte) (root *yaml.Node) {
 	whole := &yaml.Node{}
 	if len(data) > maxFileSize {
@@ -48,8 +48,8 @@ func (d *decoder) read(data []byte) (root *yaml.Node) {
 	return doc.Content[0]
 }
 
-// guarded turns a panic of the YAML library, or of a type that it asks to read itself,
-// into an error: a file must not take its component down.
+// guarded turns a panic into an error, of the YAML library or of a type that reads
+// itself: a file must not crash its component.
 func guarded(decode func(any) error, into any) (err error) {
 	defer func() {
 		if recover() != nil {
@@ -59,7 +59,8 @@ func guarded(decode func(any) error, into any) (err error) {
 	return decode(into)
 }
 
-// syntax reports what the YAML library says, unless it quotes the file.
+// syntax reports the error of the YAML library. An error that may quote the file is
+// replaced by a hint.
 func (d *decoder) syntax(err error, data []byte) {
 	n := &yaml.Node{}
 	text := err.Error()

@@ -16,8 +16,8 @@ import (
 // checkTimeout bounds the check of one destination.
 const checkTimeout = 10 * time.Second
 
-// generation is a file with its sinks open. Another one takes its place as a whole,
-// and it ends when the last write under way in it has ended.
+// generation is a file with its sinks open. A new file becomes a new generation, which
+// takes over as a whole. The old one ends with the last write under way in it.
 type generation struct {
 	file    *File
 	sinks   map[string]*opened
@@ -31,7 +31,7 @@ type opened struct {
 	def    *definition
 	sink   auditing.Sink
 	driver driver.Driver // behind sink
-	// closed by a hand-over, after which it is of no use. Guarded by Trail.reloading.
+	// closed is set by a hand-over. Guarded by Trail.reloading.
 	closed bool
 }
 
@@ -48,8 +48,8 @@ func (g *generation) add(o *opened) {
 	g.opened = append(g.opened, o)
 }
 
-// openFile opens the sinks of f, taking over from old what has not changed. When
-// one fails, it closes again what it opened, in reverse.
+// openFile opens the sinks of f, and keeps those of old that have not changed. When a
+// sink cannot be opened, it closes the ones that it opened, in reverse.
 func openFile(ctx context.Context, f *File, old *generation, deps Deps, check bool) (g *generation, err error) {
 	if err := auditing.RegisterKinds(f.kinds...); err != nil {
 		return nil, fmt.Errorf("%s: kinds, with those of before and of other files: %w", f.name, err)
@@ -84,9 +84,9 @@ func (f *File) failed(def *definition, format string, err error) error {
 	return fmt.Errorf("%s: sinks.%s: "+format, f.name, def.name, err)
 }
 
-// unchanged returns the open sink of a definition that is the same as before, with
-// all behind it, or nil. A sink is not open any more where a hand-over closed it and
-// could not open it again.
+// unchanged returns the open sink of a definition that is the same as before, together
+// with all sinks behind it. Otherwise it returns nil. A sink may be closed, when a
+// hand-over could not open it again.
 func (g *generation) unchanged(def *definition) *opened {
 	if g == nil {
 		return nil
@@ -133,8 +133,8 @@ func (o *opened) check(ctx context.Context, logger *slog.Logger, wanted bool) er
 	return err
 }
 
-// keepsPromises looks at the sinks themselves: a type may have planned more than
-// what it opened.
+// keepsPromises checks the level and the component of the opened sinks: the Plan of a
+// type may have promised more.
 func (g *generation) keepsPromises() error {
 	for _, name := range g.file.Components() {
 		c := g.file.components[name]

@@ -12,20 +12,19 @@ import (
 // driverName stands in errors and metrics for the trail's own part of a chain.
 const driverName = "trail"
 
-// handle is a sink of the trail as a program has it, either that of a component or
-// one by its own name. Each event goes to the generation of the moment.
+// handle is what a program gets from a trail: the sink of a component, or a sink by its
+// own name. Each event goes to the current generation.
 type handle struct {
 	trail     *Trail
 	component string // "" for a sink by its own name: events keep theirs
 	sink      string // "" for that of a component
 
-	last atomic.Pointer[route] // in the generation that was asked for last
+	last atomic.Pointer[route] // in the generation of the last write
 }
 
 var _ driver.Literal = &handle{}
 
-// route is what a handle stands for in one generation. It is the Driver behind the
-// handle's Write.
+// route is a handle in one generation. It is the Driver behind Write of the handle.
 type route struct {
 	*handle
 	generation *generation
@@ -36,7 +35,7 @@ type route struct {
 	err    error // why there is no opened
 
 	info driver.Info
-	door driver.Sink // of this route
+	door driver.Sink // made of this route
 }
 
 // in returns what the handle stands for in g.
@@ -98,8 +97,8 @@ func (h *handle) Check(ctx context.Context) error {
 	return auditing.Check(ctx, r.opened.sink)
 }
 
-// Level returns that of the chain; LevelNone when any decision fails open, and
-// while the file does not know the handle.
+// Level returns the level of the chain. It is LevelNone when any decision fails open,
+// and while the file has no such component or sink.
 func (h *handle) Level() auditing.Level {
 	r := h.now()
 	if r.err != nil || len(r.rules.OnFailure.closed()) < 3 {
@@ -119,7 +118,8 @@ func (h *handle) Driver() (driver.Driver, auditing.Sink) { return behindStage{h.
 
 func (r *route) Info() driver.Info { return r.info }
 
-// Store stores events in the generation of the moment, which may be another by now.
+// Store stores events in the current generation, which may be a newer one than that of
+// the route.
 func (r *route) Store(ctx context.Context, events []*driver.Event) []error {
 	g, err := r.trail.enter(ctx, len(events))
 	if err != nil {
@@ -136,8 +136,8 @@ func (r *route) Store(ctx context.Context, events []*driver.Event) []error {
 // Close does nothing: the trail closes its sinks.
 func (*route) Close(context.Context) error { return nil }
 
-// behindStage is a route that a stage hands events to. It does for them what Write of
-// the handle does for others.
+// behindStage is a route for stages, which do not call Write. So its Store does what
+// Write does: it applies the timeout, the detachment and onFailure.
 type behindStage struct{ *route }
 
 func (b behindStage) Info() driver.Info {

@@ -26,7 +26,7 @@ func newReloadMetrics(reg prometheus.Registerer) (*reloadMetrics, error) {
 			Help: "1 when the configuration read last is in use, 0 when it was refused.",
 		}),
 	}
-	m, _, err := sharedmetrics.Open(reg, m, m.reloads, m.last) // they stay when the trail is closed
+	m, _, err := sharedmetrics.Open(reg, m, m.reloads, m.last) // the counters outlive the trail
 	if err != nil {
 		return nil, fmt.Errorf("config: registering metrics: %w", err)
 	}

@@ -74,8 +74,8 @@ func At(key string, err error) error {
 
 var plainName = regexp.MustCompile(`^[A-Za-z0-9_]([-_.A-Za-z0-9]*[A-Za-z0-9_])?$`)
 
-// shown returns a name as messages print it. What does not look like a name is
-// not printed: a value that slipped into the place of a key may be a secret.
+// shown returns a name as messages print it. Other text is not printed: a value in the
+// place of a key may be a secret.
 func shown(name string) string {
 	if len(name) <= 63 && plainName.MatchString(name) {
 		return name

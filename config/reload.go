@@ -9,22 +9,22 @@ import (
 )
 
 const (
-	// handoverTimeout bounds how long writes wait while a sink that allows no
-	// second one beside it is closed and opened anew.
+	// handoverTimeout bounds how long writes wait while a sink is closed and opened
+	// with other keys.
 	handoverTimeout = 10 * time.Second
-	// closeTimeout bounds the closing of sinks that a new file has no use for.
+	// closeTimeout bounds the closing of sinks that a new file does not use.
 	closeTimeout = 30 * time.Second
 )
 
-// Reload reads the file again. A good one takes over: writes that begin from then
-// on go where it says, those under way end where they began, and sinks that it
-// has no use for are closed once they have. A sink whose keys, and whose chain,
-// are as before goes on as it is. With a bad file, or a sink that cannot be
-// opened, the old configuration goes on and the error says why.
+// Reload reads the file again. A good file takes over. Later writes go where it says,
+// and writes under way end in the sinks in which they began. A sink that the new file
+// does not use is closed after its last write. A sink stays open when its keys and its
+// chain are the same as before. When the file is bad or a sink cannot be opened, the
+// old configuration goes on and the error says why.
 //
-// A sink that allows no second one beside it, such as a log file, is closed before
-// it is opened with other keys; writes wait for that, at most 10 s, within their
-// own timeouts.
+// A sink that must have something for itself, such as a log file, is closed before it
+// is opened with other keys. Writes wait for that at most 10 s, and no longer than
+// their own timeouts.
 func (t *Trail) Reload(ctx context.Context) error {
 	data, err := t.read()
 	if err != nil {
@@ -67,7 +67,7 @@ func (t *Trail) reload(ctx context.Context, data []byte) (err error) {
 	return nil
 }
 
-// leaving returns the sinks of g that f does not go on with.
+// leaving returns the sinks of g that f does not keep as they are.
 func (g *generation) leaving(f *File) (leaving []*opened) {
 	for _, o := range g.opened {
 		if def := f.sinks[o.def.name]; def == nil || g.unchanged(def) != o || !slices.Contains(f.order, def.name) {
@@ -77,7 +77,7 @@ func (g *generation) leaving(f *File) (leaving []*opened) {
 	return leaving
 }
 
-// needs reports that a sink of f has to have for itself what one of these sinks has.
+// needs reports whether a sink of f needs a resource that one of these sinks holds.
 func (f *File) needs(leaving []*opened) bool {
 	held := map[string]bool{}
 	for _, o := range leaving {
@@ -90,13 +90,13 @@ func (f *File) needs(leaving []*opened) bool {
 	})
 }
 
-// handOver closes the sinks that are leaving before it opens those of f, while writes
-// wait. When f cannot be opened, the old sinks are opened again.
+// handOver closes the leaving sinks, and then opens those of f, while writes wait. When
+// f cannot be opened, it opens the old sinks again.
 func (t *Trail) handOver(ctx context.Context, f *File, leaving []*opened) error {
 	ctx, cancel := context.WithTimeout(ctx, handoverTimeout)
 	defer cancel()
 	old := t.current.Load()
-	next := newGeneration(old.file, old.opened...) // as before, should nothing come of it
+	next := newGeneration(old.file, old.opened...) // for when the hand-over fails
 	defer func() { t.takeOver(next) }()
 	if err := old.writing.Close(ctx); err != nil {
 		return fmt.Errorf("%s: writes under way did not end, and a changed sink cannot be opened beside the old one: %w", f.name, err)
@@ -123,9 +123,9 @@ func (t *Trail) handOver(ctx context.Context, f *File, leaving []*opened) error 
 	return err
 }
 
-// takeOver lets writes that begin from now on go to next. What only the old generation
-// uses is closed once the writes under way in it have ended, and once those before it,
-// which may use the same sinks, have been dealt with.
+// takeOver sends later writes to next. It closes the sinks that only the old generation
+// uses, after the writes under way in it. Earlier generations are closed first, because
+// their writes may use the same sinks.
 func (t *Trail) takeOver(next *generation) {
 	old := t.current.Swap(next)
 	close(old.over)
@@ -137,7 +137,7 @@ func (t *Trail) takeOver(next *generation) {
 		if before != nil {
 			<-before
 		}
-		_ = old.writing.Close(t.life) // it ends when the Close of the trail gives up
+		_ = old.writing.Close(t.life) // Close of the trail ends it at the latest
 		ctx, cancel := context.WithTimeout(t.life, closeTimeout)
 		defer cancel()
 		if err := closeAll(ctx, free); err != nil {
@@ -146,8 +146,8 @@ func (t *Trail) takeOver(next *generation) {
 	})
 }
 
-// awaitResources waits until the sinks of earlier files are closed, where one of them
-// may still have what a new sink of f must have for itself.
+// awaitResources waits until the sinks of earlier files are closed, because one of them
+// may still hold a resource that a new sink of f needs.
 func (t *Trail) awaitResources(ctx context.Context, f *File) error {
 	current := t.current.Load()
 	if t.retired == nil || !slices.ContainsFunc(f.order, func(name string) bool {

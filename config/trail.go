@@ -22,7 +22,7 @@ import (
 // Environment is the variable that names the file when Open is given none.
 const Environment = "AUDIT_CONFIG"
 
-// defaultFile is used where no file is named: everything to a log on stderr.
+// defaultFile is used where no file is named. It sends all events to a log on stderr.
 //
 //go:embed default.yaml
 var defaultFile []byte
@@ -31,18 +31,18 @@ const defaultName = "(built-in default)"
 
 // Deps is what a trail takes from its program. The zero value is valid.
 type Deps struct {
-	// Logger hears of warnings, of failures that failed open, and of reloads;
+	// Logger gets warnings, reloads, and the failures of components that fail open;
 	// slog.Default() when nil.
 	Logger *slog.Logger
 	// Registerer takes the metrics of the trail and of its sinks; none when nil.
 	// Those of package auditing are registered by auditing.RegisterMetrics.
 	Registerer prometheus.Registerer
-	// OnFailure hears of every event that was not written while its component went
-	// on, on the writer's goroutine. err is an *auditing.WriteError, which names the
-	// component. It is logged when nil.
+	// OnFailure is called for every event that was not written although its Write
+	// returned nil, as onFailure: open says. It runs on the writer's goroutine. err is
+	// an *auditing.WriteError, which names the component. When OnFailure is nil, the
+	// error is logged.
 	OnFailure func(ctx context.Context, ae *v1alpha1.AuditEvent, err error)
-	// Static keeps the trail from following its file and SIGHUP. Reload works all
-	// the same.
+	// Static turns off following the file and SIGHUP. Reload still works.
 	Static bool
 }
 
@@ -141,12 +141,12 @@ func (t *Trail) logFailure(_ context.Context, _ *v1alpha1.AuditEvent, err error)
 	t.deps.Logger.Error("an event was not recorded and its component goes on", "component", failed.Component, "error", err.Error())
 }
 
-// For returns the sink of a component. It stays valid over reloads and until
-// Close, and always answers: where the file knows no such component, every Write
-// fails with an error that lists the known ones.
+// For returns the sink of a component. It stays valid over reloads and until Close.
+// When the file has no such component, every Write fails with an error that lists
+// those it has.
 func (t *Trail) For(component string) auditing.Sink { return &handle{trail: t, component: component} }
 
-// Lookup is For with the error of an unknown component at once.
+// Lookup is For, but returns the error of an unknown component at once.
 func (t *Trail) Lookup(component string) (auditing.Sink, error) {
 	f := t.file()
 	if _, ok := f.component(component); !ok {
@@ -160,12 +160,11 @@ func unknownComponent(f *File, component string) error {
 	return fmt.Errorf("%s: there is no component %q%s: there are %s", f.name, component, nearest(component, names), list(names))
 }
 
-// Sink returns the sink that the file has under this name, for a program that
-// moves events of others on, as the reaper does: they keep the component that
-// they have, and no timeout or onFailure of a component applies. Only a sink that
-// some component uses, or that stands behind one, is open; any other is an error.
-// It stays valid over reloads and until Close; while the file has no such sink,
-// every Write fails.
+// Sink returns the sink of this name, for a program that writes the events of other
+// components, as the reaper does. Events keep their component, and no timeout or
+// onFailure of a component applies. A sink that no component uses, directly or behind
+// a stage, is not open, which is an error. The returned sink stays valid over reloads
+// and until Close; while the file has no such sink, every Write fails.
 func (t *Trail) Sink(name string) (auditing.Sink, error) {
 	g := t.current.Load()
 	if _, open := g.sinks[name]; !open {
@@ -213,15 +212,15 @@ func (t *Trail) Close(ctx context.Context) error {
 		err = fmt.Errorf("config: closing the trail: %w", err)
 	}
 	err = errors.Join(err, closeAll(ctx, g.opened))
-	t.retiring.Wait() // ends soon after ctx, if not before
+	t.retiring.Wait() // it ends soon after ctx at the latest
 	t.end()
 	return err
 }
 
 var errTrailClosed = errors.New("the trail is closed")
 
-// enter returns the generation of the moment, in which n events of the caller then
-// count as under way, until they leave its gate.
+// enter returns the current generation and counts n events as under way in it. The
+// caller has to leave its gate.
 func (t *Trail) enter(ctx context.Context, n int) (*generation, error) {
 	for {
 		g := t.current.Load()

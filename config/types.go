@@ -45,23 +45,23 @@ type Type struct {
 
 // Section is one sink of a file, decoded.
 type Section interface {
-	// Plan says, opening nothing, how the sink will print itself and at which
-	// level it will be. The file's rules are checked against it.
+	// Plan says how the sink will print itself and at which level it will be. It
+	// opens nothing. The rules of the file are checked against it.
 	Plan(p Planning) Plan
-	// Open returns the sink, ready for use. It may be called several times, for
-	// an opened trail reads its file again. The trail closes the sink, and the
-	// sinks behind it by itself: for the ones that Opening gives, Close does nothing.
+	// Open returns the sink, ready for use. It may be called several times, because
+	// a trail reads its file again. The trail closes this sink and those behind it:
+	// Close of a sink that Opening gives does nothing.
 	Open(ctx context.Context, o Opening) (auditing.Sink, error)
 }
 
-// Validator is what a Section has whose keys depend on each other. Validate
-// returns everything that is wrong, joined, each with At where one key is meant.
+// Validator is implemented by a Section whose keys depend on each other. Validate
+// joins the errors of everything that is wrong. At marks those that are about one key.
 type Validator interface{ Validate() error }
 
-// Exclusive is what a Section has whose sink allows no second one beside it: a
-// file that it rotates, a directory that it locks. Two sinks of a file with a
-// resource in common are an error, and a changed sink is closed before it is
-// opened anew. name is that of the sink.
+// Exclusive is implemented by a Section whose sink must have something for itself: a
+// file that it rotates, a directory that it locks. Two sinks of one file must not have
+// a resource in common, and a changed sink is closed before it is opened again. name
+// is that of the sink.
 type Exclusive interface{ Resources(name string) []string }
 
 // Ref names another sink of the file.
@@ -97,13 +97,12 @@ type Opening struct {
 // trail does both.
 func (o Opening) Sink(r Ref) auditing.Sink { return o.sinks[r] }
 
-// Types are the types of sinks that a file may use. The zero value has none. Add
-// all before the first use; after that Types may be used by any number of
-// goroutines.
+// Types are the types of sinks that a file may use. The zero value has none. Once all
+// are added, Types may be used by any number of goroutines.
 type Types struct{ byName map[string]Type }
 
-// Add adds a type. A name that is taken, or is none, and a section that is not a
-// pointer to a struct of supported fields are errors.
+// Add adds a type. It refuses an invalid name, a name that is taken, and a section
+// that is not a pointer to a struct of supported fields.
 func (t *Types) Add(typ Type) error {
 	if shown(typ.Name) != typ.Name {
 		return fmt.Errorf("config: a type needs a name of at most 63 letters, digits, dashes, dots and underscores, not %q", typ.Name)
@@ -144,5 +143,4 @@ func (t *Types) All() []Type {
 	return all
 }
 
-// errNoTypes is what a caller sees who forgot them.
 var errNoTypes = errors.New("config: there are no types of sinks: give builtin.Types()")

@@ -12,7 +12,7 @@ import (
 	"github.com/paddock-dev/audit/config/builtin"
 )
 
-func TestATypeThatCannotWorkIsRefused(t *testing.T) {
+func TestAddRefusesTypeThatCannotWork(t *testing.T) {
 	section := func() config.Section { return &recorderSection{} }
 	for _, c := range []struct {
 		typ  config.Type
@@ -49,20 +49,20 @@ type typeSection struct {
 	Type string `yaml:"type"`
 }
 
-func TestWithoutTypesNothingCanBeRead(t *testing.T) {
+func TestParseWithoutTypesFails(t *testing.T) {
 	if _, err := config.Parse("audit.yaml", nil, nil); err == nil || !strings.Contains(err.Error(), "builtin.Types()") {
 		t.Errorf("Parse: %v", err)
 	}
 }
 
-// liar plans to be safer than it is.
+// liar plans a higher level than that of the sink that it opens.
 type liar struct{ valueSection }
 
 func (*liar) Plan(config.Planning) config.Plan {
 	return config.Plan{Chain: "liar", Level: auditing.LevelAcknowledged}
 }
 
-func TestASinkThatIsLessSafeThanItsTypeSaidIsNotUsedFailClosed(t *testing.T) {
+func TestOpenRefusesSinkBelowItsPlannedLevel(t *testing.T) {
 	types := builtin.Types()
 	if err := types.Add(config.Type{Name: "liar", New: func() config.Section { return &liar{} }}); err != nil {
 		t.Fatal(err)
@@ -73,7 +73,7 @@ func TestASinkThatIsLessSafeThanItsTypeSaidIsNotUsedFailClosed(t *testing.T) {
 	}
 }
 
-func TestADeepChainIsOrderedAndPrinted(t *testing.T) {
+func TestDeepChainIsOrderedAndPrinted(t *testing.T) {
 	var b strings.Builder
 	b.WriteString(head + "components: {broker: {sink: s0}}\nsinks:\n")
 	const depth = 200
@@ -126,7 +126,7 @@ func parseTagged(t *testing.T, keys string) (*taggedSection, error) {
 	return section, err
 }
 
-func TestDefaultsOfTagsStandForKeysLeftOut(t *testing.T) {
+func TestKeysLeftOutGetDefaultsOfTags(t *testing.T) {
 	s, err := parseTagged(t, "")
 	if err != nil || s.Wait != 3*time.Second || s.Rate != 10 || s.Mode != "fast" || s.Shade != 4 || s.Inner.Count != 7 {
 		t.Errorf("got %+v (%v)", s, err)
@@ -144,14 +144,14 @@ func TestDefaultsOfTagsStandForKeysLeftOut(t *testing.T) {
 	}
 }
 
-func TestANegativeValueTurnsAKeyOff(t *testing.T) {
+func TestNegativeValueTurnsKeyOff(t *testing.T) {
 	s, err := parseTagged(t, ", wait: -1s, rate: -1, shade: black")
 	if err != nil || s.Wait != -time.Second || s.Rate != -1 || s.Shade != 5 {
 		t.Errorf("got %+v (%v)", s, err)
 	}
 }
 
-func TestZeroNeverStandsForADefault(t *testing.T) {
+func TestZeroNeverStandsForDefault(t *testing.T) {
 	for _, keys := range []string{", wait: 0s", ", rate: 0", `, mode: ""`, `, shade: ""`, ", inner: {count: 0}"} {
 		if s, err := parseTagged(t, keys); err == nil {
 			t.Errorf("%s: taken, %+v", keys, s)

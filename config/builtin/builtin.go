@@ -1,6 +1,6 @@
-// Package builtin has the types of sinks that this module offers to a
-// configuration. It is the one package that links every destination; who needs
-// few of them adds the types it wants to a config.Types of its own.
+// Package builtin has the types of sinks that this module offers to a configuration.
+// It is the only package that links every destination. A program that needs few of
+// them adds types of its own to a config.Types.
 package builtin
 
 import (
@@ -38,7 +38,7 @@ func Types(opts ...Option) *config.Types {
 		{Name: "spool", Doc: "stores events on the local disk before it hands them on to the next sink", New: newSpool},
 	} {
 		if err := types.Add(t); err != nil {
-			panic(err) // no input can bring this about
+			panic(err) // a mistake in this package
 		}
 	}
 	return types

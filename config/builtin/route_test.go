@@ -121,7 +121,7 @@ func (p place) where(t *testing.T, namespace string) map[string][]string {
 	return found
 }
 
-func TestReadmesFileSendsEachComponentsEventsWhereItSaysAndNowhereElse(t *testing.T) {
+func TestReadmeFileRoutesEachComponent(t *testing.T) {
 	text, p := prepare(t)
 	path := filepath.Join(t.TempDir(), "audit.yaml")
 	server := testenv.SharedKube(t)

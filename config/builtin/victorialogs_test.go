@@ -14,7 +14,7 @@ import (
 	"github.com/paddock-dev/audit/internal/testenv"
 )
 
-func TestAFileWritesToVictoriaLogsAtTheLevelItSays(t *testing.T) {
+func TestVictoriaLogsSinkHasLevelOfFile(t *testing.T) {
 	server := testenv.SharedVictoriaLogs(t)
 	path := filepath.Join(t.TempDir(), "audit.yaml")
 	text := fmt.Sprintf(`apiVersion: audit.paddock.dev/v1alpha1
