@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"strings"
@@ -188,9 +189,9 @@ func (d *decoder) fill(n *yaml.Node, v reflect.Value, path string, f options.Fie
 
 func (d *decoder) fillStruct(n *yaml.Node, v reflect.Value, path string) {
 	if v.Type() == onFailureType && n.Kind == yaml.ScalarNode {
-		var all string
-		d.fill(n, reflect.ValueOf(&all).Elem(), path, options.Field{Type: reflect.TypeFor[string](), Enum: reactions})
-		v.Set(reflect.ValueOf(OnFailure{Granted: all, Denied: all, Warned: all}))
+		var all reaction
+		d.fill(n, reflect.ValueOf(&all).Elem(), path, options.Field{Type: reflect.TypeFor[reaction](), Enum: reactions})
+		v.Set(reflect.ValueOf(onFailure{Granted: all, Denied: all, Warned: all}))
 		return
 	}
 	entries := d.entries(n, path)
@@ -210,9 +211,9 @@ func (d *decoder) fillKeys(n *yaml.Node, entries []entry, v reflect.Value, path 
 	for _, f := range fields {
 		if f.Rest {
 			rest = f
-			continue
+		} else {
+			keys[f.Key], names = f, append(names, f.Key)
 		}
-		keys[f.Key], names = f, append(names, f.Key)
 	}
 	for _, e := range entries {
 		f, known := keys[e.name]
@@ -222,10 +223,7 @@ func (d *decoder) fillKeys(n *yaml.Node, entries []entry, v reflect.Value, path 
 		case rest.Rest:
 			d.fillEntry(e, v.FieldByIndex(rest.Index), path)
 		default:
-			hint := nearest(e.name, names)
-			if hint == "" {
-				hint = ": there are " + list(names)
-			}
+			hint := cmp.Or(nearest(e.name, names), ": there are "+list(names))
 			if len(names) == 0 {
 				hint = ": there are no keys here"
 			}
@@ -262,8 +260,9 @@ func (d *decoder) fillEntry(e entry, m reflect.Value, path string) {
 	if m.IsNil() {
 		m.Set(reflect.MakeMap(m.Type()))
 	}
-	value := reflect.New(m.Type().Elem()).Elem()
-	d.fill(e.value, value, join(path, shown(e.name)), options.Field{Type: value.Type()})
+	value, at := reflect.New(m.Type().Elem()).Elem(), join(path, shown(e.name))
+	d.lines[at] = e.key.Line
+	d.fill(e.value, value, at, options.Field{Type: value.Type()})
 	m.SetMapIndex(reflect.ValueOf(e.name).Convert(m.Type().Key()), value)
 }
 

@@ -63,7 +63,7 @@ type File struct {
 	name       string
 	sinks      map[string]*definition
 	order      []string // of sinks that components use, each after those behind it
-	components map[string]Component
+	components map[string]component
 	kinds      []v1alpha1.AuditKind
 	warnings   []Problem
 }
@@ -98,7 +98,7 @@ func Parse(name string, data []byte, types *Types) (*File, error) {
 		return nil, errNoTypes
 	}
 	d := newDecoder(name, fmt.Sprintf("apiVersion: %s and kind: %s", APIVersion, Kind), "name the sink and refer to it by its name")
-	f := &File{name: name, sinks: map[string]*definition{}, components: map[string]Component{}}
+	f := &File{name: name, sinks: map[string]*definition{}, components: map[string]component{}}
 	if root := d.read(data); root != nil {
 		h := header{}
 		d.fill(root, reflect.ValueOf(&h).Elem(), "", options.Field{})
@@ -179,7 +179,7 @@ func (f *File) Level(component string) auditing.Level {
 	return f.sinks[string(c.Sink)].plan.Level
 }
 
-func (f *File) component(name string) (Component, bool) {
+func (f *File) component(name string) (component, bool) {
 	c, ok := f.components[name]
 	if !ok {
 		c, ok = f.components[AnyComponent]

@@ -27,7 +27,7 @@ type follower struct {
 	trail   *Trail
 	watcher *fsnotify.Watcher
 	hangup  chan os.Signal
-	seen    []byte // what was read last, good or bad
+	seen    []byte // what was read last, good or bad; nil when it could not be read
 }
 
 // follow starts to follow the file, whose content now is data.
@@ -101,22 +101,14 @@ func (f *follower) reload(ctx context.Context, force bool) {
 	if err := f.watch(); err != nil {
 		logger.Error("audit configuration: following the file", "error", err.Error())
 	}
-	data, err := f.trail.read()
-	if err == nil && bytes.Equal(data, f.seen) && !force {
+	data, err := f.trail.read() // nil with an error
+	if bytes.Equal(data, f.seen) && !force {
 		return
 	}
-	if err == nil {
-		f.seen = data
-		ctx, cancel := context.WithTimeout(ctx, reloadTimeout)
-		defer cancel()
-		err = f.trail.reload(ctx, data)
-	} else {
-		if f.seen == nil && !force {
-			return // the same error was reported already
-		}
-		f.seen = nil
-		f.trail.metrics.bad()
-	}
+	f.seen = data
+	reloading, cancel := context.WithTimeout(ctx, reloadTimeout)
+	defer cancel()
+	err = f.trail.reload(reloading, data, err)
 	switch {
 	case err == nil:
 		logger.Info("audit configuration: a new file took over", "chains", f.trail.String())

@@ -30,7 +30,7 @@ type route struct {
 	generation *generation
 	// rules of the component. A sink by its own name has none: it fails closed, and
 	// has no timeout.
-	rules  Component
+	rules  component
 	opened *opened
 	err    error // why there is no opened
 

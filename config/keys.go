@@ -17,7 +17,7 @@ import (
 var (
 	durationType    = reflect.TypeFor[time.Duration]()
 	refType         = reflect.TypeFor[Ref]()
-	onFailureType   = reflect.TypeFor[OnFailure]()
+	onFailureType   = reflect.TypeFor[onFailure]()
 	nodeType        = reflect.TypeFor[yaml.Node]()
 	valueType       = reflect.TypeFor[Value]()
 	textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()

@@ -27,26 +27,31 @@ const (
 // their own timeouts.
 func (t *Trail) Reload(ctx context.Context) error {
 	data, err := t.read()
-	if err != nil {
-		t.metrics.bad()
-		return err
-	}
-	return t.reload(ctx, data)
+	return t.reload(ctx, data, err)
 }
 
-func (t *Trail) reload(ctx context.Context, data []byte) (err error) {
+// reload lets the file take over whose content is data, unless err says that it could
+// not be read.
+func (t *Trail) reload(ctx context.Context, data []byte, err error) error {
 	t.reloading.Lock()
 	defer t.reloading.Unlock()
 	if t.closed.Load() {
 		return errTrailClosed
 	}
-	defer func() {
-		if err != nil {
-			t.metrics.bad()
-		} else {
-			t.metrics.good()
-		}
-	}()
+	if err == nil {
+		err = t.exchange(ctx, data)
+	}
+	if err != nil {
+		t.metrics.bad()
+		return err
+	}
+	t.metrics.good()
+	return nil
+}
+
+// exchange opens the file whose content is data, and lets it take over. It runs within
+// t.reloading.
+func (t *Trail) exchange(ctx context.Context, data []byte) error {
 	file, err := Parse(t.name(), data, t.types)
 	if err != nil {
 		return err

@@ -47,7 +47,7 @@ func (t *Types) JSONSchema() ([]byte, error) {
 		"type":                 "object",
 		"minProperties":        1,
 		"propertyNames":        schema{"pattern": labelPattern, "maxLength": maxNameLength},
-		"additionalProperties": structSchema(reflect.ValueOf(&Component{}).Elem()),
+		"additionalProperties": structSchema(reflect.ValueOf(&component{}).Elem()),
 	})
 	out, err := json.MarshalIndent(top, "", "  ")
 	return append(out, '\n'), err

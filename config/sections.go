@@ -116,7 +116,7 @@ func (d *decoder) readComponents(f *File, h *header) {
 				"at most 63 letters, digits, dashes, dots and underscores")
 			continue
 		}
-		var c Component
+		var c component
 		if d.fill(e.value, reflect.ValueOf(&c).Elem(), join(path, e.name), options.Field{}) {
 			f.components[e.name] = c
 		}
