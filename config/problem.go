@@ -62,9 +62,9 @@ func sortProblems(problems []Problem) {
 	})
 }
 
-// At marks an error of a Section's Validate or Warnings as being about a key of
-// it, so that it is reported with that key's line: At("http.basic_auth", err).
-// The error must not quote a value that may be secret.
+// At marks an error of Validate as being about one key of the Section, so that it is
+// reported with the line of that key: At("http.basic_auth", err). It returns nil for
+// nil. The error must not quote a value that may be secret.
 func At(key string, err error) error {
 	if err == nil {
 		return nil

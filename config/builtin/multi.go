@@ -81,20 +81,19 @@ func (s *multiSection) sink(opts multi.Options, child func(config.Ref) auditing.
 
 // Validate adds what depends on next to what the sink has to say of its options.
 func (s *multiSection) Validate() error {
-	if err := s.Options.Validate(); err != nil {
-		return err
-	}
+	err := s.Options.Validate()
 	seen := map[config.Ref]bool{}
 	for _, ref := range s.Next {
 		if seen[ref] {
-			return config.At("next", errors.New("names a sink twice: name each once"))
+			return errors.Join(err, config.At("next", errors.New("names a sink twice: name each once")))
 		}
 		seen[ref] = true
 	}
-	if _, err := s.sink(s.Options, func(config.Ref) auditing.Sink { return plannedSink(config.Plan{Chain: "multi"}) }); err != nil {
-		return config.At("require", errors.New("asks for what is not in next: want all, any, a number up to that of next, or some of its names, each once"))
+	anything := func(config.Ref) auditing.Sink { return plannedSink(config.Plan{Chain: "multi"}) }
+	if _, wrong := s.sink(multi.Options{}, anything); wrong != nil {
+		err = errors.Join(err, config.At("require", errors.New("asks for what is not in next: want all, any, a number up to that of next, or some of its names, each once")))
 	}
-	return nil
+	return err
 }
 
 func (s *multiSection) Plan(p config.Planning) config.Plan {
