@@ -14,10 +14,10 @@ import (
 
 var update = flag.Bool("update", false, "write the messages of testdata/bad into its files")
 
-// wantMark begins the lines in which a bad file says what is to be said of it.
+// wantMark begins the lines with the messages that a bad file must give.
 const wantMark = "# want: "
 
-// cases returns the files of testdata/bad by name, without their wanted messages,
+// badFiles returns the files of testdata/bad by name, without their wanted messages,
 // and those messages.
 func badFiles(tb testing.TB) (files, wanted map[string]string) {
 	tb.Helper()
@@ -45,7 +45,7 @@ func badFiles(tb testing.TB) (files, wanted map[string]string) {
 	return files, wanted
 }
 
-func TestABadFileIsRefusedWithEveryErrorItsLineAndTheWayOut(t *testing.T) {
+func TestBadFileGivesEveryProblemWithItsLine(t *testing.T) {
 	files, wanted := badFiles(t)
 	for path, text := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".yaml"), func(t *testing.T) {

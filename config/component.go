@@ -11,49 +11,51 @@ import (
 // defaultDetachTimeout bounds a write that no caller's cancellation can end.
 const defaultDetachTimeout = 10 * time.Second
 
-// Reactions to a failed write.
+// reaction is what Write of a component returns when its chain fails.
+type reaction string
+
 const (
-	// FailClosed returns the error to the component, which refuses.
-	FailClosed = "closed"
-	// FailOpen counts and reports the failure and lets the component go on.
-	FailOpen = "open"
+	// failClosed returns the error to the component, which refuses.
+	failClosed reaction = "closed"
+	// failOpen counts and reports the failure, and returns nil.
+	failOpen reaction = "open"
 )
 
-var reactions = []string{FailClosed, FailOpen}
+var reactions = []string{string(failClosed), string(failOpen)}
 
-// Component says where a component writes.
-type Component struct {
-	// Sink that the component writes to.
+// component says where a component writes.
+type component struct {
 	Sink Ref `yaml:"sink" required:"true" doc:"the name of the sink to write to"`
-	// OnFailure is what Write returns when the chain fails.
-	OnFailure OnFailure `yaml:"onFailure" doc:"closed returns the error to the component, open counts and reports it and lets the component go on; one word, or one for each decision (granted, denied, warned); closed where nothing is said"`
-	// Timeout of each Write; none of its own when 0, and 10 s with Detach.
+	// OnFailure is failClosed for each decision that it does not name.
+	OnFailure onFailure `yaml:"onFailure" doc:"closed returns the error to the component, open counts and reports it and lets the component go on; one word, or one for each decision (granted, denied, warned); closed where nothing is said"`
+	// Timeout of each Write. When it is 0, only the context of the caller bounds it, or
+	// defaultDetachTimeout with Detach.
 	Timeout time.Duration `yaml:"timeout" min:"1ms" max:"10m" doc:"how long one write may take; the caller's own deadline where nothing is said, 10s with detach"`
 	// Detach keeps a write going when its caller's context ends.
 	Detach bool `yaml:"detach" doc:"write the event even when the caller's request is cancelled"`
 }
 
-// OnFailure is FailClosed or FailOpen for each decision. "" is FailClosed.
-type OnFailure struct {
-	Granted string `yaml:"granted" enum:"closed,open" doc:"for decisions that granted"`
-	Denied  string `yaml:"denied" enum:"closed,open" doc:"for decisions that denied"`
-	Warned  string `yaml:"warned" enum:"closed,open" doc:"for decisions that warned"`
+// onFailure is a reaction for each decision; "" is failClosed.
+type onFailure struct {
+	Granted reaction `yaml:"granted" enum:"closed,open" doc:"for decisions that granted"`
+	Denied  reaction `yaml:"denied" enum:"closed,open" doc:"for decisions that denied"`
+	Warned  reaction `yaml:"warned" enum:"closed,open" doc:"for decisions that warned"`
 }
 
-func (o OnFailure) open(d v1alpha1.AuditDecision) bool {
+func (o onFailure) open(d v1alpha1.AuditDecision) bool {
 	switch d {
 	case v1alpha1.AuditDecisionGranted:
-		return o.Granted == FailOpen
+		return o.Granted == failOpen
 	case v1alpha1.AuditDecisionDenied:
-		return o.Denied == FailOpen
+		return o.Denied == failOpen
 	case v1alpha1.AuditDecisionWarned:
-		return o.Warned == FailOpen
+		return o.Warned == failOpen
 	}
 	return false
 }
 
-// closed returns the decisions that fail closed.
-func (o OnFailure) closed() (decisions []string) {
+// closed returns the decisions whose failures are returned.
+func (o onFailure) closed() (decisions []string) {
 	for _, d := range []v1alpha1.AuditDecision{
 		v1alpha1.AuditDecisionGranted, v1alpha1.AuditDecisionDenied, v1alpha1.AuditDecisionWarned,
 	} {
@@ -65,19 +67,19 @@ func (o OnFailure) closed() (decisions []string) {
 }
 
 // String returns "closed", "open" or "closed for granted, denied".
-func (o OnFailure) String() string {
+func (o onFailure) String() string {
 	switch closed := o.closed(); len(closed) {
 	case 0:
-		return FailOpen
+		return string(failOpen)
 	case 3:
-		return FailClosed
+		return string(failClosed)
 	default:
-		return FailClosed + " for " + strings.Join(closed, ", ")
+		return string(failClosed) + " for " + strings.Join(closed, ", ")
 	}
 }
 
 // line describes the component for the start-up log.
-func (c Component) line(name string, p Plan) string {
+func (c component) line(name string, p Plan) string {
 	text := name + ": " + p.Chain + ": " + p.Level.String() + ", fails " + c.OnFailure.String()
 	if t := c.timeout(); t > 0 {
 		text += ", timeout " + t.String()
@@ -88,7 +90,7 @@ func (c Component) line(name string, p Plan) string {
 	return text
 }
 
-func (c Component) timeout() time.Duration {
+func (c component) timeout() time.Duration {
 	if c.Timeout == 0 && c.Detach {
 		return defaultDetachTimeout
 	}
@@ -96,7 +98,7 @@ func (c Component) timeout() time.Duration {
 }
 
 // context returns the context of one write.
-func (c Component) context(ctx context.Context) (context.Context, context.CancelFunc) {
+func (c component) context(ctx context.Context) (context.Context, context.CancelFunc) {
 	if c.Detach {
 		ctx = context.WithoutCancel(ctx)
 	}

@@ -1,16 +1,42 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/paddock-dev/audit/internal/options"
 )
 
-// decoder fills structs from YAML nodes. It goes on after a problem, so that all
-// of them are reported at once, and never quotes a value. yaml.v3's own strict
-// decoding does neither.
+// Decode reads a file of a program's own into the struct that into points to,
+// as strictly as this package reads its own: its fields are keys, with the tags
+// that Type.New describes; unknown and duplicate keys and values out of range
+// are refused; then into's Validate is asked, where it is a Validator. name
+// stands for the file in messages, and hint is what to write into an empty one.
+//
+// A bad file is a *FileError with everything that is wrong. Fields that the file
+// does not name keep the values that they have, or get the defaults of their tags.
+func Decode(name string, data []byte, into any, hint string) error {
+	v := reflect.ValueOf(into)
+	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
+		return fmt.Errorf("config: Decode needs a pointer to a struct, not %T", into)
+	}
+	if err := supported(v.Elem().Type(), nil); err != nil {
+		return fmt.Errorf("config: Decode into %T: %w", into, err)
+	}
+	d := newDecoder(name, hint, "write the value out")
+	if root := d.read(data); root != nil && d.fill(root, v.Elem(), "", options.Field{}) {
+		d.validated(into, "")
+	}
+	return d.err()
+}
+
+// decoder fills structs from YAML nodes. It goes on after a problem, so that all of
+// them are reported at once, and never quotes a value. The strict decoding of yaml.v3
+// does neither.
 type decoder struct {
 	file     string
 	problems []Problem
@@ -25,21 +51,48 @@ type decoder struct {
 type reference struct {
 	name Ref
 	path string
-	line int
+}
+
+func newDecoder(file, ifEmpty, ifAlias string) *decoder {
+	return &decoder{file: file, lines: map[string]int{}, ifEmpty: ifEmpty, ifAlias: ifAlias}
+}
+
+// err returns all problems in the order of their lines.
+func (d *decoder) err() error {
+	if len(d.problems) == 0 {
+		return nil
+	}
+	sortProblems(d.problems)
+	return &FileError{Problems: d.problems}
 }
 
 func (d *decoder) problem(n *yaml.Node, path, format string, args ...any) {
 	d.problems = append(d.problems, Problem{File: d.file, Line: n.Line, Path: path, Text: fmt.Sprintf(format, args...)})
 }
 
-// problemAt reports a problem that shows after decoding, at the line of path or
-// of what stands around it.
+// problemAt reports a problem that shows after decoding, at the line of path or of
+// what stands around it.
 func (d *decoder) problemAt(path, format string, args ...any) {
-	d.problems = append(d.problems, Problem{File: d.file, Line: d.line(path), Path: path, Text: fmt.Sprintf(format, args...)})
+	d.problem(&yaml.Node{Line: d.line(path)}, path, format, args...)
 }
 
 func (d *decoder) warningAt(path, text string) {
 	d.warnings = append(d.warnings, Problem{File: d.file, Line: d.line(path), Path: path, Text: text})
+}
+
+// validated reports what v says of itself, where it is a Validator. at is its path.
+func (d *decoder) validated(v any, at string) {
+	validator, ok := v.(Validator)
+	if !ok {
+		return
+	}
+	for _, e := range options.Split(validator.Validate()) {
+		path := at
+		if e.Key != "" {
+			path = join(at, e.Key)
+		}
+		d.problemAt(path, "%s", e.Err)
+	}
 }
 
 func (d *decoder) line(path string) int {
@@ -68,12 +121,12 @@ type entry struct {
 	key, value *yaml.Node
 }
 
-// entries returns the keys of a mapping that occur once and have a value. It
-// reports the others.
-func (d *decoder) entries(n *yaml.Node, path string) (all []entry, ok bool) {
+// entries returns the keys of a mapping that occur once. It reports the others, and a
+// node that is no mapping.
+func (d *decoder) entries(n *yaml.Node, path string) (all []entry) {
 	if n.Kind != yaml.MappingNode {
 		d.problem(n, path, "is %s: want keys with values", kindOf(n))
-		return nil, false
+		return nil
 	}
 	first := map[string]int{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -90,97 +143,96 @@ func (d *decoder) entries(n *yaml.Node, path string) (all []entry, ok bool) {
 		d.lines[join(path, k.Value)] = k.Line
 		all = append(all, entry{name: k.Value, key: k, value: v})
 	}
-	return all, true
+	return all
 }
 
+const aliased = "is an alias: aliases are not supported, %s"
+
 // fill decodes n into v and reports whether it could.
-func (d *decoder) fill(n *yaml.Node, v reflect.Value, path string, k key) bool {
-	t := v.Type()
+func (d *decoder) fill(n *yaml.Node, v reflect.Value, path string, f options.Field) bool {
 	switch {
 	case n.Kind == yaml.AliasNode:
-		d.problem(n, path, "is an alias: aliases are not supported, %s", d.ifAlias)
+		d.problem(n, path, aliased, d.ifAlias)
 		return false
 	case n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null":
 		d.problem(n, path, "is empty: give it a value or leave the key out")
 		return false
-	case t == nodeType:
-		v.Set(reflect.ValueOf(*n))
-		return true
-	case isValue(t):
-		return d.fillValue(n, v, path)
-	case t == onFailureType && n.Kind == yaml.ScalarNode:
-		all := OnFailure{}
-		ok := d.fill(n, reflect.ValueOf(&all.Denied).Elem(), path, key{enum: reactions})
-		v.Set(reflect.ValueOf(OnFailure{Granted: all.Denied, Denied: all.Denied, Warned: all.Denied}))
-		return ok
-	case isText(t) || t == durationType:
-		return d.fillScalar(n, v, path, k)
 	}
-	switch t.Kind() {
-	case reflect.Pointer:
+	before := len(d.problems)
+	t := v.Type()
+	switch shapeOf(t) {
+	case asNode:
+		v.Set(reflect.ValueOf(*n))
+	case asValue:
+		d.fillValue(n, v, path)
+	case asDuration, asText, asBool, asNumber:
+		d.fillScalar(n, v, path, f)
+	case asPointer:
 		v.Set(reflect.New(t.Elem()))
-		return d.fill(n, v.Elem(), path, k)
-	case reflect.Struct:
-		return d.fillStruct(n, v, path)
-	case reflect.Map:
-		return d.fillMap(n, v, path)
-	case reflect.Slice:
-		return d.fillSlice(n, v, path, k)
-	case reflect.Interface:
-		value, ok := d.plain(n, path)
-		if ok {
+		f.Type = t.Elem()
+		d.fill(n, v.Elem(), path, f)
+	case asStruct:
+		d.fillStruct(n, v, path)
+	case asMap:
+		for _, e := range d.entries(n, path) {
+			d.fillEntry(e, v, path)
+		}
+	case asList:
+		d.fillSlice(n, v, path, f)
+	case asAny:
+		if value := d.plain(n, path); value != nil {
 			v.Set(reflect.ValueOf(value))
 		}
-		return ok
-	default:
-		return d.fillScalar(n, v, path, k)
 	}
+	return len(d.problems) == before
 }
 
-func (d *decoder) fillStruct(n *yaml.Node, v reflect.Value, path string) bool {
-	entries, ok := d.entries(n, path)
-	if !ok {
-		return false
+func (d *decoder) fillStruct(n *yaml.Node, v reflect.Value, path string) {
+	if v.Type() == onFailureType && n.Kind == yaml.ScalarNode {
+		var all reaction
+		d.fill(n, reflect.ValueOf(&all).Elem(), path, options.Field{Type: reflect.TypeFor[reaction](), Enum: reactions})
+		v.Set(reflect.ValueOf(onFailure{Granted: all, Denied: all, Warned: all}))
+		return
 	}
-	return d.fillKeys(n, entries, v, path)
+	entries := d.entries(n, path)
+	if n.Kind == yaml.MappingNode { // entries has reported anything else
+		d.fillKeys(n, entries, v, path)
+	}
 }
 
 // fillKeys decodes the keys of a struct.
 func (d *decoder) fillKeys(n *yaml.Node, entries []entry, v reflect.Value, path string) bool {
 	before := len(d.problems)
-	keys := keysOf(v.Type())
-	found := map[string]bool{}
-	var rest *key
+	setDefaults(v)
+	keys := map[string]options.Field{}
+	var rest options.Field
 	var names []string
-	for i := range keys {
-		if keys[i].rest {
-			rest = &keys[i]
+	fields := options.Of(v.Type())
+	for _, f := range fields {
+		if f.Rest {
+			rest = f
 		} else {
-			names = append(names, keys[i].name)
+			keys[f.Key], names = f, append(names, f.Key)
 		}
 	}
 	for _, e := range entries {
-		k := find(keys, e.name)
+		f, known := keys[e.name]
 		switch {
-		case k != nil:
-			found[e.name] = true
-			d.fill(e.value, v.FieldByIndex(k.index), join(path, e.name), *k)
-		case rest != nil:
-			d.fillEntry(e, v.FieldByIndex(rest.index), path)
+		case known:
+			d.fill(e.value, v.FieldByIndex(f.Index), join(path, e.name), f)
+		case rest.Rest:
+			d.fillEntry(e, v.FieldByIndex(rest.Index), path)
 		default:
-			hint := nearest(e.name, names)
-			if hint == "" {
-				hint = ": there are " + list(names)
-			}
+			hint := cmp.Or(nearest(e.name, names), ": there are "+list(names))
 			if len(names) == 0 {
 				hint = ": there are no keys here"
 			}
 			d.problem(e.key, join(path, shown(e.name)), "is not a known key%s", hint)
 		}
 	}
-	for _, k := range keys {
-		if k.required && !found[k.name] && !duplicated(n, k.name) {
-			d.problem(n, join(path, k.name), "is missing%s", because(k.doc))
+	for _, f := range fields {
+		if f.Required && !has(n, f.Key) {
+			d.problem(n, join(path, f.Key), "is missing%s", because(f.Doc))
 		}
 	}
 	return len(d.problems) == before
@@ -193,17 +245,8 @@ func because(doc string) string {
 	return ": give " + doc
 }
 
-func find(keys []key, name string) *key {
-	for i := range keys {
-		if keys[i].name == name && !keys[i].rest {
-			return &keys[i]
-		}
-	}
-	return nil
-}
-
-// duplicated reports that name is a key of n after all.
-func duplicated(n *yaml.Node, name string) bool {
+// has reports that name is a key of n, once or more.
+func has(n *yaml.Node, name string) bool {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		if n.Content[i].Value == name {
 			return true
@@ -212,53 +255,41 @@ func duplicated(n *yaml.Node, name string) bool {
 	return false
 }
 
-func (d *decoder) fillMap(n *yaml.Node, v reflect.Value, path string) bool {
-	entries, ok := d.entries(n, path)
-	for _, e := range entries {
-		ok = d.fillEntry(e, v, path) && ok
-	}
-	return ok
-}
-
 // fillEntry decodes one entry of a map.
-func (d *decoder) fillEntry(e entry, m reflect.Value, path string) bool {
+func (d *decoder) fillEntry(e entry, m reflect.Value, path string) {
 	if m.IsNil() {
 		m.Set(reflect.MakeMap(m.Type()))
 	}
-	value := reflect.New(m.Type().Elem()).Elem()
-	ok := d.fill(e.value, value, join(path, shown(e.name)), key{})
+	value, at := reflect.New(m.Type().Elem()).Elem(), join(path, shown(e.name))
+	d.lines[at] = e.key.Line
+	d.fill(e.value, value, at, options.Field{Type: value.Type()})
 	m.SetMapIndex(reflect.ValueOf(e.name).Convert(m.Type().Key()), value)
-	return ok
 }
 
-func (d *decoder) fillSlice(n *yaml.Node, v reflect.Value, path string, k key) bool {
-	if n.Kind != yaml.SequenceNode {
+func (d *decoder) fillSlice(n *yaml.Node, v reflect.Value, path string, f options.Field) {
+	switch {
+	case n.Kind != yaml.SequenceNode:
 		d.problem(n, path, "is %s: want a list, such as [a, b]", kindOf(n))
-		return false
+		return
+	case f.Required && len(n.Content) == 0:
+		d.problem(n, path, "is empty%s", because(f.Doc))
+		return
 	}
-	if k.required && len(n.Content) == 0 {
-		d.problem(n, path, "is empty%s", because(k.doc))
-		return false
-	}
-	ok := true
-	items := reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content))
+	v.Set(reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content)))
 	for i, item := range n.Content {
 		at := fmt.Sprintf("%s[%d]", path, i)
 		d.lines[at] = item.Line
-		ok = d.fill(item, items.Index(i), at, key{enum: k.enum}) && ok
+		d.fill(item, v.Index(i), at, options.Field{Type: v.Type().Elem(), Enum: f.Enum})
 	}
-	v.Set(items)
-	return ok
 }
 
-func (d *decoder) fillValue(n *yaml.Node, v reflect.Value, path string) bool {
-	value, ok := d.plain(n, path)
-	if !ok {
-		return false
+func (d *decoder) fillValue(n *yaml.Node, v reflect.Value, path string) {
+	before := len(d.problems)
+	value := d.plain(n, path)
+	if len(d.problems) > before {
+		return
 	}
 	if err := v.Addr().Interface().(Value).FromYAML(value); err != nil {
 		d.problem(n, path, "%s", err)
-		return false
 	}
-	return true
 }

@@ -10,9 +10,9 @@
 //	sink := trail.For("broker") // an auditing.Sink
 //
 // A sink that several components or stages name is opened once. The trail follows
-// its file: a good new one takes over without losing or failing a write under
-// way, a bad one is refused and the old one goes on.
+// its file. A good new file takes over, and no write under way is lost or fails. A
+// bad new file is refused, and the old configuration goes on.
 //
-// The types of sinks are a value. builtin.Types has those of this module; who has
-// a destination of their own adds it with Types.Add.
+// The types of sinks are a value. builtin.Types returns those of this module, and
+// Types.Add adds a type of the program's own.
 package config

@@ -17,8 +17,8 @@ var (
 	yamlPrefix = regexp.MustCompile(`^yaml: (?:(?:unmarshal errors:\s*)?line \d+: )?`)
 )
 
-// read returns the root of the only document, or nil after reporting why there
-// is none.
+// read returns the root of the only document. Without one it reports why, and returns
+// nil.
 func (d *decoder) read(data []byte) (root *yaml.Node) {
 	whole := &yaml.Node{}
 	if len(data) > maxFileSize {
@@ -27,7 +27,7 @@ func (d *decoder) read(data []byte) (root *yaml.Node) {
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	var doc, more yaml.Node
-	switch err := decodeNode(dec, &doc); {
+	switch err := guarded(dec.Decode, &doc); {
 	case errors.Is(err, io.EOF), err == nil && len(doc.Content) == 0:
 		d.problem(whole, "", "is empty: want %s", d.ifEmpty)
 		return nil
@@ -35,7 +35,7 @@ func (d *decoder) read(data []byte) (root *yaml.Node) {
 		d.syntax(err, data)
 		return nil
 	}
-	switch err := decodeNode(dec, &more); {
+	switch err := guarded(dec.Decode, &more); {
 	case errors.Is(err, io.EOF):
 	case err != nil:
 		d.syntax(err, data)
@@ -44,21 +44,23 @@ func (d *decoder) read(data []byte) (root *yaml.Node) {
 		d.problem(&more, "", "begins a second document: want one file with one configuration")
 		return nil
 	}
+	d.lines[""] = doc.Content[0].Line
 	return doc.Content[0]
 }
 
-// decodeNode turns a panic of the YAML library into an error: a file must not
-// take its component down.
-func decodeNode(dec *yaml.Decoder, into *yaml.Node) (err error) {
+// guarded turns a panic into an error, of the YAML library or of a type that reads
+// itself: a file must not crash its component.
+func guarded(decode func(any) error, into any) (err error) {
 	defer func() {
 		if recover() != nil {
 			err = errors.New("yaml: it cannot be read")
 		}
 	}()
-	return dec.Decode(into)
+	return decode(into)
 }
 
-// syntax reports what the YAML library says, unless it quotes the file.
+// syntax reports the error of the YAML library. An error that may quote the file is
+// replaced by a hint.
 func (d *decoder) syntax(err error, data []byte) {
 	n := &yaml.Node{}
 	text := err.Error()

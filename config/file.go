@@ -1,9 +1,7 @@
 package config
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -13,9 +11,12 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/internal/metrics"
+	"github.com/paddock-dev/audit/internal/options"
 )
 
 const (
@@ -45,7 +46,7 @@ const (
 type header struct {
 	APIVersion string    `yaml:"apiVersion" required:"true" enum:"audit.paddock.dev/v1alpha1" doc:"apiVersion: audit.paddock.dev/v1alpha1"`
 	Kind       string    `yaml:"kind" required:"true" enum:"AuditConfiguration" doc:"kind: AuditConfiguration"`
-	Check      string    `yaml:"check" enum:"fail,warn,skip" doc:"what a destination that fails its check at the start means: the component does not start, logs a warning, or does not ask"`
+	Check      string    `yaml:"check" default:"fail" enum:"fail,warn,skip" doc:"what a destination that fails its check at the start means: the component does not start, logs a warning, or does not ask"`
 	Kinds      []kind    `yaml:"kinds" doc:"kinds of events of your own, 100 at most, which then count in metrics under their names and not as other"`
 	Sinks      yaml.Node `yaml:"sinks" required:"true" doc:"the destinations and stages, each under a name of your own"`
 	Components yaml.Node `yaml:"components" required:"true" doc:"the components, each with the sink that it writes to; * is every other one"`
@@ -62,30 +63,9 @@ type File struct {
 	name       string
 	sinks      map[string]*definition
 	order      []string // of sinks that components use, each after those behind it
-	components map[string]Component
+	components map[string]component
 	kinds      []v1alpha1.AuditKind
 	warnings   []Problem
-}
-
-// definition is one sink of a file.
-type definition struct {
-	name    string
-	typ     string
-	check   string
-	section Section
-	refs    []reference
-	plan    Plan
-	// content is a hash of the sink and of all behind it.
-	content string
-	sound   bool // nothing is wrong with it, or behind it
-}
-
-// resources returns what the sink must have for itself.
-func (f *definition) resources() []string {
-	if e, ok := f.section.(Exclusive); ok {
-		return e.Resources(f.name)
-	}
-	return nil
 }
 
 // Load reads the file at path. Its error is a *FileError, unless the file could
@@ -117,110 +97,54 @@ func Parse(name string, data []byte, types *Types) (*File, error) {
 	if types == nil || len(types.byName) == 0 {
 		return nil, errNoTypes
 	}
-	d := &decoder{
-		file: name, lines: map[string]int{},
-		ifEmpty: fmt.Sprintf("apiVersion: %s and kind: %s", APIVersion, Kind),
-		ifAlias: "name the sink and refer to it by its name",
-	}
-	f := &File{name: name, sinks: map[string]*definition{}, components: map[string]Component{}}
+	d := newDecoder(name, fmt.Sprintf("apiVersion: %s and kind: %s", APIVersion, Kind), "name the sink and refer to it by its name")
+	f := &File{name: name, sinks: map[string]*definition{}, components: map[string]component{}}
 	if root := d.read(data); root != nil {
-		d.lines[""] = root.Line
-		h := header{Check: checkFail}
-		d.fill(root, reflect.ValueOf(&h).Elem(), "", key{})
+		h := header{}
+		d.fill(root, reflect.ValueOf(&h).Elem(), "", options.Field{})
 		d.readKinds(f, &h)
 		d.readSinks(f, &h, types)
 		d.readComponents(f, &h)
 		d.checkGraph(f)
 		d.checkComponents(f)
 	}
-	if len(d.problems) > 0 {
-		sortProblems(d.problems)
-		return nil, &FileError{Problems: d.problems}
+	if err := d.err(); err != nil {
+		return nil, err
 	}
 	sortProblems(d.warnings)
 	f.warnings = d.warnings
 	return f, nil
 }
 
-// readSinks decodes every sink into the section of its type.
-func (d *decoder) readSinks(f *File, h *header, types *Types) {
-	if h.Sinks.Kind == 0 {
-		return
+// kind is a kind of event of the user's own, as the file names it.
+type kind v1alpha1.AuditKind
+
+var errKind = errors.New("want a DNS label, such as tea-brewed: at most 63 lower-case letters, digits and dashes, and not other, which stands for all kinds without a name")
+
+// FromYAML reads a kind.
+func (k *kind) FromYAML(v any) error {
+	text, ok := v.(string)
+	if !ok || text == metrics.Other || len(validation.IsDNS1123Label(text)) > 0 {
+		return errKind
 	}
-	const path = "sinks"
-	entries, _ := d.entries(&h.Sinks, path)
-	for _, e := range entries {
-		at := join(path, shown(e.name))
-		if shown(e.name) != e.name {
-			d.problem(e.key, at, "want a name of at most 63 letters, digits, dashes, dots and underscores")
-			continue
-		}
-		def := &definition{name: e.name}
-		f.sinks[e.name] = def
-		before := len(d.problems)
-		d.refs = nil
-		d.readSink(def, e.value, at, h.Check, types)
-		def.refs, d.refs = d.refs, nil
-		def.sound = len(d.problems) == before
+	*k = kind(text)
+	return nil
+}
+
+// JSONSchema describes a kind.
+func (*kind) JSONSchema() map[string]any {
+	return map[string]any{
+		"type": "string", "pattern": kindPattern, "maxLength": maxNameLength, "not": map[string]any{"const": metrics.Other},
 	}
 }
 
-func (d *decoder) readSink(def *definition, n *yaml.Node, at, check string, types *Types) {
-	if n.Kind == yaml.AliasNode {
-		d.fill(n, reflect.ValueOf(&sinkHeader{}).Elem(), at, key{})
-		return
+func (d *decoder) readKinds(f *File, h *header) {
+	if len(h.Kinds) > metrics.MaxKinds {
+		d.problemAt("kinds", "are %d, at most %d: each is several series for every component", len(h.Kinds), metrics.MaxKinds)
 	}
-	entries, ok := d.entries(n, at)
-	if !ok {
-		return
+	for _, k := range h.Kinds {
+		f.kinds = append(f.kinds, v1alpha1.AuditKind(k))
 	}
-	common := sinkHeader{Check: check}
-	own := slices.DeleteFunc(slices.Clone(entries), func(e entry) bool { return e.name == keyType || e.name == keyCheck })
-	shared := slices.DeleteFunc(slices.Clone(entries), func(e entry) bool { return e.name != keyType && e.name != keyCheck })
-	if find := func(e entry) bool { return e.name == keyType }; !slices.ContainsFunc(shared, find) && !duplicated(n, keyType) {
-		d.problem(n, join(at, keyType), "is missing: give one of %s", list(types.Names()))
-		return
-	}
-	if !d.fillKeys(n, shared, reflect.ValueOf(&common).Elem(), at) {
-		return
-	}
-	typ, known := types.byName[common.Type]
-	if !known {
-		names := types.Names()
-		d.problemAt(join(at, keyType), "%s is not a known type%s: there are %s", shown(common.Type), nearest(common.Type, names), list(names))
-		return
-	}
-	section := typ.New()
-	if !d.fillKeys(n, own, reflect.ValueOf(section).Elem(), at) {
-		return
-	}
-	def.typ, def.check, def.section = typ.Name, common.Check, section
-	def.content = d.hash(n, at)
-	if v, ok := section.(Validator); ok {
-		for _, e := range split(v.Validate()) {
-			d.problemAt(join(at, e.key), "%s", e.err)
-		}
-	}
-	if w, ok := section.(Warner); ok {
-		for _, e := range split(w.Warnings()) {
-			d.warningAt(join(at, e.key), e.err.Error())
-		}
-	}
-}
-
-// hash is equal for sinks that were written with the same keys and values.
-func (d *decoder) hash(n *yaml.Node, at string) string {
-	value, _ := d.plain(n, at)
-	text, err := json.Marshal(value)
-	if err != nil { // a number that is none
-		text = fmt.Append(nil, n.Line, err)
-	}
-	return digest(at, string(text))
-}
-
-func digest(parts ...string) string {
-	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
-	return hex.EncodeToString(sum[:])
 }
 
 // Warnings returns what is unwise in the file without being wrong.
@@ -232,10 +156,15 @@ func (f *File) Components() []string { return slices.Sorted(maps.Keys(f.componen
 // String prints one line a component: its name, its chain, the level, and what
 // happens when the chain fails.
 func (f *File) String() string {
-	lines := make([]string, 0, len(f.components))
+	return f.describe(func(sink string) Plan { return f.sinks[sink].plan })
+}
+
+// describe is String with the plans of sinks from elsewhere.
+func (f *File) describe(plan func(sink string) Plan) string {
+	var lines []string
 	for _, name := range f.Components() {
 		c := f.components[name]
-		lines = append(lines, c.line(name, f.sinks[string(c.Sink)].plan))
+		lines = append(lines, c.line(name, plan(string(c.Sink))))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -250,7 +179,7 @@ func (f *File) Level(component string) auditing.Level {
 	return f.sinks[string(c.Sink)].plan.Level
 }
 
-func (f *File) component(name string) (Component, bool) {
+func (f *File) component(name string) (component, bool) {
 	c, ok := f.components[name]
 	if !ok {
 		c, ok = f.components[AnyComponent]

@@ -15,11 +15,11 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// settle is how long a file has to be left alone before it is read: whoever
-// writes it in several steps is not to be caught half-way.
+// settle is how long a file has to stay unchanged before it is read, so that it is
+// not read between two steps of writing it.
 const settle = 50 * time.Millisecond
 
-// reloadTimeout bounds one reload, the checks of its destinations included.
+// reloadTimeout bounds one reload, including the checks of its destinations.
 const reloadTimeout = time.Minute
 
 // follower reads the file again when it changes, and on SIGHUP.
@@ -27,7 +27,7 @@ type follower struct {
 	trail   *Trail
 	watcher *fsnotify.Watcher
 	hangup  chan os.Signal
-	seen    []byte // what was read last, good or bad
+	seen    []byte // what was read last, good or bad; nil when it could not be read
 }
 
 // follow starts to follow the file, whose content now is data.
@@ -53,9 +53,9 @@ func (t *Trail) follow(data []byte) error {
 	return nil
 }
 
-// watch watches the directory of the file and, where the file is a symbolic link,
-// that of what it points to. A directory sees what a file that is replaced does
-// not: an editor's rename, and the ..data link of a ConfigMap that is swapped.
+// watch watches the directory of the file and, where the file is a symbolic link, also
+// the directory of its target. Watching the file alone would miss that it is replaced:
+// by the rename of an editor, or by the swapped ..data link of a ConfigMap.
 func (f *follower) watch() error {
 	dirs := []string{filepath.Dir(f.trail.path)}
 	if target, err := filepath.EvalSymlinks(f.trail.path); err == nil {
@@ -63,14 +63,14 @@ func (f *follower) watch() error {
 	}
 	for _, old := range f.watcher.WatchList() {
 		if !slices.Contains(dirs, old) {
-			_ = f.watcher.Remove(old) // a removed directory has left by itself
+			_ = f.watcher.Remove(old) // it fails for a directory that was removed
 		}
 	}
 	return errors.Join(f.watcher.Add(dirs[0]), f.watcher.Add(dirs[len(dirs)-1]))
 }
 
 func (f *follower) run(ctx context.Context) {
-	settled := time.NewTimer(settle) // once at the start, for what changed before the watch began
+	settled := time.NewTimer(settle) // once at the start: the file may have changed before the watch began
 	defer settled.Stop()
 	for {
 		select {
@@ -101,22 +101,14 @@ func (f *follower) reload(ctx context.Context, force bool) {
 	if err := f.watch(); err != nil {
 		logger.Error("audit configuration: following the file", "error", err.Error())
 	}
-	data, err := f.trail.read()
-	if err == nil && bytes.Equal(data, f.seen) && !force {
+	data, err := f.trail.read() // nil with an error
+	if bytes.Equal(data, f.seen) && !force {
 		return
 	}
-	if err == nil {
-		f.seen = data
-		ctx, cancel := context.WithTimeout(ctx, reloadTimeout)
-		defer cancel()
-		err = f.trail.reload(ctx, data)
-	} else {
-		if f.seen == nil && !force {
-			return // said already
-		}
-		f.seen = nil
-		f.trail.metrics.bad()
-	}
+	f.seen = data
+	reloading, cancel := context.WithTimeout(ctx, reloadTimeout)
+	defer cancel()
+	err = f.trail.reload(reloading, data, err)
 	switch {
 	case err == nil:
 		logger.Info("audit configuration: a new file took over", "chains", f.trail.String())

@@ -41,7 +41,7 @@ func put(t *testing.T, path, text string) {
 	}
 }
 
-func TestTheTrailFollowsAFileThatIsReplacedAndOneThatIsRewritten(t *testing.T) {
+func TestTrailFollowsReplacedAndRewrittenFile(t *testing.T) {
 	var all recorders
 	path := filepath.Join(t.TempDir(), "audit.yaml")
 	put(t, path, to("one"))
@@ -57,7 +57,7 @@ func TestTheTrailFollowsAFileThatIsReplacedAndOneThatIsRewritten(t *testing.T) {
 
 // A ConfigMap is mounted as links: audit.yaml -> ..data/audit.yaml, and
 // ..data -> ..2026_01, of which the kubelet replaces the latter.
-func TestTheTrailFollowsTheSwapOfAConfigMap(t *testing.T) {
+func TestTrailFollowsSwapOfConfigMap(t *testing.T) {
 	var all recorders
 	dir := t.TempDir()
 	mount := func(version, text string) {
@@ -86,7 +86,7 @@ func TestTheTrailFollowsTheSwapOfAConfigMap(t *testing.T) {
 	}
 }
 
-func TestTheTrailReadsItsFileAgainOnSIGHUP(t *testing.T) {
+func TestTrailReadsFileAgainOnSIGHUP(t *testing.T) {
 	var all recorders
 	reg := prometheus.NewRegistry()
 	path := filepath.Join(t.TempDir(), "audit.yaml")
@@ -101,7 +101,7 @@ func TestTheTrailReadsItsFileAgainOnSIGHUP(t *testing.T) {
 	}
 }
 
-func TestABadFileIsRefusedCountedAndLoggedAndTheOldOneGoesOn(t *testing.T) {
+func TestBadFileIsLoggedAndOldOneGoesOn(t *testing.T) {
 	var all recorders
 	var log logBuffer
 	reg := prometheus.NewRegistry()

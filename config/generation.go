@@ -16,13 +16,14 @@ import (
 // checkTimeout bounds the check of one destination.
 const checkTimeout = 10 * time.Second
 
-// generation is a file with its sinks open. It takes over as a whole, and ends
-// when the last write under way in it has ended.
+// generation is a file with its sinks open. A new file becomes a new generation, which
+// takes over as a whole. The old one ends with the last write under way in it.
 type generation struct {
 	file    *File
 	sinks   map[string]*opened
-	opened  []*opened // as they were opened or taken over: each after those behind it
-	writing underWay
+	opened  []*opened // in the order of file: each after those behind it
+	writing driver.Gate
+	over    chan struct{} // closed when another generation has taken over
 }
 
 // opened is an open sink, which several generations may share.
@@ -30,18 +31,30 @@ type opened struct {
 	def    *definition
 	sink   auditing.Sink
 	driver driver.Driver // behind sink
-	// Guarded by Trail.reloading:
-	gens   int  // generations that hold it
-	closed bool // by a hand-over, after which it is of no use even to those
+	// closed is set by a hand-over. Guarded by Trail.reloading.
+	closed bool
 }
 
-// openFile opens the sinks of f, taking over from old what has not changed. When
-// one fails, it closes again what it opened, in reverse.
+func newGeneration(f *File, sinks ...*opened) *generation {
+	g := &generation{file: f, sinks: map[string]*opened{}, over: make(chan struct{})}
+	for _, o := range sinks {
+		g.add(o)
+	}
+	return g
+}
+
+func (g *generation) add(o *opened) {
+	g.sinks[o.def.name] = o
+	g.opened = append(g.opened, o)
+}
+
+// openFile opens the sinks of f, and keeps those of old that have not changed. When a
+// sink cannot be opened, it closes the ones that it opened, in reverse.
 func openFile(ctx context.Context, f *File, old *generation, deps Deps, check bool) (g *generation, err error) {
 	if err := auditing.RegisterKinds(f.kinds...); err != nil {
 		return nil, fmt.Errorf("%s: kinds, with those of before and of other files: %w", f.name, err)
 	}
-	g = &generation{file: f, sinks: map[string]*opened{}}
+	g = newGeneration(f)
 	var own []*opened
 	defer func() {
 		if err != nil {
@@ -60,17 +73,10 @@ func openFile(ctx context.Context, f *File, old *generation, deps Deps, check bo
 				return nil, f.failed(def, "failed its check: %w: mend it, or set check: warn or skip", err)
 			}
 		}
-		g.sinks[name] = o
-		g.opened = append(g.opened, o)
+		g.add(o)
 	}
 	err = g.keepsPromises()
-	if err != nil {
-		return nil, err
-	}
-	for _, o := range g.opened {
-		o.gens++
-	}
-	return g, nil
+	return g, err
 }
 
 // failed names the sink, as the problems of the file itself do.
@@ -78,9 +84,9 @@ func (f *File) failed(def *definition, format string, err error) error {
 	return fmt.Errorf("%s: sinks.%s: "+format, f.name, def.name, err)
 }
 
-// unchanged returns the open sink of a definition that is the same as before,
-// with all behind it, or nil. One that is closed is not open any more, where a
-// hand-over failed so that what it closed could not be opened again.
+// unchanged returns the open sink of a definition that is the same as before, together
+// with all sinks behind it. Otherwise it returns nil. A sink may be closed, when a
+// hand-over could not open it again.
 func (g *generation) unchanged(def *definition) *opened {
 	if g == nil {
 		return nil
@@ -114,16 +120,12 @@ func (g *generation) open(ctx context.Context, def *definition, deps Deps) (_ *o
 
 // check asks the destination whether it is there, as the file says.
 func (o *opened) check(ctx context.Context, logger *slog.Logger, wanted bool) error {
-	ask := auditing.Check
-	if c, ok := o.def.section.(Checker); ok {
-		ask = c.Check
-	}
 	if o.def.check == checkSkip || !wanted {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	err := ask(ctx, o.sink)
+	err := auditing.Check(ctx, o.sink)
 	if err != nil && o.def.check == checkWarn {
 		logger.Warn("an audit sink failed its check and is used all the same", "sink", o.def.name, "error", err.Error())
 		return nil
@@ -131,8 +133,8 @@ func (o *opened) check(ctx context.Context, logger *slog.Logger, wanted bool) er
 	return err
 }
 
-// keepsPromises looks at the sinks themselves: a type may have planned more than
-// what it opened.
+// keepsPromises checks the level and the component of the opened sinks: the Plan of a
+// type may have promised more.
 func (g *generation) keepsPromises() error {
 	for _, name := range g.file.Components() {
 		c := g.file.components[name]
@@ -152,16 +154,10 @@ func (g *generation) keepsPromises() error {
 
 // String prints one line a component, as its sinks print themselves.
 func (g *generation) String() string {
-	text := ""
-	for i, name := range g.file.Components() {
-		c := g.file.components[name]
-		sink := g.sinks[string(c.Sink)].sink
-		if i > 0 {
-			text += "\n"
-		}
-		text += c.line(name, Plan{Chain: auditing.Chain(sink), Level: auditing.LevelOf(sink)})
-	}
-	return text
+	return g.file.describe(func(sink string) Plan {
+		s := g.sinks[sink].sink
+		return Plan{Chain: auditing.Chain(s), Level: auditing.LevelOf(s)}
+	})
 }
 
 // closeAll closes sinks in the reverse of the order in which they were opened, so

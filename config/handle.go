@@ -2,6 +2,7 @@ package config
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
@@ -11,140 +12,151 @@ import (
 // driverName stands in errors and metrics for the trail's own part of a chain.
 const driverName = "trail"
 
-// handle is a sink of the trail as a program has it, either that of a component or
-// one by its own name. It finds the generation of the moment.
+// handle is what a program gets from a trail: the sink of a component, or a sink by its
+// own name. Each event goes to the current generation.
 type handle struct {
 	trail     *Trail
 	component string // "" for a sink by its own name: events keep theirs
 	sink      string // "" for that of a component
+
+	last atomic.Pointer[route] // in the generation of the last write
 }
 
 var _ driver.Literal = &handle{}
 
-// in returns what the handle stands for in g. A sink by its own name has no
-// timeout, and fails closed.
-func (h *handle) in(g *generation) (Component, *opened, error) {
-	if h.sink == "" {
-		c, known := g.file.component(h.component)
-		if !known {
-			return c, nil, unknownComponent(g.file, h.component)
-		}
-		return c, g.sinks[string(c.Sink)], nil
-	}
-	o, open := g.sinks[h.sink]
-	if !open {
-		return Component{}, nil, g.notOpen(h.sink)
-	}
-	return Component{}, o, nil
+// route is a handle in one generation. It is the Driver behind Write of the handle.
+type route struct {
+	*handle
+	generation *generation
+	// rules of the component. A sink by its own name has none: it fails closed, and
+	// has no timeout.
+	rules  component
+	opened *opened
+	err    error // why there is no opened
+
+	info driver.Info
+	door driver.Sink // made of this route
 }
 
-func (h *handle) now() (Component, *opened, error) { return h.in(h.trail.generation()) }
+// in returns what the handle stands for in g.
+func (h *handle) in(g *generation) *route {
+	if last := h.last.Load(); last != nil && last.generation == g {
+		return last
+	}
+	r := &route{handle: h, generation: g}
+	if h.sink != "" {
+		if r.opened = g.sinks[h.sink]; r.opened == nil {
+			r.err = g.notOpen(h.sink)
+		}
+	} else if rules, known := g.file.component(h.component); known {
+		r.rules, r.opened = rules, g.sinks[string(rules.Sink)]
+	} else {
+		r.err = unknownComponent(g.file, h.component)
+	}
+	if r.opened == nil {
+		r.info.Chain = "unknown(" + h.component + h.sink + ")"
+	} else {
+		r.info = r.opened.driver.Info()
+	}
+	r.info.Name = driverName
+	if h.sink == "" {
+		r.info.Component = h.component
+	}
+	r.door = driver.New(r)
+	h.last.Store(r)
+	return r
+}
+
+func (h *handle) now() *route { return h.in(h.trail.current.Load()) }
 
 // Write writes ae to the chain, with the timeout, the detachment and the answer to
 // failures that the file says.
 func (h *handle) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
-	c, o, _ := h.now()
-	ctx, cancel := c.context(ctx)
+	r := h.now()
+	ctx, cancel := r.rules.context(ctx)
 	defer cancel()
-	err := driver.Write(ctx, &route{handle: h, info: h.info(o)}, ae)
-	if err != nil && ae != nil && c.OnFailure.open(ae.Spec.Decision) {
-		h.trail.deps.OnFailure(ctx, h.component, ae, err)
+	err := r.door.Write(ctx, ae)
+	if err != nil && ae != nil && r.rules.OnFailure.open(ae.Spec.Decision) {
+		h.trail.deps.OnFailure(ctx, ae, err)
 		return nil
 	}
 	return err
 }
 
-func (h *handle) info(o *opened) driver.Info {
-	if o == nil {
-		return driver.Info{Name: driverName, Chain: h.String(), Component: h.component}
-	}
-	i := o.driver.Info()
-	i.Name = driverName
-	if h.sink == "" {
-		i.Component = h.component
-	}
-	return i
-}
-
 // Check asks the destinations behind the handle whether they are there.
 func (h *handle) Check(ctx context.Context) error {
-	g, err := h.trail.enter(ctx)
+	g, err := h.trail.enter(ctx, 1)
 	if err != nil {
 		return err
 	}
-	defer g.writing.end()
-	_, o, err := h.in(g)
-	if err != nil {
-		return err
+	defer g.writing.Leave(1)
+	r := h.in(g)
+	if r.err != nil {
+		return r.err
 	}
-	return auditing.Check(ctx, o.sink)
+	return auditing.Check(ctx, r.opened.sink)
 }
 
-// Level returns that of the chain; LevelNone when any decision fails open, and
-// while the file does not know the handle.
+// Level returns the level of the chain. It is LevelNone when any decision fails open,
+// and while the file has no such component or sink.
 func (h *handle) Level() auditing.Level {
-	c, o, err := h.now()
-	if err != nil || len(c.OnFailure.closed()) < 3 {
+	r := h.now()
+	if r.err != nil || len(r.rules.OnFailure.closed()) < 3 {
 		return auditing.LevelNone
 	}
-	return auditing.LevelOf(o.sink)
+	return r.info.Level
 }
 
 // String prints the chain.
-func (h *handle) String() string {
-	_, o, err := h.now()
-	if err != nil {
-		return "unknown(" + h.component + h.sink + ")"
-	}
-	return auditing.Chain(o.sink)
-}
+func (h *handle) String() string { return h.now().info.Chain }
 
 // GoString returns what String does: %#v would print what the sinks hold.
 func (h *handle) GoString() string { return h.String() }
 
 // Driver returns what stages hand events to.
-func (h *handle) Driver() (driver.Driver, auditing.Sink) {
-	_, o, _ := h.now()
-	info := h.info(o)
-	info.Level = h.Level()
-	return &reaction{route{handle: h, info: info}}, h
-}
-
-// route stores events in the generation of the moment.
-type route struct {
-	*handle
-	info driver.Info
-}
+func (h *handle) Driver() (driver.Driver, auditing.Sink) { return behindStage{h.now()}, h }
 
 func (r *route) Info() driver.Info { return r.info }
 
+// Store stores events in the current generation, which may be a newer one than that of
+// the route.
 func (r *route) Store(ctx context.Context, events []*driver.Event) []error {
-	g, err := r.trail.enter(ctx)
+	g, err := r.trail.enter(ctx, len(events))
 	if err != nil {
 		return driver.All(len(events), err)
 	}
-	defer g.writing.end()
-	_, o, err := r.in(g)
-	if err != nil {
-		return driver.All(len(events), driver.Permanent(err))
+	defer g.writing.Leave(len(events))
+	now := r.in(g)
+	if now.err != nil {
+		return driver.All(len(events), driver.Permanent(now.err))
 	}
-	return o.driver.Store(ctx, events)
+	return now.opened.driver.Store(ctx, events)
 }
 
 // Close does nothing: the trail closes its sinks.
 func (*route) Close(context.Context) error { return nil }
 
-// reaction is a route behind a stage, which does what the handle's Write does.
-type reaction struct{ route }
+// behindStage is a route for stages, which do not call Write. So its Store does what
+// Write does: it applies the timeout, the detachment and onFailure.
+type behindStage struct{ *route }
 
-func (r *reaction) Store(ctx context.Context, events []*driver.Event) []error {
-	c, _, _ := r.now()
-	ctx, cancel := c.context(ctx)
+func (b behindStage) Info() driver.Info {
+	info := b.info
+	info.Level = b.Level()
+	return info
+}
+
+func (b behindStage) Store(ctx context.Context, events []*driver.Event) []error {
+	rules := b.now().rules
+	ctx, cancel := rules.context(ctx)
 	defer cancel()
-	errs := r.route.Store(ctx, events)
+	errs := b.route.Store(ctx, events)
 	for i, err := range errs {
-		if err != nil && c.OnFailure.open(events[i].Decision()) {
-			r.trail.deps.OnFailure(ctx, r.component, events[i].Object(), err)
+		if e := events[i]; err != nil && rules.OnFailure.open(e.Decision()) {
+			class, after := driver.ClassOf(err)
+			b.trail.deps.OnFailure(ctx, e.Object(), &auditing.WriteError{
+				Sink: driverName, Event: e.Ref(), Component: b.component, Class: class, RetryAfter: after, Err: err,
+			})
 			errs[i] = nil
 		}
 	}

@@ -55,7 +55,7 @@ const (
 	writesTotal   = "paddock_audit_writes_total"
 )
 
-// stage is a type of sink that hands events on, and asks what is behind it.
+// stageSection is a type of sink that hands events on to the next one.
 type stageSection struct {
 	Next config.Ref `yaml:"next" required:"true"`
 }
@@ -83,7 +83,7 @@ func stages(t *testing.T, all *recorders) *config.Types {
 	return types
 }
 
-func TestAnEventCountsOnceUnderItsComponent(t *testing.T) {
+func TestEventCountsOnceUnderItsComponent(t *testing.T) {
 	var all recorders
 	trail := opened(t, writeFile(t, "sinks: {p: {type: passing, next: a}, a: {type: recorder, to: x}}\ncomponents: {counted: {sink: p}}\n"),
 		stages(t, &all), config.Deps{Static: true})
@@ -125,7 +125,7 @@ func TestAnEventCountsOnceUnderItsComponent(t *testing.T) {
 	}
 }
 
-func TestEachPartOfAChainCountsAWriteOnce(t *testing.T) {
+func TestEachPartOfChainCountsWriteOnce(t *testing.T) {
 	var all recorders
 	trail := opened(t, writeFile(t, "sinks: {p: {type: passing, next: a}, a: {type: recorder, to: x}}\ncomponents: {broker: {sink: p}}\n"),
 		stages(t, &all), config.Deps{Static: true})
@@ -144,7 +144,7 @@ func TestEachPartOfAChainCountsAWriteOnce(t *testing.T) {
 	}
 }
 
-func TestAStageNeitherChecksNorClosesANamedSink(t *testing.T) {
+func TestStageNeitherChecksNorClosesNamedSink(t *testing.T) {
 	all := recorders{check: errRefused}
 	trail := opened(t, writeFile(t, "sinks: {p: {type: passing, next: a}, a: {type: recorder, to: x, check: skip}}\ncomponents: {broker: {sink: p}}\n"),
 		stages(t, &all), config.Deps{Static: true})
@@ -154,12 +154,12 @@ func TestAStageNeitherChecksNorClosesANamedSink(t *testing.T) {
 	}
 }
 
-func TestAnInvalidEventThatFailsOpenIsReported(t *testing.T) {
+func TestInvalidEventThatFailsOpenIsReported(t *testing.T) {
 	var all recorders
 	var heard error
 	trail := opened(t, writeFile(t, "sinks: {a: {type: recorder, to: x}}\ncomponents: {proxy: {sink: a, onFailure: {granted: open}}}\n"),
-		all.types(t), config.Deps{Static: true, OnFailure: func(_ context.Context, component string, ae *v1alpha1.AuditEvent, err error) {
-			heard = fmt.Errorf("%s %s: %w", component, ae.Spec.Decision, err)
+		all.types(t), config.Deps{Static: true, OnFailure: func(_ context.Context, ae *v1alpha1.AuditEvent, err error) {
+			heard = fmt.Errorf("%s %s: %w", componentOf(err), ae.Spec.Decision, err)
 		}})
 	for d, open := range map[v1alpha1.AuditDecision]bool{granted: true, denied: false, "maybe": false} {
 		heard = nil
@@ -179,7 +179,7 @@ func TestAnInvalidEventThatFailsOpenIsReported(t *testing.T) {
 	}
 }
 
-func TestAComponentsCheckAsksTheSinkOfTheMoment(t *testing.T) {
+func TestCheckAsksCurrentSinkOfComponent(t *testing.T) {
 	all := recorders{check: errRefused}
 	path := writeFile(t, "check: skip\nsinks: {a: {type: recorder, to: x}, b: {type: recorder, to: y}}\ncomponents: {broker: {sink: a}, other: {sink: b}}\n")
 	trail := opened(t, path, all.types(t), config.Deps{Static: true})
@@ -205,14 +205,14 @@ func TestAComponentsCheckAsksTheSinkOfTheMoment(t *testing.T) {
 	}
 }
 
-func TestAComponentsSinkBehindAStageKeepsItsRules(t *testing.T) {
+func TestComponentBehindStageKeepsItsRules(t *testing.T) {
 	var all recorders
 	var heard []v1alpha1.AuditDecision
 	trail := opened(t, writeFile(t, `
 sinks: {a: {type: recorder, to: x}}
 components: {proxy: {sink: a, onFailure: {granted: open}, detach: true, timeout: 1m}, broker: {sink: a}}
-`), all.types(t), config.Deps{Static: true, OnFailure: func(_ context.Context, _ string, ae *v1alpha1.AuditEvent, err error) {
-		if errors.Is(err, errRefused) {
+`), all.types(t), config.Deps{Static: true, OnFailure: func(_ context.Context, ae *v1alpha1.AuditEvent, err error) {
+		if errors.Is(err, errRefused) && componentOf(err) == "proxy" {
 			heard = append(heard, ae.Spec.Decision)
 		}
 	}})
@@ -241,7 +241,7 @@ components: {proxy: {sink: a, onFailure: {granted: open}, detach: true, timeout:
 	}
 }
 
-// owned opens a sink with a component of its own.
+// ownedSection opens a sink with a component of its own.
 type ownedSection struct {
 	stageSection `yaml:",inline"`
 }
@@ -258,7 +258,7 @@ func (o owned) Info() driver.Info {
 	return info
 }
 
-func TestASinkOfAnotherComponentIsRefused(t *testing.T) {
+func TestSinkOfAnotherComponentIsRefused(t *testing.T) {
 	var all recorders
 	types := all.types(t)
 	if err := types.Add(config.Type{Name: "owned", New: func() config.Section { return &ownedSection{} }}); err != nil {
@@ -278,7 +278,7 @@ func TestASinkOfAnotherComponentIsRefused(t *testing.T) {
 	}
 }
 
-func TestKindsOfAFileCountUnderTheirNames(t *testing.T) {
+func TestKindsOfFileCountUnderTheirNames(t *testing.T) {
 	var all recorders
 	const text = "sinks: {a: {type: recorder, to: x}}\ncomponents: {kinds: {sink: a}}\n"
 	path := writeFile(t, "kinds: [first-kind]\n"+text)

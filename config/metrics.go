@@ -1,10 +1,11 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/paddock-dev/audit/internal/sharedmetrics"
 )
 
 // reloadMetrics tell whether the file in use is the file on disk. A program with
@@ -25,33 +26,13 @@ func newReloadMetrics(reg prometheus.Registerer) (*reloadMetrics, error) {
 			Help: "1 when the configuration read last is in use, 0 when it was refused.",
 		}),
 	}
-	if reg != nil {
-		var err error
-		if m.reloads, err = register(reg, m.reloads); err != nil {
-			return nil, err
-		}
-		if m.last, err = register(reg, m.last); err != nil {
-			return nil, err
-		}
+	m, _, err := sharedmetrics.Open(reg, m, m.reloads, m.last) // the counters outlive the trail
+	if err != nil {
+		return nil, fmt.Errorf("config: registering metrics: %w", err)
 	}
 	m.reloads.WithLabelValues("applied")
 	m.reloads.WithLabelValues("refused")
 	return m, nil
-}
-
-// register returns c, or its like that reg has already.
-func register[C prometheus.Collector](reg prometheus.Registerer, c C) (C, error) {
-	err := reg.Register(c)
-	var already prometheus.AlreadyRegisteredError
-	if errors.As(err, &already) {
-		if existing, ok := already.ExistingCollector.(C); ok {
-			return existing, nil
-		}
-	}
-	if err != nil {
-		return c, fmt.Errorf("config: registering metrics: %w", err)
-	}
-	return c, nil
 }
 
 func (m *reloadMetrics) good() {

@@ -2,11 +2,12 @@ package config
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/paddock-dev/audit/internal/options"
 )
 
 // Problem is one thing that is wrong with a file, or worth a warning.
@@ -61,46 +62,20 @@ func sortProblems(problems []Problem) {
 	})
 }
 
-// At marks an error of a Section's Validate or Warnings as being about a key of
-// it, so that it is reported with that key's line: At("http.basic_auth", err).
-// The error must not quote a value that may be secret.
+// At marks an error of Validate as being about one key of the Section, so that it is
+// reported with the line of that key: At("http.basic_auth", err). It returns nil for
+// nil. The error must not quote a value that may be secret.
 func At(key string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &located{key: key, err: err}
-}
-
-type located struct {
-	key string
-	err error
-}
-
-func (l *located) Error() string { return l.key + ": " + l.err.Error() }
-func (l *located) Unwrap() error { return l.err }
-
-// split takes errors.Join apart, and each error into its key and its text.
-func split(err error) (all []located) {
-	var many interface{ Unwrap() []error }
-	var at *located
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &at) && at == err: //nolint:errorlint // only a mark that stands outermost says where
-		return []located{*at}
-	case errors.As(err, &many) && any(many) == any(err):
-		for _, e := range many.Unwrap() {
-			all = append(all, split(e)...)
-		}
-		return all
-	}
-	return []located{{err: err}}
+	return &options.Error{Key: key, Err: err}
 }
 
 var plainName = regexp.MustCompile(`^[A-Za-z0-9_]([-_.A-Za-z0-9]*[A-Za-z0-9_])?$`)
 
-// shown returns a name as messages print it. What does not look like a name is
-// not printed: a value that slipped into the place of a key may be a secret.
+// shown returns a name as messages print it. Other text is not printed: a value in the
+// place of a key may be a secret.
 func shown(name string) string {
 	if len(name) <= 63 && plainName.MatchString(name) {
 		return name

@@ -3,6 +3,7 @@ package config_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -18,8 +19,8 @@ import (
 	"github.com/paddock-dev/audit/driver"
 )
 
-// recorders is a type of sink that records in memory, one recorder for each name,
-// whichever file opens it.
+// recorders is a type of sink that records in memory. All files share the recorder of
+// a name.
 type recorders struct {
 	mu     sync.Mutex
 	byName map[string]*recorder
@@ -64,8 +65,8 @@ func (s *recorderSection) Open(_ context.Context, o config.Opening) (auditing.Si
 	return driver.New(&open{Driver: d, recorder: r, name: o.Name, all: s.all}), nil
 }
 
-// open is one opened sink over a recorder that outlives it. It claims to confirm, so
-// that components may be fail-closed over it.
+// open is one opened sink over a recorder that outlives it. Its level is acknowledged,
+// so that components may fail closed over it.
 type open struct {
 	driver.Driver
 
@@ -127,7 +128,7 @@ func (r *recorders) get(name string) *recorder {
 	return r.byName[name]
 }
 
-// types returns the type recorder, and log for the built-in default.
+// types returns the types of sinks with recorder alone.
 func (r *recorders) types(tb testing.TB) *config.Types {
 	tb.Helper()
 	var types config.Types
@@ -139,7 +140,7 @@ func (r *recorders) types(tb testing.TB) *config.Types {
 
 const head = "apiVersion: audit.paddock.dev/v1alpha1\nkind: AuditConfiguration\n"
 
-// write puts a configuration into a file of the test's own.
+// writeFile writes a configuration into a temporary file and returns its path.
 func writeFile(tb testing.TB, text string) (path string) {
 	tb.Helper()
 	path = filepath.Join(tb.TempDir(), "audit.yaml")
@@ -174,6 +175,15 @@ func closeTrail(tb testing.TB, trail *config.Trail) {
 
 func event(d v1alpha1.AuditDecision) *v1alpha1.AuditEvent {
 	return auditing.NewEvent(auditing.EventInput{Namespace: "team-a", Kind: "tea-brewed", Decision: d})
+}
+
+// componentOf returns the component that an error of OnFailure is about.
+func componentOf(err error) string {
+	var failed *auditing.WriteError
+	if !errors.As(err, &failed) {
+		return ""
+	}
+	return failed.Component
 }
 
 // logBuffer collects a log that several goroutines write.

@@ -28,9 +28,8 @@ const (
 	reloads = 200
 )
 
-// variants returns the text of the n-th file. All of the destinations are among
-// them, with keys that change, so that each is taken over as it is, opened beside
-// its old self, and closed before it is opened anew.
+// variant returns the text of the n-th file. It has a sink of each type, and their keys
+// change, so that each sink is kept, opened beside the old one, or handed over.
 func variant(n int, dir, loki string) string {
 	sinks := []string{
 		fmt.Sprintf("  first: {type: log, path: %s/first.log, maxBackups: %d}\n", dir, 1000+n%2),
@@ -63,7 +62,7 @@ func bad(n int, text string) string {
 	}
 }
 
-func TestEveryWriteUnderReloadsArrivesExactlyOnceAndNothingIsLeft(t *testing.T) {
+func TestWritesUnderReloadsArriveOnceAndNothingLeaks(t *testing.T) {
 	loki := testenv.NewLoki(t, testenv.LokiOptions{})
 	dir := t.TempDir()
 	path := filepath.Join(dir, "audit.yaml")
@@ -242,10 +241,10 @@ type failures struct {
 	texts []string
 }
 
-func (f *failures) add(_ context.Context, component string, _ *v1alpha1.AuditEvent, err error) {
+func (f *failures) add(_ context.Context, _ *v1alpha1.AuditEvent, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.texts = append(f.texts, component+": "+err.Error())
+	f.texts = append(f.texts, componentOf(err)+": "+err.Error())
 }
 
 func (f *failures) all() []string {

@@ -14,7 +14,7 @@ import (
 	"github.com/paddock-dev/audit/config/builtin"
 )
 
-func TestAWriteUnderWayEndsWhereItBeganAndItsSinkIsClosedThen(t *testing.T) {
+func TestReloadClosesOldSinkAfterWritesUnderWay(t *testing.T) {
 	var all recorders
 	path := writeFile(t, "sinks: {a: {type: recorder, to: old}}\ncomponents: {broker: {sink: a}}\n")
 	trail := opened(t, path, all.types(t), config.Deps{Static: true})
@@ -37,7 +37,7 @@ func TestAWriteUnderWayEndsWhereItBeganAndItsSinkIsClosedThen(t *testing.T) {
 	eventually(t, "the old sink is closed", func() bool { return slices.Contains(all.noted(), "close a") })
 }
 
-func TestASinkThatHasNotChangedIsNotOpenedAgain(t *testing.T) {
+func TestUnchangedSinkIsNotOpenedAgain(t *testing.T) {
 	var all recorders
 	path := writeFile(t, "sinks:\n  a: {type: recorder, to: x}\n  b: {type: recorder, to: x}\n  c: {type: recorder, to: x, next: [b]}\ncomponents: {k: {sink: a}, l: {sink: c}}\n")
 	trail := opened(t, path, all.types(t), config.Deps{Static: true})
@@ -52,7 +52,7 @@ func TestASinkThatHasNotChangedIsNotOpenedAgain(t *testing.T) {
 	}
 }
 
-func TestASinkThatChangesHandsIsOpenedAgainWhenTheNewFileCannotBe(t *testing.T) {
+func TestFailedHandOverOpensOldSinkAgain(t *testing.T) {
 	var all recorders
 	types := builtin.Types()
 	if err := types.Add(config.Type{Name: "recorder", New: func() config.Section { return &recorderSection{all: &all} }}); err != nil {
@@ -88,7 +88,7 @@ func TestASinkThatChangesHandsIsOpenedAgainWhenTheNewFileCannotBe(t *testing.T) 
 	}
 }
 
-func TestWritesGoOnWhenAHandOverGaveUpWaitingForThem(t *testing.T) {
+func TestWritesGoOnAfterHandOverGaveUp(t *testing.T) {
 	var all recorders
 	text := func(password string) string {
 		return "sinks: {a: {type: recorder, to: x, alone: true, password: " + password + "}}\ncomponents: {broker: {sink: a}}\n"
@@ -127,7 +127,7 @@ func TestWritesGoOnWhenAHandOverGaveUpWaitingForThem(t *testing.T) {
 	}
 }
 
-func TestAfterAHandOverThatLostItsSinkTheNextReloadOpensItAgain(t *testing.T) {
+func TestReloadOpensSinkThatHandOverLost(t *testing.T) {
 	var all recorders
 	const old = "sinks: {a: {type: recorder, to: x, alone: true}}\ncomponents: {broker: {sink: a}}\n"
 	path := writeFile(t, old)
@@ -141,7 +141,7 @@ func TestAfterAHandOverThatLostItsSinkTheNextReloadOpensItAgain(t *testing.T) {
 		t.Errorf("a write to a sink that could not be opened again: %v", err)
 	}
 	all.refuse.Store(false)
-	put(t, path, head+old) // what is closed now is the sink that this file describes
+	put(t, path, head+old) // it describes the sink that was closed
 	if err := trail.Reload(t.Context()); err != nil {
 		t.Fatalf("Reload: %v", err)
 	}

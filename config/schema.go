@@ -2,13 +2,14 @@ package config
 
 import (
 	"encoding/json"
+	"maps"
 	"math"
 	"reflect"
-	"slices"
 	"strconv"
-	"time"
+	"strings"
 
 	"github.com/paddock-dev/audit/internal/metrics"
+	"github.com/paddock-dev/audit/internal/options"
 )
 
 type schema = map[string]any
@@ -28,41 +29,35 @@ func (t *Types) JSONSchema() ([]byte, error) {
 	if t == nil || len(t.byName) == 0 {
 		return nil, errNoTypes
 	}
-	top := structSchema(reflect.ValueOf(header{Check: checkFail}))
+	top := structSchema(reflect.ValueOf(&header{}).Elem())
 	top["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	top["title"] = Kind
 	properties := top["properties"].(schema)
-	extend(properties["kinds"].(schema), schema{"maxItems": metrics.MaxKinds})
+	maps.Copy(properties["kinds"].(schema), schema{"maxItems": metrics.MaxKinds})
 	var sinks []any
-	for _, name := range t.Names() {
+	for _, name := range t.names() {
 		sinks = append(sinks, t.byName[name].schema())
 	}
-	extend(properties["sinks"].(schema), schema{
+	maps.Copy(properties["sinks"].(schema), schema{
 		"type":                 "object",
 		"propertyNames":        schema{"pattern": namePattern, "maxLength": maxNameLength},
 		"additionalProperties": schema{"oneOf": sinks},
 	})
-	extend(properties["components"].(schema), schema{
+	maps.Copy(properties["components"].(schema), schema{
 		"type":                 "object",
 		"minProperties":        1,
 		"propertyNames":        schema{"pattern": labelPattern, "maxLength": maxNameLength},
-		"additionalProperties": structSchema(reflect.ValueOf(Component{})),
+		"additionalProperties": structSchema(reflect.ValueOf(&component{}).Elem()),
 	})
 	out, err := json.MarshalIndent(top, "", "  ")
 	return append(out, '\n'), err
 }
 
-func extend(s, with schema) {
-	for k, v := range with {
-		s[k] = v
-	}
-}
-
 func (t Type) schema() schema {
 	s := structSchema(reflect.ValueOf(t.New()).Elem())
-	common := structSchema(reflect.ValueOf(sinkHeader{}))
+	common := structSchema(reflect.ValueOf(&sinkHeader{}).Elem())
 	properties := s["properties"].(schema)
-	extend(properties, common["properties"].(schema))
+	maps.Copy(properties, common["properties"].(schema))
 	properties[keyType] = schema{"const": t.Name, "description": t.Doc}
 	required, _ := s["required"].([]string)
 	s["required"] = append([]string{keyType}, required...)
@@ -77,22 +72,22 @@ func structSchema(v reflect.Value) schema {
 	properties := schema{}
 	s := schema{"type": "object", "additionalProperties": false, "properties": properties}
 	var required []string
-	for _, k := range keysOf(v.Type()) {
-		field := v.FieldByIndex(k.index)
-		if k.rest {
-			s["additionalProperties"] = typeSchema(k.typ.Elem(), key{})
+	setDefaults(v)
+	for _, f := range options.Of(v.Type()) {
+		if f.Rest {
+			s["additionalProperties"] = typeSchema(options.Field{Type: f.Type.Elem()})
 			continue
 		}
-		property := typeSchema(k.typ, k)
-		if k.doc != "" {
-			property["description"] = k.doc
+		property := typeSchema(f)
+		if f.Doc != "" {
+			property["description"] = f.Doc
 		}
-		if text, ok := defaultOf(field); ok {
+		if text, ok := defaultOf(v.FieldByIndex(f.Index)); ok {
 			property["default"] = text
 		}
-		properties[k.name] = property
-		if k.required {
-			required = append(required, k.name)
+		properties[f.Key] = property
+		if f.Required {
+			required = append(required, f.Key)
 		}
 	}
 	if len(required) > 0 {
@@ -101,173 +96,80 @@ func structSchema(v reflect.Value) schema {
 	return s
 }
 
-// defaultOf returns what a field holds before the file is read, as the file would
-// put it.
-func defaultOf(v reflect.Value) (any, bool) {
-	switch {
-	case v.IsZero() || v.Type() == onFailureType || hidesItself(v.Type()):
-		return nil, false
-	case v.Type() == durationType:
-		return time.Duration(v.Int()).String(), true
-	}
-	switch v.Kind() {
-	case reflect.String, reflect.Bool, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
-		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Float32, reflect.Float64:
-		return v.Interface(), true
-	}
-	return nil, false
-}
-
-func typeSchema(t reflect.Type, k key) schema {
-	switch {
-	case t == nodeType:
-		return schema{}
-	case isValue(t):
+func typeSchema(f options.Field) schema {
+	t := f.Type
+	switch shapeOf(t) {
+	case asValue:
 		return reflect.New(t).Interface().(Value).JSONSchema()
-	case t == onFailureType:
-		return schema{"oneOf": []any{schema{"enum": reactions}, structSchema(reflect.New(t).Elem())}}
-	case t == durationType:
-		return schema{"type": "string", "pattern": durationPattern}
-	case t == refType:
-		return schema{"type": "string", "pattern": namePattern, "maxLength": maxNameLength}
-	case isText(t):
-		return textSchema(k)
-	}
-	switch t.Kind() {
-	case reflect.Pointer:
-		return typeSchema(t.Elem(), k)
-	case reflect.Struct:
-		return structSchema(reflect.New(t).Elem())
-	case reflect.Map:
-		return schema{"type": "object", "additionalProperties": typeSchema(t.Elem(), key{})}
-	case reflect.Slice:
-		s := schema{"type": "array", "items": typeSchema(t.Elem(), key{enum: k.enum})}
-		if k.required {
+	case asDuration:
+		return durationSchema(f)
+	case asText:
+		return textSchema(f)
+	case asBool:
+		return schema{"type": "boolean"}
+	case asNumber:
+		return numberSchema(f)
+	case asPointer:
+		f.Type = t.Elem()
+		return typeSchema(f)
+	case asStruct:
+		s := structSchema(reflect.New(t).Elem())
+		if t == onFailureType {
+			return schema{"oneOf": []any{schema{"enum": reactions}, s}}
+		}
+		return s
+	case asMap:
+		return schema{"type": "object", "additionalProperties": typeSchema(options.Field{Type: t.Elem()})}
+	case asList:
+		s := schema{"type": "array", "items": typeSchema(options.Field{Type: t.Elem(), Enum: f.Enum})}
+		if f.Required {
 			s["minItems"] = 1
 		}
 		return s
-	case reflect.Interface:
+	case asAny:
 		return schema{"not": schema{"type": "null"}}
-	case reflect.Bool:
-		return schema{"type": "boolean"}
-	case reflect.String:
-		return textSchema(k)
 	}
-	return numberSchema(t, k)
+	return schema{}
 }
 
-func textSchema(k key) schema {
-	s := schema{"type": "string"}
-	if len(k.enum) > 0 {
-		s["enum"] = slices.Clone(k.enum)
+func durationSchema(f options.Field) schema {
+	pattern := durationPattern
+	if f.Off() {
+		pattern = "^-?" + strings.TrimPrefix(pattern, "^")
 	}
-	if k.required {
+	return schema{"type": "string", "pattern": pattern}
+}
+
+func textSchema(f options.Field) schema {
+	if f.Type == refType {
+		return schema{"type": "string", "pattern": namePattern, "maxLength": maxNameLength}
+	}
+	s := schema{"type": "string"}
+	if len(f.Enum) > 0 {
+		s["enum"] = f.Enum
+	}
+	if f.Required {
 		s["minLength"] = 1
 	}
 	return s
 }
 
-func numberSchema(t reflect.Type, k key) schema {
-	s := schema{"type": "integer"}
-	if t.Kind() == reflect.Float32 || t.Kind() == reflect.Float64 {
+func numberSchema(f options.Field) schema {
+	s, bounds := schema{"type": "integer"}, schema{}
+	if reflect.Zero(f.Type).CanFloat() {
 		s["type"] = "number"
 	}
-	low, high := numberBounds(k, t)
-	if k.min != "" || !math.IsInf(low, -1) && low > math.MinInt64 {
-		s["minimum"] = json.Number(strconv.FormatFloat(low, 'f', -1, 64))
+	low, high := f.Bounds()
+	if low > math.MinInt64 {
+		bounds["minimum"] = json.Number(strconv.FormatFloat(low, 'f', -1, 64))
 	}
-	if k.max != "" || high < math.MaxInt32 {
-		s["maximum"] = json.Number(strconv.FormatFloat(high, 'f', -1, 64))
+	if high < math.MaxInt64 {
+		bounds["maximum"] = json.Number(strconv.FormatFloat(high, 'f', -1, 64))
+	}
+	if f.Off() {
+		s["anyOf"] = []any{bounds, schema{"exclusiveMaximum": 0}}
+	} else {
+		maps.Copy(s, bounds)
 	}
 	return s
-}
-
-// Key is one key of a type of sink, for listings.
-type Key struct {
-	// Name of the key, with those around it: "http.basic_auth.username".
-	Name string
-	// Kind of its value: "text", "duration", "list of sinks".
-	Kind string
-	// Default as the file would put it; "" for none.
-	Default string
-	// Required says that a file without the key is refused.
-	Required bool
-	// Doc says what the key is for.
-	Doc string
-}
-
-// Keys returns the keys that a sink of this type takes beside type and check.
-func (t Type) Keys() []Key { return keysUnder("", reflect.ValueOf(t.New()).Elem()) }
-
-// All returns the types, sorted by name.
-func (t *Types) All() []Type {
-	all := make([]Type, 0, len(t.byName))
-	for _, name := range t.Names() {
-		all = append(all, t.byName[name])
-	}
-	return all
-}
-
-func keysUnder(path string, v reflect.Value) (all []Key) {
-	for _, k := range keysOf(v.Type()) {
-		name := join(path, k.name)
-		if k.rest {
-			name = join(path, "NAME")
-		}
-		inner := k.typ
-		if inner.Kind() == reflect.Pointer {
-			inner = inner.Elem()
-		}
-		if inner.Kind() == reflect.Struct && !isText(inner) && !isValue(inner) && len(keysOf(inner)) > 0 {
-			all = append(all, keysUnder(name, reflect.New(inner).Elem())...)
-			continue
-		}
-		d := Key{Name: name, Kind: kindOfType(inner, k), Required: k.required, Doc: k.doc}
-		if value, ok := defaultOf(v.FieldByIndex(k.index)); ok {
-			text, _ := json.Marshal(value)
-			d.Default = string(text)
-			if s, isString := value.(string); isString {
-				d.Default = s
-			}
-		}
-		all = append(all, d)
-	}
-	return all
-}
-
-func kindOfType(t reflect.Type, k key) string {
-	switch {
-	case len(k.enum) > 0:
-		text := ""
-		for i, word := range k.enum {
-			if i > 0 {
-				text += " | "
-			}
-			text += word
-		}
-		return text
-	case t == durationType:
-		return "duration"
-	case t == refType:
-		return "sink"
-	case isValue(t):
-		return "see description"
-	case hidesItself(t):
-		return "secret"
-	case isText(t):
-		return "text"
-	}
-	switch t.Kind() {
-	case reflect.String:
-		return "text"
-	case reflect.Bool:
-		return "true | false"
-	case reflect.Slice:
-		return "list of " + kindOfType(t.Elem(), key{}) + "s"
-	case reflect.Map:
-		return "mapping"
-	case reflect.Interface:
-		return "any"
-	}
-	return "number"
 }

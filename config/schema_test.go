@@ -30,7 +30,7 @@ func goodFiles(tb testing.TB) []string {
 	return paths
 }
 
-func TestTheSchemaInDeployIsTheGeneratedOne(t *testing.T) {
+func TestSchemaInDeployIsGenerated(t *testing.T) {
 	want, err := builtin.Types().JSONSchema()
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +50,7 @@ func compiled(t *testing.T) *jsonschema.Schema {
 	return schema
 }
 
-func TestWhatTheDecoderTakesTheSchemaTakes(t *testing.T) {
+func TestSchemaTakesWhatDecoderTakes(t *testing.T) {
 	schema := compiled(t)
 	for _, path := range goodFiles(t) {
 		data, err := os.ReadFile(path)
@@ -70,25 +70,26 @@ func TestWhatTheDecoderTakesTheSchemaTakes(t *testing.T) {
 	}
 }
 
-// A schema cannot see what a key refers to, how two keys go together, how long a
-// duration is, what a type thinks of a text, and what YAML drops before.
+// beyondSchema are messages about mistakes that a schema cannot see: references, keys
+// that depend on each other, the length of a duration, texts that a type refuses, and
+// what the YAML parser drops.
 var beyondSchema = []string{
 	"VictoriaLogs takes numbers", "VictoriaLogs confirms any timestamp", // the server is another key
 
 	"there is no sink", "the chain comes back", "closed promises", "uses what the sink", "is not YAML", "stands in line", "document",
 	"is an alias", "not a plain word", "is out of range: want 1ms", "sinks.a.http: ", "sinks.a.http.tls_config: ", "cannot be read",
-	"the URL", "sinks.a.labels", "names a sink twice", "asks for what is not in next", "must be at least firstPause",
+	"the URL", "sinks.a.labels", "names a sink twice", "asks for what is not in next", "must be at least minBackoff",
 	"needs kubeconfig", "excludes fsync", "is for a file", "in octal", "sinks.a.path: is a value of another kind",
 }
 
-func TestWhatTheSchemaRefusesTheDecoderRefusesAndMostlyTheOtherWayRound(t *testing.T) {
+func TestSchemaRefusesMostOfWhatDecoderRefuses(t *testing.T) {
 	schema := compiled(t)
 	files, wanted := badFiles(t)
 	both := 0
 	for path, text := range files {
 		var value any
 		switch {
-		case yaml.Unmarshal([]byte(text), &value) != nil: // no editor can hold it against a schema
+		case yaml.Unmarshal([]byte(text), &value) != nil: // an editor cannot parse it either
 		case schema.Validate(value) != nil:
 			both++
 		case !containsAny(wanted[path], beyondSchema):

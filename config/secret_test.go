@@ -13,7 +13,7 @@ import (
 	"github.com/paddock-dev/audit/config/builtin"
 )
 
-// secretTypes are all types, and one of a stranger that uses config.Secret.
+// secretTypes are all built-in types and recorder, which has a config.Secret.
 func secretTypes(t *testing.T, all *recorders) *config.Types {
 	types := builtin.Types()
 	if err := types.Add(config.Type{Name: "recorder", New: func() config.Section { return &recorderSection{all: all} }}); err != nil {
@@ -34,7 +34,7 @@ func seen(t *testing.T, text string, types *config.Types) string {
 	}
 	var log logBuffer
 	ctx, cancel := context.WithCancel(t.Context())
-	cancel() // no destination is to be waited for
+	cancel() // so that nothing waits for a destination
 	trail, err := config.Open(ctx, writeFile(t, strings.TrimPrefix(text, head)), types, config.Deps{
 		Static: true, Logger: slog.New(slog.NewTextHandler(&log, nil)),
 	})
@@ -79,8 +79,7 @@ var forms = []form{
 	{"'http://u:%s@host'", plain},
 }
 
-// skips leaves out what messages have to name: the sinks of a file, and the files
-// and namespaces that are looked for.
+// skips reports keys whose values messages have to name: sinks, files and namespaces.
 func (f form) skips(k config.Key) bool {
 	oneText := !strings.ContainsAny(f.text, "[{*!")
 	switch {
@@ -92,7 +91,7 @@ func (f form) skips(k config.Key) bool {
 	return false
 }
 
-func TestNoMessageHoldsASecretWhereverItStands(t *testing.T) {
+func TestNoMessageHoldsSecret(t *testing.T) {
 	var all recorders
 	types := secretTypes(t, &all)
 	tried := 0
@@ -127,7 +126,7 @@ func TestNoMessageHoldsASecretWhereverItStands(t *testing.T) {
 	}
 }
 
-func TestASecretInTheClearGetsAWarningThatDoesNotShowIt(t *testing.T) {
+func TestSecretInTheClearGetsWarningWithoutIt(t *testing.T) {
 	var all recorders
 	text := head + `sinks:
   lake:
@@ -163,7 +162,7 @@ audit.yaml:12: sinks.a.password: is a secret in the clear: put it into a file th
 	}
 }
 
-func TestASecretPrintsAsRedactedWhateverPrintsIt(t *testing.T) {
+func TestSecretPrintsRedacted(t *testing.T) {
 	s := struct {
 		Password config.Secret
 		Sink     auditing.Sink

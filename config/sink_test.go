@@ -10,7 +10,7 @@ import (
 	"github.com/paddock-dev/audit/config"
 )
 
-func TestASinkByItsOwnNameLeavesEventsTheComponentThatTheyHaveAndFollowsTheFile(t *testing.T) {
+func TestSinkByNameKeepsComponentOfEvents(t *testing.T) {
 	var all recorders
 	const text = "sinks:\n  a: {type: recorder, to: TO}\n  unused: {type: recorder, to: z}\ncomponents: {reaper: {sink: a, onFailure: open}}\n"
 	path := writeFile(t, strings.Replace(text, "TO", "x", 1))
@@ -58,7 +58,7 @@ func TestASinkByItsOwnNameLeavesEventsTheComponentThatTheyHaveAndFollowsTheFile(
 	}
 }
 
-func TestASinkThatIsNotOpenIsAnErrorThatSaysWhy(t *testing.T) {
+func TestSinkThatIsNotOpenIsAnError(t *testing.T) {
 	var all recorders
 	trail := opened(t, writeFile(t, "sinks:\n  lake: {type: recorder, to: x}\n  unused: {type: recorder, to: z}\ncomponents: {reaper: {sink: lake}}\n"),
 		all.types(t), config.Deps{Static: true})

@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
+	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -19,7 +22,7 @@ import (
 // Environment is the variable that names the file when Open is given none.
 const Environment = "AUDIT_CONFIG"
 
-// defaultFile is used where no file is named: everything to a log on stderr.
+// defaultFile is used where no file is named. It sends all events to a log on stderr.
 //
 //go:embed default.yaml
 var defaultFile []byte
@@ -28,17 +31,18 @@ const defaultName = "(built-in default)"
 
 // Deps is what a trail takes from its program. The zero value is valid.
 type Deps struct {
-	// Logger hears of warnings, of failures that failed open, and of reloads;
+	// Logger gets warnings, reloads, and the failures of components that fail open;
 	// slog.Default() when nil.
 	Logger *slog.Logger
 	// Registerer takes the metrics of the trail and of its sinks; none when nil.
 	// Those of package auditing are registered by auditing.RegisterMetrics.
 	Registerer prometheus.Registerer
-	// OnFailure hears of every event that was not written while its component
-	// went on, on the writer's goroutine. It is logged when nil.
-	OnFailure func(ctx context.Context, component string, ae *v1alpha1.AuditEvent, err error)
-	// Static keeps the trail from following its file and SIGHUP. Reload works all
-	// the same.
+	// OnFailure is called for every event that was not written although its Write
+	// returned nil, as onFailure: open says. It runs on the writer's goroutine. err is
+	// an *auditing.WriteError, which names the component. When OnFailure is nil, the
+	// error is logged.
+	OnFailure func(ctx context.Context, ae *v1alpha1.AuditEvent, err error)
+	// Static turns off following the file and SIGHUP. Reload still works.
 	Static bool
 }
 
@@ -49,18 +53,16 @@ type Trail struct {
 	deps    Deps
 	metrics *reloadMetrics
 
-	reloading  sync.Mutex // held by one Reload or Close at a time
-	retiring   sync.WaitGroup
-	retirement *retirement // the last that began
+	current atomic.Pointer[generation]
+	closed  atomic.Bool
+
+	reloading sync.Mutex // held by one Reload or Close at a time
+	retiring  sync.WaitGroup
+	// retired is closed when the sinks of earlier files are; nil when there were none.
+	retired <-chan struct{}
 	// life ends when Close gives up waiting.
 	life context.Context
 	end  context.CancelFunc
-
-	mu      sync.RWMutex
-	current *generation
-	// resume is set while writes wait for a sink to change hands, and then closed.
-	resume chan struct{}
-	closed bool
 
 	stop     context.CancelFunc // of following
 	followed sync.WaitGroup
@@ -99,9 +101,11 @@ func Open(ctx context.Context, path string, types *Types, deps Deps) (*Trail, er
 		return nil, err
 	}
 	t.warn(file)
-	if t.current, err = openFile(ctx, file, nil, t.deps, true); err != nil {
+	first, err := openFile(ctx, file, nil, t.deps, true)
+	if err != nil {
 		return nil, err
 	}
+	t.current.Store(first)
 	if path != "" && !deps.Static {
 		if err := t.follow(data); err != nil {
 			return nil, errors.Join(err, t.Close(ctx))
@@ -131,16 +135,18 @@ func (t *Trail) warn(f *File) {
 	}
 }
 
-func (t *Trail) logFailure(_ context.Context, component string, _ *v1alpha1.AuditEvent, err error) {
-	t.deps.Logger.Error("an event was not recorded and its component goes on", "component", component, "error", err.Error())
+func (t *Trail) logFailure(_ context.Context, _ *v1alpha1.AuditEvent, err error) {
+	failed := &auditing.WriteError{}
+	errors.As(err, &failed)
+	t.deps.Logger.Error("an event was not recorded and its component goes on", "component", failed.Component, "error", err.Error())
 }
 
-// For returns the sink of a component. It stays valid over reloads and until
-// Close, and always answers: where the file knows no such component, every Write
-// fails with an error that lists the known ones.
+// For returns the sink of a component. It stays valid over reloads and until Close.
+// When the file has no such component, every Write fails with an error that lists
+// those it has.
 func (t *Trail) For(component string) auditing.Sink { return &handle{trail: t, component: component} }
 
-// Lookup is For with the error of an unknown component at once.
+// Lookup is For, but returns the error of an unknown component at once.
 func (t *Trail) Lookup(component string) (auditing.Sink, error) {
 	f := t.file()
 	if _, ok := f.component(component); !ok {
@@ -154,20 +160,35 @@ func unknownComponent(f *File, component string) error {
 	return fmt.Errorf("%s: there is no component %q%s: there are %s", f.name, component, nearest(component, names), list(names))
 }
 
+// Sink returns the sink of this name, for a program that writes the events of other
+// components, as the reaper does. Events keep their component, and no timeout or
+// onFailure of a component applies. A sink that no component uses, directly or behind
+// a stage, is not open, which is an error. The returned sink stays valid over reloads
+// and until Close; while the file has no such sink, every Write fails.
+func (t *Trail) Sink(name string) (auditing.Sink, error) {
+	g := t.current.Load()
+	if _, open := g.sinks[name]; !open {
+		return nil, g.notOpen(name)
+	}
+	return &handle{trail: t, sink: name}, nil
+}
+
+func (g *generation) notOpen(name string) error {
+	if _, known := g.file.sinks[name]; known {
+		return fmt.Errorf("%s: no component uses the sink %s, so it is not open: name it under components", g.file.name, name)
+	}
+	names := slices.Sorted(maps.Keys(g.file.sinks))
+	return fmt.Errorf("%s: there is no sink %s%s: there are %s", g.file.name, shown(name), nearest(name, names), list(names))
+}
+
 // Components returns the names of the configured components, sorted.
 func (t *Trail) Components() []string { return t.file().Components() }
 
-func (t *Trail) file() *File { return t.generation().file }
-
-func (t *Trail) generation() *generation {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	return t.current
-}
+func (t *Trail) file() *File { return t.current.Load().file }
 
 // String prints one line a component, for the log at the start: "broker:
 // multi(all)[kube, loki]: acknowledged, fails closed, timeout 3s".
-func (t *Trail) String() string { return t.generation().String() }
+func (t *Trail) String() string { return t.current.Load().String() }
 
 // GoString returns what String does: %#v would print what the sinks hold.
 func (t *Trail) GoString() string { return t.String() }
@@ -180,45 +201,37 @@ func (t *Trail) Close(ctx context.Context) error {
 	t.followed.Wait()
 	t.reloading.Lock()
 	defer t.reloading.Unlock()
-	t.mu.Lock()
-	already := t.closed
-	t.closed = true
-	t.mu.Unlock()
-	if already {
+	if t.closed.Swap(true) {
 		return nil
 	}
 	stop := context.AfterFunc(ctx, t.end)
 	defer stop()
-	err := t.current.writing.wait(ctx)
+	g := t.current.Load()
+	err := g.writing.Close(ctx)
 	if err != nil {
-		err = fmt.Errorf("config: writes are still under way: %w", err)
+		err = fmt.Errorf("config: closing the trail: %w", err)
 	}
-	err = errors.Join(err, closeAll(ctx, t.current.release()))
-	t.retiring.Wait() // ends soon after ctx, if not before
+	err = errors.Join(err, closeAll(ctx, g.opened))
+	t.retiring.Wait() // it ends soon after ctx at the latest
 	t.end()
 	return err
 }
 
 var errTrailClosed = errors.New("the trail is closed")
 
-// enter returns the generation of the moment, in which the caller's write then
-// counts as under way.
-func (t *Trail) enter(ctx context.Context) (*generation, error) {
+// enter returns the current generation and counts n events as under way in it. The
+// caller has to leave its gate.
+func (t *Trail) enter(ctx context.Context, n int) (*generation, error) {
 	for {
-		t.mu.RLock()
-		if t.closed {
-			t.mu.RUnlock()
-			return nil, driver.WithClass(auditing.ClassClosed, errTrailClosed)
-		}
-		g, resume := t.current, t.resume
-		if resume == nil {
-			g.writing.begin()
-			t.mu.RUnlock()
+		g := t.current.Load()
+		if g.writing.Enter(n) == nil {
 			return g, nil
 		}
-		t.mu.RUnlock()
+		if t.closed.Load() {
+			return nil, driver.WithClass(auditing.ClassClosed, errTrailClosed)
+		}
 		select {
-		case <-resume:
+		case <-g.over:
 		case <-ctx.Done():
 			return nil, fmt.Errorf("a sink was changing hands: %w", ctx.Err())
 		}

@@ -26,7 +26,7 @@ const (
 	warned  = v1alpha1.AuditDecisionWarned
 )
 
-func TestAComponentsSinkKeepsTheContract(t *testing.T) {
+func TestConformance(t *testing.T) {
 	open := func(fault func(*recorder)) (*config.Trail, *recorder, error) {
 		var all recorders
 		fault(all.get("x"))
@@ -68,7 +68,7 @@ func TestAComponentsSinkKeepsTheContract(t *testing.T) {
 	})
 }
 
-func TestEachComponentWritesWhereTheFileSaysUnderItsOwnName(t *testing.T) {
+func TestComponentWritesToItsSinkUnderItsName(t *testing.T) {
 	var all recorders
 	trail := opened(t, writeFile(t, `
 sinks:
@@ -102,7 +102,7 @@ func components(r *recorder) (names []string) {
 	return names
 }
 
-func TestAnUnknownComponentIsAnErrorThatListsTheKnownOnes(t *testing.T) {
+func TestUnknownComponentErrorListsKnownOnes(t *testing.T) {
 	var all recorders
 	trail := opened(t, writeFile(t, "sinks: {a: {type: recorder, to: x}}\ncomponents: {broker: {sink: a}, proxy: {sink: a}}\n"),
 		all.types(t), config.Deps{})
@@ -119,7 +119,7 @@ func TestAnUnknownComponentIsAnErrorThatListsTheKnownOnes(t *testing.T) {
 	}
 }
 
-func TestFailureIsAnsweredAsTheFileSaysForEachDecision(t *testing.T) {
+func TestOnFailureAppliesToEachDecision(t *testing.T) {
 	var all recorders
 	var heard []string
 	trail := opened(t, writeFile(t, `
@@ -128,9 +128,9 @@ components:
   closed: {sink: a}
   open: {sink: a, onFailure: open}
   proxy: {sink: a, onFailure: {denied: closed, granted: open}}
-`), all.types(t), config.Deps{OnFailure: func(_ context.Context, component string, ae *v1alpha1.AuditEvent, err error) {
+`), all.types(t), config.Deps{OnFailure: func(_ context.Context, ae *v1alpha1.AuditEvent, err error) {
 		if errors.Is(err, errRefused) {
-			heard = append(heard, component+" "+string(ae.Spec.Decision))
+			heard = append(heard, componentOf(err)+" "+string(ae.Spec.Decision))
 		}
 	}})
 	all.get("x").FailWith(errRefused)
@@ -156,7 +156,7 @@ components:
 	}
 }
 
-func TestADetachedComponentLeavesItsEventThoughItsCallerHungUp(t *testing.T) {
+func TestDetachedWriteOutlivesItsCaller(t *testing.T) {
 	var all recorders
 	trail := opened(t, writeFile(t, `
 sinks: {a: {type: recorder, to: x}}
@@ -177,7 +177,7 @@ components:
 	}
 }
 
-func TestAComponentsTimeoutEndsAWrite(t *testing.T) {
+func TestTimeoutOfComponentEndsWrite(t *testing.T) {
 	var all recorders
 	trail := opened(t, writeFile(t, "sinks: {a: {type: recorder, to: x}}\ncomponents: {broker: {sink: a, timeout: 20ms, detach: true}}\n"),
 		all.types(t), config.Deps{})
@@ -188,7 +188,7 @@ func TestAComponentsTimeoutEndsAWrite(t *testing.T) {
 	}
 }
 
-func TestAFailedOpeningUndoesInReverseWhatWasOpened(t *testing.T) {
+func TestFailedOpenClosesSinksInReverse(t *testing.T) {
 	for name, c := range map[string]struct {
 		last  string
 		check error
@@ -219,7 +219,7 @@ func TestAFailedOpeningUndoesInReverseWhatWasOpened(t *testing.T) {
 	}
 }
 
-func TestAFailedCheckIsAWarningWhereTheFileSaysSo(t *testing.T) {
+func TestFailedCheckIsWarningWithCheckWarn(t *testing.T) {
 	all := recorders{check: errRefused}
 	var log logBuffer
 	opened(t, writeFile(t, "check: skip\nsinks: {a: {type: recorder, to: x, check: warn}, b: {type: recorder, to: x}}\ncomponents: {k: {sink: a}, l: {sink: b}}\n"),
@@ -229,7 +229,7 @@ func TestAFailedCheckIsAWarningWhereTheFileSaysSo(t *testing.T) {
 	}
 }
 
-func TestWithoutAFileEverythingGoesToALogOnStderr(t *testing.T) {
+func TestWithoutFileEventsGoToStderr(t *testing.T) {
 	t.Setenv(config.Environment, "")
 	trail := opened(t, "", builtin.Types(), config.Deps{})
 	if got, want := trail.String(), "*: log(stderr): accepted, fails open"; got != want {
@@ -237,7 +237,7 @@ func TestWithoutAFileEverythingGoesToALogOnStderr(t *testing.T) {
 	}
 }
 
-func TestTheEnvironmentNamesTheFile(t *testing.T) {
+func TestEnvironmentNamesFile(t *testing.T) {
 	var all recorders
 	t.Setenv(config.Environment, writeFile(t, "sinks: {a: {type: recorder, to: x}}\ncomponents: {broker: {sink: a}}\n"))
 	if got := opened(t, "", all.types(t), config.Deps{}).Components(); !slices.Equal(got, []string{"broker"}) {
@@ -249,7 +249,7 @@ func TestTheEnvironmentNamesTheFile(t *testing.T) {
 	}
 }
 
-func TestAClosedTrailRefusesWritesAtOnce(t *testing.T) {
+func TestClosedTrailRefusesWrites(t *testing.T) {
 	var all recorders
 	trail := opened(t, writeFile(t, "sinks: {a: {type: recorder, to: x}}\ncomponents: {broker: {sink: a}}\n"), all.types(t), config.Deps{})
 	sink := trail.For("broker")
@@ -266,7 +266,7 @@ func TestAClosedTrailRefusesWritesAtOnce(t *testing.T) {
 	}
 }
 
-func TestCloseWaitsForAWriteUnderWayUntilItsContextEnds(t *testing.T) {
+func TestCloseWaitsForWriteUntilContextEnds(t *testing.T) {
 	var all recorders
 	trail := opened(t, writeFile(t, "sinks: {a: {type: recorder, to: x}}\ncomponents: {broker: {sink: a}}\n"), all.types(t), config.Deps{})
 	release := all.get("x").Hang()

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/internal/options"
 )
 
 // Type is one type of sink that a file can name.
@@ -21,50 +22,46 @@ type Type struct {
 	Name string
 	// Doc says in a sentence what the sink does.
 	Doc string
-	// New returns an empty section: a pointer to a struct that holds the defaults.
-	// Its fields are the keys of the sink, beside type and check:
+	// New returns a new section: a pointer to a struct, whose fields are the keys
+	// of the sink beside type and check. Their tags say the rest:
 	//
 	//	URL  string        `yaml:"url" required:"true" doc:"address of Loki"`
-	//	Wait time.Duration `yaml:"wait" min:"1ms" max:"1m" doc:"how long to wait"`
-	//	Mode string        `yaml:"mode" enum:"fast,safe"`
+	//	Wait time.Duration `yaml:"wait" default:"3s" min:"1ms" max:"1m" doc:"how long to wait"`
+	//	Mode string        `yaml:"mode" default:"fast" enum:"fast,safe"`
+	//	Rate float64       `yaml:"rate" default:"10" min:"1" off:"true" doc:"a second; negative for no limit"`
 	//	Next config.Ref    `yaml:"next" required:"true" doc:"the sink to write to"`
 	//
 	// A field can be a string, a bool, a number, a time.Duration (written as "3s"),
-	// a Ref, a Secret, a Value, a struct, a pointer, slice or map of these. Unknown
-	// and duplicate keys are refused, and so is a value beyond min and max.
+	// a Ref, a Secret, a Value, an encoding.TextUnmarshaler, a struct, or a pointer,
+	// slice or map of these. Struct fields with the tag yaml:",inline" add their own
+	// keys. Unknown and duplicate keys are refused, and so is a value beyond min and
+	// max, unless it is negative and off says that this turns off what it bounds.
+	//
+	// A key that the file leaves out has what New gave it, or the default of its tag
+	// where that is 0 or empty. So a file cannot say 0 or "" for a key that has a
+	// default.
 	New func() Section
 }
 
 // Section is one sink of a file, decoded.
 type Section interface {
-	// Plan says, opening nothing, how the sink will print itself and at which
-	// level it will be. The file's rules are checked against it.
+	// Plan says how the sink will print itself and at which level it will be. It
+	// opens nothing. The rules of the file are checked against it.
 	Plan(p Planning) Plan
-	// Open returns the sink, ready for use. It may be called several times, for
-	// an opened trail reads its file again. The trail closes the sink, and the
-	// sinks behind it by itself: for the ones that Opening gives, Close does nothing.
+	// Open returns the sink, ready for use. It may be called several times, because
+	// a trail reads its file again. The trail closes this sink and those behind it:
+	// Close of a sink that Opening gives does nothing.
 	Open(ctx context.Context, o Opening) (auditing.Sink, error)
 }
 
-// Validator is what a Section has whose keys depend on each other. Validate
-// returns everything that is wrong, joined, each with At where one key is meant.
+// Validator is implemented by a Section whose keys depend on each other. Validate
+// joins the errors of everything that is wrong. At marks those that are about one key.
 type Validator interface{ Validate() error }
 
-// Warner is what a Section has that finds something unwise in itself, as a
-// secret in the clear. Warnings returns them joined, as Validate does.
-type Warner interface{ Warnings() error }
-
-// Checker is what a Section has that asks its destination whether it is there
-// and takes events, without writing one. A Section without it is checked by
-// auditing.Check, which asks the sink itself.
-type Checker interface {
-	Check(ctx context.Context, sink auditing.Sink) error
-}
-
-// Exclusive is what a Section has whose sink allows no second one beside it: a
-// file that it rotates, a directory that it locks. Two sinks of a file with a
-// resource in common are an error, and a changed sink is closed before it is
-// opened anew. name is that of the sink.
+// Exclusive is implemented by a Section whose sink must have something for itself: a
+// file that it rotates, a directory that it locks. Two sinks of one file must not have
+// a resource in common, and a changed sink is closed before it is opened again. name
+// is that of the sink.
 type Exclusive interface{ Resources(name string) []string }
 
 // Ref names another sink of the file.
@@ -100,13 +97,12 @@ type Opening struct {
 // trail does both.
 func (o Opening) Sink(r Ref) auditing.Sink { return o.sinks[r] }
 
-// Types are the types of sinks that a file may use. The zero value has none. Add
-// all before the first use; after that Types may be used by any number of
-// goroutines.
+// Types are the types of sinks that a file may use. The zero value has none. Once all
+// are added, Types may be used by any number of goroutines.
 type Types struct{ byName map[string]Type }
 
-// Add adds a type. A name that is taken, or is none, and a section that is not a
-// pointer to a struct of supported fields are errors.
+// Add adds a type. It refuses an invalid name, a name that is taken, and a section
+// that is not a pointer to a struct of supported fields.
 func (t *Types) Add(typ Type) error {
 	if shown(typ.Name) != typ.Name {
 		return fmt.Errorf("config: a type needs a name of at most 63 letters, digits, dashes, dots and underscores, not %q", typ.Name)
@@ -124,9 +120,9 @@ func (t *Types) Add(typ Type) error {
 	if err := supported(section.Elem(), nil); err != nil {
 		return fmt.Errorf("config: type %q: %w", typ.Name, err)
 	}
-	for _, k := range keysOf(section.Elem()) {
-		if k.name == keyType || k.name == keyCheck {
-			return fmt.Errorf("config: type %q has a key %s, which every sink has already", typ.Name, k.name)
+	for _, f := range options.Of(section.Elem()) {
+		if f.Key == keyType || f.Key == keyCheck {
+			return fmt.Errorf("config: type %q has a key %s, which every sink has already", typ.Name, f.Key)
 		}
 	}
 	if t.byName == nil {
@@ -136,13 +132,15 @@ func (t *Types) Add(typ Type) error {
 	return nil
 }
 
-// Names returns the names of all types, sorted.
-func (t *Types) Names() []string {
-	if t == nil {
-		return nil
+func (t *Types) names() []string { return slices.Sorted(maps.Keys(t.byName)) }
+
+// All returns the types, sorted by name.
+func (t *Types) All() []Type {
+	all := make([]Type, 0, len(t.byName))
+	for _, name := range t.names() {
+		all = append(all, t.byName[name])
 	}
-	return slices.Sorted(maps.Keys(t.byName))
+	return all
 }
 
-// errNoTypes is what a caller sees who forgot them.
 var errNoTypes = errors.New("config: there are no types of sinks: give builtin.Types()")

@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/config"
 	"github.com/paddock-dev/audit/config/builtin"
 )
 
-func TestATypeThatCannotWorkIsRefused(t *testing.T) {
+func TestAddRefusesTypeThatCannotWork(t *testing.T) {
 	section := func() config.Section { return &recorderSection{} }
 	for _, c := range []struct {
 		typ  config.Type
@@ -48,20 +49,20 @@ type typeSection struct {
 	Type string `yaml:"type"`
 }
 
-func TestWithoutTypesNothingCanBeRead(t *testing.T) {
+func TestParseWithoutTypesFails(t *testing.T) {
 	if _, err := config.Parse("audit.yaml", nil, nil); err == nil || !strings.Contains(err.Error(), "builtin.Types()") {
 		t.Errorf("Parse: %v", err)
 	}
 }
 
-// liar plans to be safer than it is.
+// liar plans a higher level than that of the sink that it opens.
 type liar struct{ valueSection }
 
 func (*liar) Plan(config.Planning) config.Plan {
 	return config.Plan{Chain: "liar", Level: auditing.LevelAcknowledged}
 }
 
-func TestASinkThatIsLessSafeThanItsTypeSaidIsNotUsedFailClosed(t *testing.T) {
+func TestOpenRefusesSinkBelowItsPlannedLevel(t *testing.T) {
 	types := builtin.Types()
 	if err := types.Add(config.Type{Name: "liar", New: func() config.Section { return &liar{} }}); err != nil {
 		t.Fatal(err)
@@ -72,7 +73,7 @@ func TestASinkThatIsLessSafeThanItsTypeSaidIsNotUsedFailClosed(t *testing.T) {
 	}
 }
 
-func TestADeepChainIsOrderedAndPrinted(t *testing.T) {
+func TestDeepChainIsOrderedAndPrinted(t *testing.T) {
 	var b strings.Builder
 	b.WriteString(head + "components: {broker: {sink: s0}}\nsinks:\n")
 	const depth = 200
@@ -87,5 +88,73 @@ func TestADeepChainIsOrderedAndPrinted(t *testing.T) {
 	want := "broker: " + strings.Repeat("retry(", depth) + "kube" + strings.Repeat(")", depth) + ": acknowledged, fails closed"
 	if got := f.String(); got != want {
 		t.Errorf("chains: %s", got)
+	}
+}
+
+// taggedSection has a field of each kind that a default tag is for.
+type taggedSection struct {
+	valueSection
+
+	Wait  time.Duration `yaml:"wait" default:"3s" min:"1s" max:"1m" off:"true"`
+	Rate  float64       `yaml:"rate" default:"10" min:"1" off:"true"`
+	Mode  string        `yaml:"mode" default:"fast" enum:"fast,safe"`
+	Shade shade         `yaml:"shade" default:"grey" enum:"black,grey"`
+	Inner struct {
+		Count uint `yaml:"count" default:"7"`
+	} `yaml:"inner"`
+}
+
+// shade reads itself from a word.
+type shade int
+
+func (s *shade) UnmarshalText(text []byte) error {
+	*s = shade(len(text))
+	return nil
+}
+
+func (s shade) String() string { return map[shade]string{4: "grey", 5: "black"}[s] }
+
+// parseTagged reads a file with one sink that has these keys.
+func parseTagged(t *testing.T, keys string) (*taggedSection, error) {
+	t.Helper()
+	section := &taggedSection{}
+	var types config.Types
+	if err := types.Add(config.Type{Name: "tagged", New: func() config.Section { *section = taggedSection{}; return section }}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := config.Parse("audit.yaml", []byte(head+"sinks: {a: {type: tagged"+keys+"}}\ncomponents: {broker: {sink: a, onFailure: open}}\n"), &types)
+	return section, err
+}
+
+func TestKeysLeftOutGetDefaultsOfTags(t *testing.T) {
+	s, err := parseTagged(t, "")
+	if err != nil || s.Wait != 3*time.Second || s.Rate != 10 || s.Mode != "fast" || s.Shade != 4 || s.Inner.Count != 7 {
+		t.Errorf("got %+v (%v)", s, err)
+	}
+	var types config.Types
+	if err := types.Add(config.Type{Name: "tagged", New: func() config.Section { return &taggedSection{} }}); err != nil {
+		t.Fatal(err)
+	}
+	var defaults []string
+	for _, k := range types.All()[0].Keys() {
+		defaults = append(defaults, k.Name+" "+k.Kind+" "+k.Default)
+	}
+	if want := "wait duration 3s, rate number 10, mode fast | safe fast, shade black | grey grey, inner.count number 7"; strings.Join(defaults, ", ") != want {
+		t.Errorf("listed: %s", strings.Join(defaults, ", "))
+	}
+}
+
+func TestNegativeValueTurnsKeyOff(t *testing.T) {
+	s, err := parseTagged(t, ", wait: -1s, rate: -1, shade: black")
+	if err != nil || s.Wait != -time.Second || s.Rate != -1 || s.Shade != 5 {
+		t.Errorf("got %+v (%v)", s, err)
+	}
+}
+
+func TestZeroNeverStandsForDefault(t *testing.T) {
+	for _, keys := range []string{", wait: 0s", ", rate: 0", `, mode: ""`, `, shade: ""`, ", inner: {count: 0}"} {
+		if s, err := parseTagged(t, keys); err == nil {
+			t.Errorf("%s: taken, %+v", keys, s)
+		}
 	}
 }

@@ -134,7 +134,7 @@ func (c *chains) realChain(t *testing.T, depth int) (auditing.Sink, error) {
 	component := c.component()
 	switch c.IntN(5) {
 	case 0:
-		return retry.New(next, retry.Options{Component: component, FirstPause: time.Microsecond, MaxPause: time.Microsecond, MaxAttempts: 3})
+		return retry.New(next, retry.Options{Component: component, MinBackoff: time.Microsecond, MaxBackoff: time.Microsecond, MaxAttempts: 3})
 	case 1:
 		s, err := flood.New(next, flood.Options{Component: component, Window: time.Millisecond})
 		if err == nil {

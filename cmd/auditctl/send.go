@@ -38,7 +38,7 @@ func send(ctx context.Context, args []string, out, errOut io.Writer) (err error)
 	var unrecorded error
 	trail, err := config.Open(ctx, *path, builtin.Types(), config.Deps{
 		Static: true, Logger: slog.New(slog.NewTextHandler(errOut, nil)),
-		OnFailure: func(_ context.Context, _ string, _ *v1alpha1.AuditEvent, err error) { unrecorded = err },
+		OnFailure: func(_ context.Context, _ *v1alpha1.AuditEvent, err error) { unrecorded = err },
 	})
 	if err != nil {
 		return err

@@ -1,6 +1,6 @@
-// Package builtin has the types of sinks that this module offers to a
-// configuration. It is the one package that links every destination; who needs
-// few of them adds the types it wants to a config.Types of its own.
+// Package builtin has the types of sinks that this module offers to a configuration.
+// It is the only package that links every destination. A program that needs few of
+// them adds types of its own to a config.Types.
 package builtin
 
 import (
@@ -29,16 +29,16 @@ func Types(opts ...Option) *config.Types {
 	}
 	types := &config.Types{}
 	for _, t := range []config.Type{
-		{Name: "flood", Doc: "collapses floods of like events into summaries", New: newFlood},
-		{Name: "kube", Doc: "AuditEvent objects in the API server", New: func() config.Section { return &kubeSection{client: o.client, CheckNamespace: "default"} }},
-		{Name: "log", Doc: "one JSON line an event, on a standard stream or in a file that it rotates", New: newLog},
+		{Name: "flood", Doc: "collapses floods of like events into summaries", New: func() config.Section { return &floodSection{} }},
+		{Name: "kube", Doc: "AuditEvent objects in the API server", New: func() config.Section { return &kubeSection{client: o.client} }},
+		{Name: "log", Doc: "one JSON line an event, on a standard stream or in a file that it rotates", New: func() config.Section { return &logSection{} }},
 		{Name: "loki", Doc: "Grafana Loki, which confirms every event, or VictoriaLogs", New: newLoki},
-		{Name: "multi", Doc: "several sinks at once", New: newMulti},
-		{Name: "retry", Doc: "writes again to the next sink while that may help", New: newRetry},
+		{Name: "multi", Doc: "several sinks at once", New: func() config.Section { return &multiSection{} }},
+		{Name: "retry", Doc: "writes again to the next sink while that may help", New: func() config.Section { return &retrySection{} }},
 		{Name: "spool", Doc: "stores events on the local disk before it hands them on to the next sink", New: newSpool},
 	} {
 		if err := types.Add(t); err != nil {
-			panic(err) // no input can bring this about
+			panic(err) // a mistake in this package
 		}
 	}
 	return types

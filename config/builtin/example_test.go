@@ -14,7 +14,7 @@ import (
 	"github.com/paddock-dev/audit/driver"
 )
 
-// mail is a destination of one's own: its keys, what it promises, and its sink.
+// mail is a type of sink with one key.
 type mail struct {
 	To string `yaml:"to" required:"true" doc:"who is to read it"`
 }
@@ -45,8 +45,8 @@ func (m *mailer) Store(ctx context.Context, events []*driver.Event) []error {
 	})
 }
 
-// A type of one's own beside those of this module.
-func Example_aTypeOfOnesOwn() {
+// A program adds a type of its own to those of this module.
+func Example_customType() {
 	types := builtin.Types()
 	if err := types.Add(config.Type{Name: "mail", Doc: "a mail for each event", New: func() config.Section { return &mail{} }}); err != nil {
 		fmt.Println(err)

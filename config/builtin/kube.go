@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"sync"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
@@ -23,7 +22,7 @@ import (
 type kubeSection struct {
 	Kubeconfig     string `yaml:"kubeconfig" doc:"path of a kubeconfig; the program's own client, or that of its pod or KUBECONFIG, where nothing is said"`
 	Context        string `yaml:"context" doc:"context of that kubeconfig; its current one where nothing is said"`
-	CheckNamespace string `yaml:"checkNamespace" doc:"namespace in which the check tries a dry-run create"`
+	CheckNamespace string `yaml:"checkNamespace" default:"default" doc:"namespace in which the check tries a dry-run create"`
 
 	client client.Writer // of the program, or nil
 }
@@ -77,44 +76,19 @@ func (s *kubeSection) restConfig() (*rest.Config, error) {
 type ownKube struct {
 	driver.Driver
 
+	gate driver.Gate
 	http *http.Client
-
-	mu      sync.RWMutex
-	closed  bool
-	storing sync.WaitGroup
 }
 
 func (k *ownKube) Store(ctx context.Context, events []*driver.Event) []error {
-	if !k.begin() {
-		return driver.All(len(events), driver.WithClass(auditing.ClassClosed, errors.New("the sink is closed")))
+	if err := k.gate.Enter(len(events)); err != nil {
+		return driver.All(len(events), err)
 	}
-	defer k.storing.Done()
+	defer k.gate.Leave(len(events))
 	return k.Driver.Store(ctx, events)
 }
 
-func (k *ownKube) begin() bool {
-	k.mu.RLock()
-	defer k.mu.RUnlock()
-	if !k.closed {
-		k.storing.Add(1)
-	}
-	return !k.closed
-}
-
 func (k *ownKube) Close(ctx context.Context) error {
-	k.mu.Lock()
-	k.closed = true
-	k.mu.Unlock()
 	defer k.http.CloseIdleConnections()
-	done := make(chan struct{})
-	go func() {
-		k.storing.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("kube: writes are still under way, and their outcome unknown: %w", ctx.Err())
-	}
+	return k.gate.Close(ctx)
 }

@@ -26,7 +26,7 @@ func (h hanging) Store(context.Context, []*driver.Event) []error {
 	return nil
 }
 
-func TestAKubeSinkOfItsOwnClosesAfterTheWritesUnderWay(t *testing.T) {
+func TestKubeSinkClosesAfterWritesUnderWay(t *testing.T) {
 	next := hanging{begun: make(chan struct{}), held: make(chan struct{})}
 	sink := driver.New(&ownKube{Driver: next, http: &http.Client{}})
 	write := func() error {

@@ -50,7 +50,7 @@ func open(t *testing.T, sink string) (*config.Trail, error) {
 	return config.Open(t.Context(), path, builtin.Types(), config.Deps{Static: true})
 }
 
-func TestAKubeSinkWritesWithTheContextOfAKubeconfig(t *testing.T) {
+func TestKubeSinkUsesContextOfKubeconfig(t *testing.T) {
 	trail, err := open(t, "{type: kube, kubeconfig: "+kubeconfig(t, "")+", context: test}")
 	if err != nil {
 		t.Fatal(err)
@@ -67,7 +67,7 @@ func TestAKubeSinkWritesWithTheContextOfAKubeconfig(t *testing.T) {
 	}
 }
 
-func TestAKubeSinkThatMayNotCreateEventsFailsItsCheck(t *testing.T) {
+func TestKubeSinkWithoutRightsFailsItsCheck(t *testing.T) {
 	_, err := open(t, "{type: kube, kubeconfig: "+kubeconfig(t, "nobody")+", context: test}")
 	if err == nil || !strings.Contains(err.Error(), "forbidden") || !strings.Contains(err.Error(), "dry-run") {
 		t.Errorf("Open: %v, want that it is forbidden", err)

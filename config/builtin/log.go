@@ -14,21 +14,15 @@ import (
 )
 
 type logSection struct {
-	Path       string `yaml:"path" required:"true" doc:"stdout, stderr, or the path of a file in a directory that exists"`
-	Fsync      bool   `yaml:"fsync" doc:"make every event durable before it counts as written; for a file"`
-	MaxSizeMB  int    `yaml:"maxSizeMB" min:"1" max:"1048576" doc:"size in MiB at which the file is rotated"`
-	MaxAgeDays int    `yaml:"maxAgeDays" min:"0" max:"36500" doc:"days after which a rotated file is removed; 0 keeps all"`
-	MaxBackups int    `yaml:"maxBackups" min:"0" max:"1000000" doc:"how many rotated files are kept; 0 keeps all"`
-	Compress   bool   `yaml:"compress" doc:"compress rotated files with gzip; not with fsync"`
-	Mode       string `yaml:"mode" doc:"permissions of a file that is created, in octal and in quotes"`
+	Path            string `yaml:"path" required:"true" doc:"stdout, stderr, or the path of a file in a directory that exists"`
+	log.FileOptions `yaml:",inline"`
+	Mode            string `yaml:"mode" default:"0600" doc:"permissions of a file that is created, in octal and in quotes"`
 }
 
 const (
 	toStdout = "stdout"
 	toStderr = "stderr"
 )
-
-func newLog() config.Section { return &logSection{MaxSizeMB: 100, Mode: "0600"} }
 
 func (s *logSection) stream() bool { return s.Path == toStdout || s.Path == toStderr }
 
@@ -40,12 +34,10 @@ func (s *logSection) mode() (fs.FileMode, error) {
 	return fs.FileMode(mode), nil
 }
 
+// Validate adds what is only a matter of the file to what the sink has to say.
 func (s *logSection) Validate() error {
-	_, err := s.mode()
-	err = config.At("mode", err)
-	if s.Fsync && s.Compress {
-		err = errors.Join(err, config.At("compress", errors.New("excludes fsync: a backup is removed before its compressed form is on the disk")))
-	}
+	_, mode := s.mode()
+	err := errors.Join(s.FileOptions.Validate(), config.At("mode", mode))
 	if s.Fsync && s.stream() {
 		err = errors.Join(err, config.At("fsync", errors.New("is for a file: a stream cannot be made durable")))
 	}
@@ -78,12 +70,10 @@ func (s *logSection) Open(context.Context, config.Opening) (auditing.Sink, error
 	case toStderr:
 		return log.Stderr(log.Options{}), nil
 	}
-	mode, err := s.mode()
-	if err != nil {
+	opts := s.FileOptions
+	var err error
+	if opts.Mode, err = s.mode(); err != nil {
 		return nil, err
 	}
-	return log.NewFile(s.Path, log.FileOptions{
-		Fsync: s.Fsync, MaxSizeMB: s.MaxSizeMB, MaxAgeDays: s.MaxAgeDays, MaxBackups: s.MaxBackups,
-		Compress: s.Compress, Mode: mode,
-	})
+	return log.NewFile(s.Path, opts)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/config"
 	"github.com/paddock-dev/audit/driver"
@@ -14,15 +15,10 @@ import (
 )
 
 type multiSection struct {
-	Next             []config.Ref  `yaml:"next" required:"true" doc:"the names of the sinks to write to"`
-	Require          require       `yaml:"require" doc:"which of them have to succeed: all, any, a number, or a list of names; all where nothing is said"`
-	ChildTimeout     time.Duration `yaml:"childTimeout" max:"10m" doc:"how long a write to one of them may take; as long as the whole when 0s"`
-	StragglerTimeout time.Duration `yaml:"stragglerTimeout" min:"1ms" max:"1h" doc:"how long one may go on after the others were enough, where there is no other deadline"`
-	MaxStragglers    int           `yaml:"maxStragglers" min:"1" max:"1000000" doc:"how many such writes one of them may have"`
-}
-
-func newMulti() config.Section {
-	return &multiSection{StragglerTimeout: 30 * time.Second, MaxStragglers: 1024}
+	Next          []config.Ref  `yaml:"next" required:"true" doc:"the names of the sinks to write to"`
+	Require       require       `yaml:"require" doc:"which of them have to succeed: all, any, a number, or a list of names; all where nothing is said"`
+	Timeout       time.Duration `yaml:"timeout" max:"10m" doc:"how long a write to one of them may take; 0s for as long as the whole"`
+	multi.Options `yaml:",inline"`
 }
 
 // require is how the file writes a policy.
@@ -73,32 +69,35 @@ func (*require) JSONSchema() map[string]any {
 	}}
 }
 
-func (s *multiSection) sink(child func(config.Ref) auditing.Sink, onFailure func(child, event string, err error)) (*multi.Sink, error) {
+// sink makes the fan-out over what child returns for each name.
+func (s *multiSection) sink(opts multi.Options, child func(config.Ref) auditing.Sink) (*multi.Sink, error) {
 	children := make([]multi.Child, len(s.Next))
 	for i, ref := range s.Next {
-		children[i] = multi.Child{Name: string(ref), Sink: child(ref), Timeout: s.ChildTimeout}
+		children[i] = multi.Child{Name: string(ref), Sink: child(ref), Timeout: s.Timeout}
 	}
-	return multi.New(children, multi.Options{
-		Require: s.Require.policy, StragglerTimeout: s.StragglerTimeout, MaxStragglers: s.MaxStragglers, OnFailure: onFailure,
-	})
+	opts.Require = s.Require.policy
+	return multi.New(children, opts)
 }
 
+// Validate adds what depends on next to what the sink has to say of its options.
 func (s *multiSection) Validate() error {
+	err := s.Options.Validate()
 	seen := map[config.Ref]bool{}
 	for _, ref := range s.Next {
 		if seen[ref] {
-			return config.At("next", errors.New("names a sink twice: name each once"))
+			return errors.Join(err, config.At("next", errors.New("names a sink twice: name each once")))
 		}
 		seen[ref] = true
 	}
-	if _, err := s.sink(func(config.Ref) auditing.Sink { return plannedSink(config.Plan{Chain: "multi"}) }, nil); err != nil {
-		return config.At("require", errors.New("asks for what is not in next: want all, any, a number up to that of next, or some of its names, each once"))
+	anything := func(config.Ref) auditing.Sink { return plannedSink(config.Plan{Chain: "multi"}) }
+	if _, wrong := s.sink(multi.Options{}, anything); wrong != nil {
+		err = errors.Join(err, config.At("require", errors.New("asks for what is not in next: want all, any, a number up to that of next, or some of its names, each once")))
 	}
-	return nil
+	return err
 }
 
 func (s *multiSection) Plan(p config.Planning) config.Plan {
-	sink, err := s.sink(func(ref config.Ref) auditing.Sink { return plannedSink(p.Of(ref)) }, nil)
+	sink, err := s.sink(s.Options, func(ref config.Ref) auditing.Sink { return plannedSink(p.Of(ref)) })
 	if err != nil {
 		return config.Plan{Chain: "multi"}
 	}
@@ -106,9 +105,11 @@ func (s *multiSection) Plan(p config.Planning) config.Plan {
 }
 
 func (s *multiSection) Open(_ context.Context, o config.Opening) (auditing.Sink, error) {
-	return s.sink(o.Sink, func(child, event string, err error) {
-		o.Logger.Error("an event did not reach every sink of a fan-out", "sink", o.Name, "child", child, "event", event, "error", err.Error())
-	})
+	opts := s.Options
+	opts.OnFailure = func(_ context.Context, _ *v1alpha1.AuditEvent, err error) {
+		o.Logger.Error("an event did not reach every sink of a fan-out", "sink", o.Name, "error", err.Error())
+	}
+	return s.sink(opts, o.Sink)
 }
 
 // planned stands for a sink before anything is open, so that a stage can compute its

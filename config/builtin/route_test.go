@@ -20,8 +20,8 @@ import (
 	"github.com/paddock-dev/audit/internal/testenv"
 )
 
-// readmeConfiguration returns the file in README's section on configuration, or
-// where README has none yet, the copy in testdata.
+// readmeConfiguration returns the configuration file that README.md shows, or the copy
+// in testdata when README.md shows none.
 func readmeConfiguration(t *testing.T) string {
 	t.Helper()
 	copied, err := os.ReadFile("../testdata/good/readme.yaml")
@@ -121,7 +121,7 @@ func (p place) where(t *testing.T, namespace string) map[string][]string {
 	return found
 }
 
-func TestReadmesFileSendsEachComponentsEventsWhereItSaysAndNowhereElse(t *testing.T) {
+func TestReadmeFileRoutesEachComponent(t *testing.T) {
 	text, p := prepare(t)
 	path := filepath.Join(t.TempDir(), "audit.yaml")
 	server := testenv.SharedKube(t)

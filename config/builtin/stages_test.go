@@ -37,7 +37,7 @@ func series(t *testing.T, reg prometheus.Gatherer, metric string) map[string]flo
 	return found
 }
 
-func TestTheStagesOfAFileCountUnderTheirNamesAndGoOnCountingWhenTheFileChanges(t *testing.T) {
+func TestStagesKeepCountingAfterReload(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "audit.yaml")
 	text := `apiVersion: audit.paddock.dev/v1alpha1

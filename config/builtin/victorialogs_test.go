@@ -14,14 +14,14 @@ import (
 	"github.com/paddock-dev/audit/internal/testenv"
 )
 
-func TestAFileWritesToVictoriaLogsAtTheLevelItSays(t *testing.T) {
+func TestVictoriaLogsSinkHasLevelOfFile(t *testing.T) {
 	server := testenv.SharedVictoriaLogs(t)
 	path := filepath.Join(t.TempDir(), "audit.yaml")
 	text := fmt.Sprintf(`apiVersion: audit.paddock.dev/v1alpha1
 kind: AuditConfiguration
 sinks:
   quick: {type: loki, server: victorialogs, url: %[1]q, serviceName: quick}
-  sure:  {type: retry, next: acks, within: 20s, attemptTimeout: 20s}
+  sure:  {type: retry, next: acks, within: 20s, timeout: 20s}
   acks:  {type: loki, server: victorialogs, url: %[1]q, serviceName: sure, level: acknowledged, oldest: 720h}
 components:
   proxy:  {sink: quick, onFailure: open}

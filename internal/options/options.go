@@ -8,10 +8,12 @@
 //
 // A field that is 0 or empty has its default. A field with off takes a negative
 // value, which turns off what it bounds. A field without a yaml tag is not for a
-// file, and is left as it is.
+// file, and is left as it is. A default is for strings, numbers, durations and what
+// is an encoding.TextUnmarshaler.
 package options
 
 import (
+	"encoding"
 	"errors"
 	"fmt"
 	"math"
@@ -94,35 +96,56 @@ func (f Field) SetDefault(v reflect.Value) {
 	if f.standard == "" {
 		return
 	}
+	text, isText := v.Addr().Interface().(encoding.TextUnmarshaler)
 	switch {
+	case isText:
+		if err := text.UnmarshalText([]byte(f.standard)); err != nil {
+			panic(fmt.Errorf("options: the default of %s: %w", f.Name, err))
+		}
 	case f.Type.Kind() == reflect.String:
 		v.SetString(f.standard)
 	case v.CanFloat():
 		v.SetFloat(number(f.standard))
+	case v.CanUint():
+		v.SetUint(uint64(number(f.standard)))
 	default:
 		v.SetInt(int64(number(f.standard)))
 	}
 }
 
-// Check says what is wrong with v, which is the value of the field.
+// Check says what is wrong with v, which somebody has given the field. A 0 or an
+// empty text is wrong where it would stand for a default that is something else.
 func (f Field) Check(v reflect.Value) error {
-	switch {
-	case f.Type.Kind() == reflect.String:
-		if len(f.Enum) > 0 && !slices.Contains(f.Enum, v.String()) {
-			return fmt.Errorf("is not one of the words it can be: want %s", strings.Join(f.Enum, " or "))
-		}
-		return nil
-	case !v.CanInt() && !v.CanUint() && !v.CanFloat(), len(f.Enum) > 0:
-		return nil
+	if f.Type.Kind() == reflect.String && len(f.Enum) > 0 && !slices.Contains(f.Enum, v.String()) {
+		return fmt.Errorf("is not one of the words it can be: want %s", strings.Join(f.Enum, " or "))
 	}
+	if err := f.checkNumber(v); err != nil || !v.IsZero() {
+		return err
+	}
+	standard := reflect.New(f.Type).Elem()
+	f.SetDefault(standard)
+	switch {
+	case standard.IsZero():
+		return nil
+	case f.Type.Kind() == reflect.String:
+		return errors.New("is empty: give it a value or leave it out")
+	}
+	return errors.New("is 0, which stands for the default: give it a value or leave it out")
+}
+
+func (f Field) checkNumber(v reflect.Value) error {
 	var is float64
 	switch {
+	case len(f.Enum) > 0: // a word outside of Go
+		return nil
 	case v.CanInt():
 		is = float64(v.Int())
 	case v.CanUint():
 		is = float64(v.Uint())
-	default:
+	case v.CanFloat():
 		is = v.Float()
+	default:
+		return nil
 	}
 	low, high := f.Bounds()
 	if f.off && is < 0 && !math.IsInf(is, 0) {

@@ -81,3 +81,36 @@ func TestSplitTakesJoinedErrorsApart(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 }
+
+func TestCheckRefusesZeroForADefault(t *testing.T) {
+	type counted struct {
+		Kept  int    `yaml:"kept" default:"3" min:"0"`
+		Count int    `yaml:"count" min:"0"`
+		Name  string `yaml:"name" default:"audit"`
+		Path  string `yaml:"path"`
+	}
+	for _, f := range options.Of(reflect.TypeFor[counted]()) {
+		err := f.Check(reflect.New(f.Type).Elem())
+		if hasDefault := f.Key == "kept" || f.Key == "name"; (err != nil) != hasDefault {
+			t.Errorf("%s: %v", f.Key, err)
+		}
+	}
+}
+
+// word reads itself, as auditing.Level does.
+type word int
+
+func (w *word) UnmarshalText(text []byte) error {
+	*w = word(len(text))
+	return nil
+}
+
+func TestCompleteReadsDefaultsOfTextUnmarshalers(t *testing.T) {
+	o := struct {
+		Level word `yaml:"level" default:"durable" enum:"durable,accepted"`
+		Count uint `yaml:"count" default:"7"`
+	}{}
+	if err := options.Complete(&o); err != nil || o.Level != 7 || o.Count != 7 {
+		t.Errorf("got %+v (%v)", o, err)
+	}
+}

@@ -40,7 +40,7 @@ const (
 // Level is that of the next sink, and String prints the chain: "flood(kube)".
 type Sink struct{ driver.Sink }
 
-// New returns a Sink in front of next. It refuses a nil next, options below 0, a
+// New returns a Sink in front of next. It refuses a nil next, options out of range, a
 // component that is not the one of next, and a Registerer that does not take the
 // metrics.
 func New(next auditing.Sink, opts Options) (*Sink, error) {
@@ -81,7 +81,7 @@ func newStage(next auditing.Sink, opts Options) (*stage, error) {
 		return nil, errors.New("flood: the sink to write to is nil: give it one")
 	}
 	if err := opts.complete(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("flood: %w", err)
 	}
 	to := driver.Of(next)
 	info := to.Info()

@@ -266,7 +266,7 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		t.Error("a window below 0 is taken")
 	}
 	for _, rate := range []float64{math.NaN(), math.Inf(1)} {
-		if _, err := flood.New(next, flood.Options{Rate: rate}); err == nil || !strings.HasPrefix(err.Error(), "flood: Rate ") {
+		if _, err := flood.New(next, flood.Options{Rate: rate}); err == nil || !strings.HasPrefix(err.Error(), "flood: Options.Rate: ") {
 			t.Errorf("a rate of %v: %v", rate, err)
 		}
 	}

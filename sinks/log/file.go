@@ -9,13 +9,11 @@ import (
 	"syscall"
 
 	"github.com/DeRuina/timberjack"
+
+	"github.com/paddock-dev/audit/internal/options"
 )
 
-const (
-	defaultMaxSizeMB = 100
-	defaultMode      = 0o600
-	megabyte         = 1 << 20
-)
+const megabyte = 1 << 20
 
 // FileOptions are the options of NewFile. The zero value is valid: rotation at
 // 100 MiB, all backups kept, no fsync.
@@ -25,41 +23,33 @@ type FileOptions struct {
 	// LevelDurable. It costs one fsync an event, or one for the events of a
 	// batch that are written at once. It excludes Compress, which removes a backup before its
 	// compressed form is on the disk.
-	Fsync bool
+	Fsync bool `yaml:"fsync" doc:"make every event durable before it counts as written; for a file"`
 	// MaxSizeMB is the size in MiB at which the file is rotated; 100 when 0.
-	MaxSizeMB int
+	MaxSizeMB int `yaml:"maxSizeMB" default:"100" min:"1" max:"1048576" doc:"size in MiB at which the file is rotated"`
 	// MaxAgeDays is how many days after its rotation a backup is removed; 0 keeps
 	// backups of any age.
-	MaxAgeDays int
+	MaxAgeDays int `yaml:"maxAgeDays" min:"0" max:"36500" doc:"days after which a rotated file is removed; 0 keeps all"`
 	// MaxBackups is how many backups are kept; 0 keeps all.
-	MaxBackups int
+	MaxBackups int `yaml:"maxBackups" min:"0" max:"1000000" doc:"how many rotated files are kept; 0 keeps all"`
 	// Compress compresses backups with gzip.
-	Compress bool
+	Compress bool `yaml:"compress" doc:"compress rotated files with gzip; not with fsync"`
 	// Mode of a file that is created; 0600 when 0. A file that exists keeps its
 	// own, and after a rotation the new file has that of the old one.
 	Mode fs.FileMode
 }
 
-func (o *FileOptions) complete(path string) error {
-	switch {
-	case path == "":
-		return errors.New("log: the path of the file is empty")
-	case o.MaxSizeMB < 0 || o.MaxAgeDays < 0 || o.MaxBackups < 0:
-		return fmt.Errorf("log: %s: MaxSizeMB, MaxAgeDays and MaxBackups must be at least 0", path)
-	case o.Fsync && o.Compress:
-		return fmt.Errorf("log: %s: Fsync and Compress exclude each other, "+
-			"for a compressed backup is not synced: choose one", path)
-	}
-	if err := o.check(); err != nil {
-		return err
-	}
-	if o.MaxSizeMB == 0 {
-		o.MaxSizeMB = defaultMaxSizeMB
+// Validate returns everything that is wrong with the options. NewFile asks it as well.
+func (o FileOptions) Validate() error { return o.complete() }
+
+func (o *FileOptions) complete() error {
+	err := options.Complete(o)
+	if o.Fsync && o.Compress {
+		err = errors.Join(err, options.At(*o, "Compress", "excludes fsync: a backup is removed before its compressed form is on the disk"))
 	}
 	if o.Mode == 0 {
-		o.Mode = defaultMode
+		o.Mode = 0o600
 	}
-	return nil
+	return err
 }
 
 // NewFile returns a Sink that appends to the file at path, in a directory that
@@ -71,8 +61,14 @@ func (o *FileOptions) complete(path string) error {
 // a named pipe is written to as it is, without rotation, and cannot have Fsync;
 // a pipe needs its reader first. Close closes the file.
 func NewFile(path string, opts FileOptions) (*Sink, error) {
-	if err := opts.complete(path); err != nil {
+	if path == "" {
+		return nil, errors.New("log: the path of the file is empty: name one")
+	}
+	if err := opts.check(); err != nil {
 		return nil, err
+	}
+	if err := opts.complete(); err != nil {
+		return nil, fmt.Errorf("log: %s: %w", path, err)
 	}
 	resolved, err := filepath.EvalSymlinks(path) // backups belong beside the file, not beside a link to it
 	if err != nil {

@@ -170,7 +170,7 @@ const (
 // in time, or a goroutine stays. Package retry keeps each write for its second, or
 // for as much of it as there is time for another attempt.
 func measureAgainstDeadLoki(next *loki.Sink) error {
-	sink, err := retry.New(next, retry.Options{FirstPause: 50 * time.Millisecond})
+	sink, err := retry.New(next, retry.Options{MinBackoff: 50 * time.Millisecond})
 	if err != nil {
 		return err
 	}

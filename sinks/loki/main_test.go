@@ -88,7 +88,7 @@ func open(tb testing.TB, address string, opts loki.Options) *loki.Sink {
 func retried(tb testing.TB, next auditing.Sink, within time.Duration) *retry.Sink {
 	tb.Helper()
 	sink, err := retry.New(next, retry.Options{
-		Within: within, AttemptTimeout: 25 * time.Second, FirstPause: 50 * time.Millisecond, MaxPause: time.Second,
+		Within: within, Timeout: 25 * time.Second, MinBackoff: 50 * time.Millisecond, MaxBackoff: time.Second,
 	})
 	if err != nil {
 		tb.Fatal(err)

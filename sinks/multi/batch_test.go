@@ -64,11 +64,11 @@ type alarm struct {
 	heard []string
 }
 
-func (a *alarm) hear(child, event string, err error) {
+func (a *alarm) hear(_ context.Context, ae *v1alpha1.AuditEvent, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	class, _ := driver.ClassOf(err)
-	a.heard = append(a.heard, child+" "+event+" "+string(class))
+	a.heard = append(a.heard, childOf(err)+" "+ae.Namespace+"/"+ae.Name+" "+string(class))
 }
 
 func (a *alarm) sorted() []string {

@@ -24,8 +24,11 @@ func Example() {
 		{Name: "lake", Sink: lake, Timeout: 5 * time.Second},
 	}, multi.Options{
 		Require: multi.Named("cluster"),
-		OnFailure: func(child, event string, err error) {
-			alarm <- child + " has no " + event
+		OnFailure: func(_ context.Context, ae *v1alpha1.AuditEvent, err error) {
+			var failed *auditing.WriteError
+			if errors.As(err, &failed) {
+				alarm <- failed.Sink + " has no " + failed.Event
+			}
 		},
 	})
 	if err != nil {

@@ -87,7 +87,7 @@ func (f *fan) start(ctx context.Context) {
 	}
 	for i, c := range s.children {
 		if c.stragglers.Load() >= int64(s.opts.MaxStragglers) {
-			f.finish(i, driver.All(len(f.events), driver.WithClass(auditing.ClassFull, fmt.Errorf(
+			f.finish(own, i, driver.All(len(f.events), driver.WithClass(auditing.ClassFull, fmt.Errorf(
 				"%d earlier writes are still under way although theirs was given up", s.opts.MaxStragglers))))
 			continue
 		}
@@ -115,7 +115,7 @@ func (f *fan) write(ctx context.Context, i int) {
 		if !returned {
 			errs = driver.All(len(f.events), errNoReturn)
 		}
-		f.finish(i, errs)
+		f.finish(ctx, i, errs)
 	}()
 	c := f.stage.children[i]
 	if c.timeout > 0 {
@@ -128,7 +128,7 @@ func (f *fan) write(ctx context.Context, i int) {
 }
 
 // finish records how child i ended.
-func (f *fan) finish(i int, errs []error) {
+func (f *fan) finish(ctx context.Context, i int, errs []error) {
 	c := f.stage.children[i]
 	defer c.active.Done()
 
@@ -147,7 +147,7 @@ func (f *fan) finish(i int, errs []error) {
 	}
 	c.stragglers.Add(-int64(len(f.events)))
 	for j, err := range errs {
-		f.unreported(i, j, err)
+		f.unreported(ctx, i, j, err)
 	}
 	if last {
 		f.release()
@@ -202,7 +202,7 @@ func (f *fan) verdict(ctx context.Context) []error {
 			continue // its error tells of every child
 		}
 		for i, o := range outcomes {
-			f.unreported(i, j, o.of(j))
+			f.unreported(ctx, i, j, o.of(j))
 		}
 	}
 	return errs
@@ -244,10 +244,14 @@ func (f *fan) release() {
 
 // unreported hands a failure of child i with event j to OnFailure; it does nothing
 // when err is nil. A panic of OnFailure must not end the program.
-func (f *fan) unreported(i, j int, err error) {
+func (f *fan) unreported(ctx context.Context, i, j int, err error) {
 	if err == nil || f.stage.opts.OnFailure == nil {
 		return
 	}
 	defer func() { _ = recover() }()
-	f.stage.opts.OnFailure(f.stage.children[i].name, f.events[j].Ref(), err)
+	class, after := driver.ClassOf(err)
+	f.stage.opts.OnFailure(ctx, f.events[j].Object(), &auditing.WriteError{
+		Sink: f.stage.children[i].name, Event: f.events[j].Ref(), Component: f.events[j].Component(),
+		Class: class, RetryAfter: after, Err: err,
+	})
 }

@@ -1,6 +1,7 @@
 package multi
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -9,17 +10,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/driver"
+	"github.com/paddock-dev/audit/internal/options"
 )
 
-const (
-	// sinkName stands in errors and metrics.
-	sinkName = "multi"
-
-	defaultStragglerTimeout = 30 * time.Second
-	defaultMaxStragglers    = 1024
-)
+// sinkName stands in errors and metrics.
+const sinkName = "multi"
 
 // Child is one of the sinks that a Sink writes to.
 type Child struct {
@@ -42,19 +40,24 @@ type Options struct {
 	Require Policy
 	// StragglerTimeout bounds how long a child may go on after Write has returned
 	// nil, when the caller's context has no deadline to bound it; 30 s when 0.
-	StragglerTimeout time.Duration
+	StragglerTimeout time.Duration `yaml:"stragglerTimeout" default:"30s" min:"1ms" max:"1h" doc:"how long one may go on after the others were enough, where there is no other deadline"`
 	// MaxStragglers is how many writes to one child may still be under way after
 	// their Write has returned; 1,024 when 0. Beyond that the child fails at once
 	// with ClassFull, so that a child that never returns and ignores its context holds
 	// about that many events in memory, beside those of the writes that were under way
 	// by then.
-	MaxStragglers int
+	MaxStragglers int `yaml:"maxStragglers" default:"1024" min:"1" max:"1000000" doc:"how many such writes one of them may have"`
 	// OnFailure hears of every failed write to a child that the error of Write
 	// did not report: because the requirement was met all the same, or because
 	// the child failed later. It is called from any goroutine, also before Write
-	// returns, and must not block. event is the event's namespace/name. May be nil.
-	OnFailure func(child, event string, err error)
+	// returns, and must not block. err is an *auditing.WriteError whose Sink is the
+	// name of the child. May be nil.
+	OnFailure func(ctx context.Context, ae *v1alpha1.AuditEvent, err error)
 }
+
+// Validate returns everything that is wrong with the options but for Require, whose
+// children are not among them. New asks it as well.
+func (o Options) Validate() error { return options.Complete(&o) }
 
 // Sink writes every event to all of its children at once. Make one with New; it
 // is safe for concurrent use.
@@ -92,14 +95,8 @@ func New(children []Child, opts Options) (*Sink, error) {
 	if len(children) == 0 {
 		return nil, errors.New("multi: there are no children: give at least one sink to write to")
 	}
-	if opts.StragglerTimeout < 0 || opts.MaxStragglers < 0 {
-		return nil, errors.New("multi: StragglerTimeout and MaxStragglers must be at least 0")
-	}
-	if opts.StragglerTimeout == 0 {
-		opts.StragglerTimeout = defaultStragglerTimeout
-	}
-	if opts.MaxStragglers == 0 {
-		opts.MaxStragglers = defaultMaxStragglers
+	if err := options.Complete(&opts); err != nil {
+		return nil, fmt.Errorf("multi: %w", err)
 	}
 	s := &stage{opts: opts, stragglers: map[*fan]struct{}{}}
 	for i, c := range children {

@@ -33,14 +33,14 @@ type trio struct {
 func newTrio(t *testing.T, opts multi.Options, timeouts ...time.Duration) *trio {
 	t.Helper()
 	tr := &trio{a: &sinktest.Recorder{}, b: &sinktest.Recorder{}, c: &sinktest.Recorder{}}
-	opts.OnFailure = func(child, event string, err error) {
+	opts.OnFailure = func(_ context.Context, ae *v1alpha1.AuditEvent, err error) {
 		tr.mu.Lock()
 		defer tr.mu.Unlock()
 		class, _ := driver.ClassOf(err)
-		if !strings.HasPrefix(event, "team-a/") {
-			t.Errorf("OnFailure heard of the event %q", event)
+		if ae == nil || ae.Namespace != "team-a" {
+			t.Errorf("OnFailure heard of the event %v", ae)
 		}
-		tr.heard = append(tr.heard, child+" "+string(class))
+		tr.heard = append(tr.heard, childOf(err)+" "+string(class))
 	}
 	children := []multi.Child{{Name: "a", Sink: tr.a}, {Name: "b", Sink: tr.b}, {Name: "c", Sink: tr.c}}
 	for i, timeout := range timeouts {
@@ -52,6 +52,15 @@ func newTrio(t *testing.T, opts multi.Options, timeouts ...time.Duration) *trio 
 	}
 	closeAfter(t, tr.Sink)
 	return tr
+}
+
+// childOf returns the name of the child that an error of OnFailure is about.
+func childOf(err error) string {
+	failed, ok := err.(*auditing.WriteError) //nolint:errorlint // only the outermost names the child
+	if !ok {
+		return ""
+	}
+	return failed.Sink
 }
 
 // closeAfter closes a sink at the end of a test: synctest wants its goroutines ended.

@@ -155,8 +155,8 @@ func TestAChildThatHangsForEverHoldsNoMoreThanItsBound(t *testing.T) {
 		var full, other int
 		sink, err := multi.New([]multi.Child{{Name: "a", Sink: tr.a}, {Name: "deaf", Sink: hung}}, multi.Options{
 			Require: multi.Named("a"), MaxStragglers: 3,
-			OnFailure: func(child, _ string, err error) {
-				if class, _ := driver.ClassOf(err); child == "deaf" && class == auditing.ClassFull {
+			OnFailure: func(_ context.Context, _ *v1alpha1.AuditEvent, err error) {
+				if class, _ := driver.ClassOf(err); childOf(err) == "deaf" && class == auditing.ClassFull {
 					full++
 				} else {
 					other++
@@ -191,7 +191,7 @@ func TestAnOnFailureThatPanicsDoesNoHarm(t *testing.T) {
 		tr := newTrio(t, multi.Options{})
 		tr.b.FailWith(errRefused)
 		sink, err := multi.New([]multi.Child{{Name: "a", Sink: tr.a}, {Name: "b", Sink: tr.b}}, multi.Options{
-			Require: multi.Any(), OnFailure: func(string, string, error) { panic("alarm out of order") },
+			Require: multi.Any(), OnFailure: func(context.Context, *v1alpha1.AuditEvent, error) { panic("alarm out of order") },
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -13,7 +13,7 @@ import (
 )
 
 // When nothing is retried the stage allocates what context.WithTimeout does, and
-// nothing where the caller's deadline is earlier than AttemptTimeout.
+// nothing where the caller's deadline is earlier than Timeout.
 func TestAWriteThatIsNotRetriedAllocatesLittle(t *testing.T) {
 	ae := event()
 	endless, cancel := context.WithCancel(context.Background())
@@ -36,7 +36,7 @@ func TestAWriteThatIsNotRetriedAllocatesLittle(t *testing.T) {
 	}{
 		{"of a destination that waits for nothing", instant{}, endless, retry.Options{}, 4},
 		{"of one that asks for the end", waiting{}, endless, retry.Options{}, 5},
-		{"within the caller's deadline", waiting{}, bounded, retry.Options{Within: 2 * time.Hour, AttemptTimeout: 2 * time.Hour}, 0},
+		{"within the caller's deadline", waiting{}, bounded, retry.Options{Within: 2 * time.Hour, Timeout: 2 * time.Hour}, 0},
 	} {
 		next := driver.New(c.next)
 		bare, staged := count(c.ctx, next), count(c.ctx, newSink(t, next, c.opts))

@@ -34,10 +34,10 @@ func (s *stage) Store(ctx context.Context, events []*driver.Event) []error {
 	return s.again(ctx, start, events, errs)
 }
 
-// attempt hands events on once. Its context ends after AttemptTimeout, or after the rest
+// attempt hands events on once. Its context ends after Timeout, or after the rest
 // of Within when that is shorter.
 func (s *stage) attempt(ctx context.Context, start, now time.Time, events []*driver.Event) []error {
-	timeout := min(s.opts.AttemptTimeout, s.opts.Within-now.Sub(start))
+	timeout := min(s.opts.Timeout, s.opts.Within-now.Sub(start))
 	if theirs, ok := ctx.Deadline(); ok && theirs.Sub(now) <= timeout {
 		return s.next.Store(ctx, events)
 	}
@@ -49,7 +49,7 @@ func (s *stage) attempt(ctx context.Context, start, now time.Time, events []*dri
 // again makes the attempts after the first, which began at start and gave errs.
 func (s *stage) again(ctx context.Context, start time.Time, events []*driver.Event, errs []error) []error {
 	pauses := backoff.ExponentialBackOff{
-		InitialInterval: s.opts.FirstPause, MaxInterval: s.opts.MaxPause,
+		InitialInterval: s.opts.MinBackoff, MaxInterval: s.opts.MaxBackoff,
 		Multiplier: 2, RandomizationFactor: 0.5,
 	}
 	outcomes := make([]error, len(events))

@@ -188,7 +188,7 @@ func TestABatchEndsWithItsAttemptsOrItsTime(t *testing.T) {
 func TestCloseEndsTheRetriesOfABatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		next := &picky{answers: map[string][]error{"b": {syscall.EIO}, "c": {syscall.EAGAIN}}}
-		sink := newSink(t, driver.New(next), retry.Options{FirstPause: 20 * time.Second, MaxPause: 20 * time.Second})
+		sink := newSink(t, driver.New(next), retry.Options{MinBackoff: 20 * time.Second, MaxBackoff: 20 * time.Second})
 		stored := make(chan []error)
 		go func() { stored <- driver.Of(sink).Store(t.Context(), prepared(t, "a", "b", "c")) }()
 		synctest.Wait()
@@ -249,10 +249,10 @@ func TestAnAttemptEndsWithTheEarliestBound(t *testing.T) {
 		opts     retry.Options
 		want     time.Duration
 	}{
-		"AttemptTimeout":                {opts: retry.Options{AttemptTimeout: 4 * time.Second}, want: 4 * time.Second},
-		"AttemptTimeout by default":     {want: 5 * time.Second},
-		"AttemptTimeout, not deadline":  {deadline: time.Minute, want: 5 * time.Second},
-		"Within, not AttemptTimeout":    {opts: retry.Options{Within: 3 * time.Second}, want: 3 * time.Second},
+		"Timeout":                       {opts: retry.Options{Timeout: 4 * time.Second}, want: 4 * time.Second},
+		"Timeout by default":            {want: 5 * time.Second},
+		"Timeout, not deadline":         {deadline: time.Minute, want: 5 * time.Second},
+		"Within, not Timeout":           {opts: retry.Options{Within: 3 * time.Second}, want: 3 * time.Second},
 		"the deadline, not the options": {deadline: 2 * time.Second, want: 2 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {

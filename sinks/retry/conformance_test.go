@@ -20,7 +20,7 @@ func TestConformance(t *testing.T) {
 		t.Run(d.Name, func(t *testing.T) {
 			sinktest.Run(t, d.Harness(t, func(next auditing.Sink) (auditing.Sink, error) {
 				// Short, for the suite makes destinations fail in every clause.
-				return retry.New(next, retry.Options{FirstPause: 10 * time.Millisecond, Within: 10 * time.Second, MaxAttempts: 3})
+				return retry.New(next, retry.Options{MinBackoff: 10 * time.Millisecond, Within: 10 * time.Second, MaxAttempts: 3})
 			}))
 		})
 	}

@@ -4,7 +4,7 @@
 //
 // The event is identified before the first attempt, so that however many of them
 // reach the destination it holds the event once. An attempt that gets no answer
-// is cut off after Options.AttemptTimeout; a pause that the destination asked
+// is cut off after Options.Timeout; a pause that the destination asked
 // for is kept; all of it stays within the caller's deadline and Options.Within.
 //
 // Errors of class permanent, invalid and closed return at once. The error that is

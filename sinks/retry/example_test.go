@@ -17,7 +17,7 @@ func Example() {
 	destination := &sinktest.Recorder{}
 	destination.FailNext(2, syscall.ECONNREFUSED)
 
-	sink, err := retry.New(destination, retry.Options{FirstPause: 10 * time.Millisecond, Within: 5 * time.Second})
+	sink, err := retry.New(destination, retry.Options{MinBackoff: 10 * time.Millisecond, Within: 5 * time.Second})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -36,7 +36,7 @@ func Example() {
 func ExampleError() {
 	destination := &sinktest.Recorder{}
 	destination.FailWith(syscall.ECONNREFUSED)
-	sink, err := retry.New(destination, retry.Options{FirstPause: time.Millisecond, MaxAttempts: 3})
+	sink, err := retry.New(destination, retry.Options{MinBackoff: time.Millisecond, MaxAttempts: 3})
 	if err != nil {
 		fmt.Println(err)
 		return

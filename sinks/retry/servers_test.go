@@ -104,7 +104,7 @@ func TestWritersWithTimeSucceedThroughTheDeathOfTheirServer(t *testing.T) {
 			server := m.Start(t, nil)
 			reg := prometheus.NewRegistry()
 			sink := newSink(t, server.Sink, retry.Options{
-				FirstPause: 20 * time.Millisecond, MaxPause: 200 * time.Millisecond, AttemptTimeout: 2 * time.Second,
+				MinBackoff: 20 * time.Millisecond, MaxBackoff: 200 * time.Millisecond, Timeout: 2 * time.Second,
 				Within: time.Minute, Registerer: reg, Name: "server",
 			})
 			l := &ledger{ok: map[string]bool{}, unknown: map[string]bool{}}
@@ -163,7 +163,7 @@ func TestAnEventWhoseAnswerWasLostIsStoredOnce(t *testing.T) {
 				lost.Add(1)
 				return true
 			})
-			sink := newSink(t, server.Sink, retry.Options{FirstPause: time.Millisecond, MaxPause: 10 * time.Millisecond, Within: time.Minute})
+			sink := newSink(t, server.Sink, retry.Options{MinBackoff: time.Millisecond, MaxBackoff: 10 * time.Millisecond, Within: time.Minute})
 			l := &ledger{ok: map[string]bool{}, unknown: map[string]bool{}}
 			var wg sync.WaitGroup
 			for w := range writers {

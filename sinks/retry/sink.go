@@ -10,17 +10,11 @@ import (
 
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/driver"
+	"github.com/paddock-dev/audit/internal/options"
 )
 
-const (
-	// sinkName stands in errors and metrics.
-	sinkName = "retry"
-
-	defaultWithin         = 30 * time.Second
-	defaultAttemptTimeout = 5 * time.Second
-	defaultFirstPause     = 100 * time.Millisecond
-	defaultMaxPause       = 5 * time.Second
-)
+// sinkName stands in errors and metrics.
+const sinkName = "retry"
 
 var errClosed = errors.New("the stage is closed")
 
@@ -32,21 +26,24 @@ type Options struct {
 	Component string
 	// Within bounds all attempts at an event and the pauses between them; 30 s when
 	// 0. The caller's deadline, when it is earlier, bounds them as well.
-	Within time.Duration
-	// AttemptTimeout bounds one attempt, of all events that are written at once; 5 s
-	// when 0. Without it a destination that swallows a request would use up all the
-	// time in one attempt. It includes all the time that the destination waits
-	// inside, for its turn or for others to share a request with: make it longer
-	// than the destination's own timeout, or it cuts each request short.
-	AttemptTimeout time.Duration
-	// FirstPause is the mean of the pause after the first attempt; 100 ms when 0.
-	// It doubles with every attempt up to MaxPause, 5 s when 0. Each pause is
-	// drawn from half its mean to one and a half of it, so that writers that failed
-	// together do not write again together.
-	FirstPause, MaxPause time.Duration
+	Within time.Duration `yaml:"within" default:"30s" min:"1ms" max:"24h" doc:"bound of all attempts of one write"`
+	// Timeout bounds one attempt, of all events that are written at once; 5 s when 0.
+	// Without it a destination that swallows a request would use up all the time in
+	// one attempt. It includes all the time that the destination waits inside, for
+	// its turn or for others to share a request with: make it longer than the
+	// destination's own timeout, or it cuts each request short.
+	Timeout time.Duration `yaml:"timeout" default:"5s" min:"1ms" max:"24h" doc:"bound of one attempt"`
+	// MinBackoff is the mean of the pause after the first attempt; 100 ms when 0.
+	// It doubles with every attempt up to MaxBackoff. Each pause is drawn from half
+	// its mean to one and a half of it, so that writers that failed together do
+	// not write again together.
+	MinBackoff time.Duration `yaml:"minBackoff" default:"100ms" min:"1us" max:"24h" doc:"mean of the pause after the first attempt; it doubles with each"`
+	// MaxBackoff is the longest mean of a pause; 5 s when 0, or MinBackoff where that
+	// is longer.
+	MaxBackoff time.Duration `yaml:"maxBackoff" default:"5s" min:"1us" max:"24h" doc:"longest mean of a pause"`
 	// MaxAttempts is how often an event is tried at most; as often as there is
 	// time for when 0.
-	MaxAttempts int
+	MaxAttempts int `yaml:"maxAttempts" min:"0" max:"1000000" doc:"attempts of one write at most; 0 for as many as there is time for"`
 
 	// Name is the value of the label retry of the metrics. The next sink as
 	// auditing.Chain prints it when empty. Sinks of one Registerer that have the
@@ -57,27 +54,19 @@ type Options struct {
 	Registerer prometheus.Registerer
 }
 
+// Validate returns everything that is wrong with the options. New asks it as well.
+func (o Options) Validate() error { return o.complete() }
+
 func (o *Options) complete() error {
-	if o.Within < 0 || o.AttemptTimeout < 0 || o.FirstPause < 0 || o.MaxPause < 0 || o.MaxAttempts < 0 {
-		return errors.New("retry: Within, AttemptTimeout, FirstPause, MaxPause and MaxAttempts must be at least 0")
+	anyMax := o.MaxBackoff == 0
+	err := options.Complete(o)
+	if anyMax {
+		o.MaxBackoff = max(o.MaxBackoff, o.MinBackoff)
 	}
-	for _, d := range []struct {
-		option   *time.Duration
-		standard time.Duration
-	}{
-		{&o.Within, defaultWithin},
-		{&o.AttemptTimeout, defaultAttemptTimeout},
-		{&o.FirstPause, defaultFirstPause},
-		{&o.MaxPause, max(defaultMaxPause, o.FirstPause)},
-	} {
-		if *d.option == 0 {
-			*d.option = d.standard
-		}
+	if o.MinBackoff > o.MaxBackoff {
+		err = errors.Join(err, options.At(*o, "MaxBackoff", "must be at least minBackoff"))
 	}
-	if o.FirstPause > o.MaxPause {
-		return fmt.Errorf("retry: FirstPause (%v) must not be longer than MaxPause (%v)", o.FirstPause, o.MaxPause)
-	}
-	return nil
+	return err
 }
 
 // Sink writes every event to the next sink, again while that may help. Make one
@@ -99,7 +88,7 @@ func (o *Options) complete() error {
 // one.
 type Sink struct{ driver.Sink }
 
-// New returns a Sink in front of next. It refuses a nil next, options below 0, a
+// New returns a Sink in front of next. It refuses a nil next, options out of range, a
 // component that is not that of next, and a Registerer that does not take the
 // metrics.
 func New(next auditing.Sink, opts Options) (*Sink, error) {
@@ -107,7 +96,7 @@ func New(next auditing.Sink, opts Options) (*Sink, error) {
 		return nil, errors.New("retry: the sink to write to is nil: give it one")
 	}
 	if err := opts.complete(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("retry: %w", err)
 	}
 	s := &stage{next: driver.Of(next), opts: opts}
 	s.info = s.next.Info()

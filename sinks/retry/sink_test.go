@@ -121,7 +121,7 @@ func TestATransientErrorIsTriedAgainUnderTheSameIdentity(t *testing.T) {
 func TestPausesGrowWithJitterUpToTheirBound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		next := answers(syscall.ECONNREFUSED)
-		sink := newSink(t, next, retry.Options{FirstPause: time.Second, MaxPause: 4 * time.Second, Within: time.Hour, MaxAttempts: 200})
+		sink := newSink(t, next, retry.Options{MinBackoff: time.Second, MaxBackoff: 4 * time.Second, Within: time.Hour, MaxAttempts: 200})
 		failed(t, sink.Write(t.Context(), event()), auditing.ClassTransient)
 		different := map[time.Duration]bool{}
 		for i, a := range next.attempts[1:] {
@@ -195,7 +195,7 @@ func TestADelayThatMakesNoSenseIsTakenForWhatItCanMean(t *testing.T) {
 			t.Errorf("a delay without end: %v after %v", re, took)
 		}
 		past := answers(driver.RetryAfter(syscall.EAGAIN, -time.Hour), nil)
-		if err := newSink(t, past, retry.Options{FirstPause: time.Second}).Write(t.Context(), event()); err != nil {
+		if err := newSink(t, past, retry.Options{MinBackoff: time.Second}).Write(t.Context(), event()); err != nil {
 			t.Fatal(err)
 		}
 		if pause := past.attempts[1].at; pause < time.Second/2 {
@@ -207,7 +207,7 @@ func TestADelayThatMakesNoSenseIsTakenForWhatItCanMean(t *testing.T) {
 func TestAnAttemptWithoutAnAnswerIsCutOffAndTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		next := &script{answers: []func(context.Context) error{silence, func(context.Context) error { return nil }}}
-		sink := newSink(t, next, retry.Options{AttemptTimeout: 2 * time.Second})
+		sink := newSink(t, next, retry.Options{Timeout: 2 * time.Second})
 		if err := sink.Write(t.Context(), event()); err != nil {
 			t.Fatal(err)
 		}
@@ -260,7 +260,7 @@ func TestCancellationEndsAPauseAtOnce(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(10*time.Second, cancel)
 		begin := time.Now()
-		sink := newSink(t, answers(syscall.ECONNREFUSED), retry.Options{FirstPause: 8 * time.Second, MaxPause: 8 * time.Second})
+		sink := newSink(t, answers(syscall.ECONNREFUSED), retry.Options{MinBackoff: 8 * time.Second, MaxBackoff: 8 * time.Second})
 		err := sink.Write(ctx, event())
 		failed(t, err, auditing.ClassTimeout)
 		if took := time.Since(begin); took != 10*time.Second || !errors.Is(err, context.Canceled) || !errors.Is(err, syscall.ECONNREFUSED) {
@@ -273,7 +273,7 @@ func TestCloseEndsAPauseAtOnceAndClosesTheNextSink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		next := &sinktest.Recorder{}
 		next.FailWith(syscall.ECONNREFUSED)
-		sink := newSink(t, next, retry.Options{FirstPause: 20 * time.Second, MaxPause: 20 * time.Second})
+		sink := newSink(t, next, retry.Options{MinBackoff: 20 * time.Second, MaxBackoff: 20 * time.Second})
 		begin := time.Now()
 		written := make(chan error)
 		go func() { written <- sink.Write(t.Context(), event()) }()
@@ -299,13 +299,13 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 	for name, make := range map[string]func() (*retry.Sink, error){
 		"nil sink":    func() (*retry.Sink, error) { return retry.New(nil, retry.Options{}) },
 		"below 0":     func() (*retry.Sink, error) { return retry.New(next, retry.Options{Within: -1}) },
-		"first > max": func() (*retry.Sink, error) { return retry.New(next, retry.Options{FirstPause: 2, MaxPause: 1}) },
+		"first > max": func() (*retry.Sink, error) { return retry.New(next, retry.Options{MinBackoff: 2, MaxBackoff: 1}) },
 	} {
 		if _, err := make(); err == nil || !strings.HasPrefix(err.Error(), "retry: ") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	sink := newSink(t, next, retry.Options{FirstPause: time.Minute})
+	sink := newSink(t, next, retry.Options{MinBackoff: time.Minute})
 	if auditing.Chain(sink) != "retry(recorder)" || auditing.LevelOf(sink) != auditing.LevelAccepted {
 		t.Errorf("%s at %s", auditing.Chain(sink), auditing.LevelOf(sink))
 	}

@@ -1,0 +1,128 @@
+package config
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/paddock-dev/audit/internal/options"
+)
+
+// definition is one sink of a file.
+type definition struct {
+	name    string
+	typ     string
+	check   string
+	section Section
+	refs    []reference
+	plan    Plan
+	// content is a hash of the sink and of all behind it.
+	content string
+	sound   bool // nothing is wrong with it, or behind it
+	visit   visit
+}
+
+// resources returns what the sink must have for itself.
+func (def *definition) resources() []string {
+	if e, ok := def.section.(Exclusive); ok {
+		return e.Resources(def.name)
+	}
+	return nil
+}
+
+// readSinks decodes every sink into the section of its type.
+func (d *decoder) readSinks(f *File, h *header, types *Types) {
+	if h.Sinks.Kind == 0 {
+		return
+	}
+	const path = "sinks"
+	for _, e := range d.entries(&h.Sinks, path) {
+		at := join(path, shown(e.name))
+		if shown(e.name) != e.name {
+			d.problem(e.key, at, "want a name of at most 63 letters, digits, dashes, dots and underscores")
+			continue
+		}
+		def := &definition{name: e.name}
+		f.sinks[e.name] = def
+		before := len(d.problems)
+		d.readSink(def, e.value, at, h.Check, types)
+		def.refs, d.refs = d.refs, nil
+		def.sound = len(d.problems) == before
+	}
+}
+
+func (d *decoder) readSink(def *definition, n *yaml.Node, at, check string, types *Types) {
+	common := sinkHeader{Check: check}
+	if n.Kind == yaml.AliasNode {
+		d.problem(n, at, aliased, d.ifAlias)
+		return
+	}
+	var shared, own []entry
+	for _, e := range d.entries(n, at) {
+		if e.name == keyType || e.name == keyCheck {
+			shared = append(shared, e)
+		} else {
+			own = append(own, e)
+		}
+	}
+	switch {
+	case n.Kind != yaml.MappingNode: // entries has reported it
+		return
+	case !has(n, keyType):
+		d.problem(n, join(at, keyType), "is missing: give one of %s", list(types.names()))
+		return
+	case !d.fillKeys(n, shared, reflect.ValueOf(&common).Elem(), at):
+		return
+	}
+	typ, known := types.byName[common.Type]
+	if !known {
+		names := types.names()
+		d.problemAt(join(at, keyType), "%s is not a known type%s: there are %s", shown(common.Type), nearest(common.Type, names), list(names))
+		return
+	}
+	section := typ.New()
+	if !d.fillKeys(n, own, reflect.ValueOf(section).Elem(), at) {
+		return
+	}
+	def.typ, def.check, def.section = typ.Name, common.Check, section
+	var content map[string]any // which prints in the order of its keys
+	err := n.Decode(&content)  // of duplicate keys, which are a problem already
+	def.content = digest(at, fmt.Sprintf("%#v %v", content, err))
+	d.validated(section, at)
+}
+
+func digest(parts ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+	return hex.EncodeToString(sum[:])
+}
+
+// readComponents decodes every component.
+func (d *decoder) readComponents(f *File, h *header) {
+	if h.Components.Kind == 0 {
+		return
+	}
+	const path = "components"
+	if h.Components.Kind == yaml.MappingNode && len(h.Components.Content) == 0 {
+		d.problem(&h.Components, path, "names no component: name one, or * for all")
+	}
+	for _, e := range d.entries(&h.Components, path) {
+		if e.name != AnyComponent && (e.name == "" || len(validation.IsValidLabelValue(e.name)) > 0) {
+			d.problem(e.key, join(path, shown(e.name)), "want a label value, for it becomes the label paddock.dev/component: "+
+				"at most 63 letters, digits, dashes, dots and underscores")
+			continue
+		}
+		var c component
+		if d.fill(e.value, reflect.ValueOf(&c).Elem(), join(path, e.name), options.Field{}) {
+			f.components[e.name] = c
+		}
+	}
+	for _, ref := range d.refs {
+		d.known(f, ref)
+	}
+	d.refs = nil
+}
