@@ -33,6 +33,7 @@ type key struct {
 	required bool
 	min, max string
 	enum     []string
+	off      bool // a negative duration turns it off
 	rest     bool // an inlined map: every key that is not another's
 }
 
@@ -55,7 +56,7 @@ func keysOf(t reflect.Type) (keys []key) {
 		}
 		k := key{
 			name: name, index: []int{i}, typ: f.Type, doc: f.Tag.Get("doc"), required: f.Tag.Get("required") == "true",
-			min: f.Tag.Get("min"), max: f.Tag.Get("max"), rest: inline,
+			min: f.Tag.Get("min"), max: f.Tag.Get("max"), off: f.Tag.Get("off") == "true", rest: inline,
 		}
 		if enum := f.Tag.Get("enum"); enum != "" {
 			k.enum = strings.Split(enum, ",")

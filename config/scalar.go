@@ -162,7 +162,7 @@ func (d *decoder) fillDuration(n *yaml.Node, v reflect.Value, path string, k key
 		return
 	}
 	low, high := bounds(k)
-	if took < low || took > high {
+	if (took < low || took > high) && (took >= 0 || !k.off) {
 		d.problem(n, path, "is out of range: want %s", durationRange(low, high))
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/paddock-dev/audit/internal/metrics"
@@ -127,7 +128,11 @@ func typeSchema(t reflect.Type, k key) schema {
 	case t == onFailureType:
 		return schema{"oneOf": []any{schema{"enum": reactions}, structSchema(reflect.New(t).Elem())}}
 	case t == durationType:
-		return schema{"type": "string", "pattern": durationPattern}
+		pattern := durationPattern
+		if k.off {
+			pattern = "^-?" + strings.TrimPrefix(pattern, "^")
+		}
+		return schema{"type": "string", "pattern": pattern}
 	case t == refType:
 		return schema{"type": "string", "pattern": namePattern, "maxLength": maxNameLength}
 	case isText(t):

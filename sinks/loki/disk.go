@@ -2,15 +2,22 @@ package loki
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"strconv"
 	"time"
 
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
 	"golang.org/x/sync/semaphore"
 )
 
 // disk finds out whether what VictoriaLogs has answered has reached its disk. The
-// server writes its memory to disk at intervals and does not say when it has; so
-// what is asked is how long it has been running, when enough of them are over.
+// server writes its memory to disk at intervals and does not say when it has. So
+// disk waits for some intervals, and then asks how long the server has been running.
 type disk struct {
 	client  *client
 	timeout time.Duration // for the server to say something
@@ -19,7 +26,7 @@ type disk struct {
 	// this flush interval. Tests shorten it.
 	takes func(flush time.Duration) time.Duration
 
-	asking *semaphore.Weighted // held by the one who asks for all
+	asking *semaphore.Weighted // held by the one Store that asks for all
 	last   state               // guarded by asking
 }
 
@@ -40,17 +47,13 @@ func (d *disk) await(ctx context.Context, begun, answered time.Time) error {
 	if err != nil {
 		return fmt.Errorf("the server answered 204, and when its disk has the event is unknown; writing it again is harmless: %w", err)
 	}
-	for {
-		due := answered.Add(d.takes(now.flush))
-		if !now.asked.Before(due) {
-			break
-		}
-		next, err := d.state(ctx, due)
+	for due := answered; now.asked.Before(due.Add(d.takes(now.flags[flagFlush]))); {
+		takes := d.takes(now.flags[flagFlush])
+		now, err = d.state(ctx, due.Add(takes))
 		if err != nil {
 			return fmt.Errorf("the server answered 204, and its disk may take %s to have the event, of which %s are over; writing it again is harmless: %w",
-				d.takes(now.flush), time.Since(answered).Round(time.Millisecond), err)
+				takes, time.Since(answered).Round(time.Millisecond), err)
 		}
-		now = next
 	}
 	if ran := now.told.Sub(begun); now.uptime < ran {
 		return fmt.Errorf("the server answered 204, and %s after it was sent the event it has been running for only %s: "+
@@ -96,12 +99,125 @@ func pause(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return nil
 	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(d):
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// state is what a VictoriaLogs says of itself in its metrics.
+type state struct {
+	asked, told time.Time // around the answer
+
+	uptime   time.Duration // in whole seconds, cut
+	readOnly bool
+	dropped  float64                  // rows that were too far ahead, since it started
+	flags    map[string]time.Duration // by name; 0 for no bound
+}
+
+// The server's flags and metrics that the sink looks at.
+const (
+	flagFlush     = "inmemoryDataFlushInterval"
+	flagRetention = "retentionPeriod"
+	flagFuture    = "futureRetention"
+	flagBackfill  = "maxBackfillAge"
+
+	metricUptime   = "vm_app_uptime_seconds"
+	metricReadOnly = "vl_storage_is_read_only" // a node without storage of its own has none
+	metricDropped  = "vl_rows_dropped_total"
+	metricFlag     = "flag"
+)
+
+// maxMetrics bounds what is read of /metrics, in bytes. A server has about 50 KiB.
+const maxMetrics = 16 << 20
+
+func (c *client) metrics() string { return c.base + "/metrics" }
+
+// state asks the server.
+func (c *client) state(ctx context.Context) (s state, err error) {
+	s.asked = time.Now()
+	resp, err := c.ask(ctx, http.MethodGet, c.metrics(), nil)
+	if err != nil {
+		return s, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return s, statusError(http.MethodGet, c.metrics(), resp.StatusCode, c.text(resp))
+	}
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(io.LimitReader(resp.Body, maxMetrics))
+	if err != nil {
+		return s, fmt.Errorf("GET %s: no metrics of a VictoriaLogs: %w", c.metrics(), err)
+	}
+	s.told = time.Now()
+	if err := s.read(families); err != nil {
+		return s, fmt.Errorf("GET %s: %w", c.metrics(), err)
+	}
+	return s, nil
+}
+
+func (s *state) read(families map[string]*dto.MetricFamily) error {
+	for _, name := range []string{metricUptime, metricReadOnly, metricFlag} {
+		if len(families[name].GetMetric()) == 0 {
+			return fmt.Errorf("there is no %s: this is no VictoriaLogs on a single node", name)
+		}
+	}
+	s.uptime = time.Duration(value(families[metricUptime].GetMetric()[0])) * time.Second
+	for _, m := range families[metricReadOnly].GetMetric() {
+		s.readOnly = s.readOnly || value(m) != 0
+	}
+	for _, m := range families[metricDropped].GetMetric() {
+		if labelOf(m, "reason") == "too_big_timestamp" {
+			s.dropped = value(m)
+		}
+	}
+	s.flags = map[string]time.Duration{}
+	var errs []error
+	for _, m := range families[metricFlag].GetMetric() {
+		switch name := labelOf(m, "name"); name {
+		case flagFlush, flagRetention, flagFuture, flagBackfill:
+			d, err := parsePeriod(labelOf(m, "value"))
+			if err != nil {
+				errs = append(errs, fmt.Errorf("flag -%s: %w", name, err))
+			}
+			s.flags[name] = d
+		}
+	}
+	if s.flags[flagFlush] == 0 && len(errs) == 0 {
+		errs = append(errs, errors.New("there is no flag -inmemoryDataFlushInterval: this is no VictoriaLogs on a single node"))
+	}
+	return errors.Join(errs...)
+}
+
+func value(m *dto.Metric) float64 {
+	return m.GetUntyped().GetValue() + m.GetGauge().GetValue() + m.GetCounter().GetValue()
+}
+
+func labelOf(m *dto.Metric, name string) string {
+	for _, l := range m.GetLabel() {
+		if l.GetName() == name {
+			return l.GetValue()
+		}
+	}
+	return ""
+}
+
+// parsePeriod reads a duration as VictoriaLogs' flags have it: as Go has it, or a
+// number of hours, days, weeks or years, or without a unit of months of 31 days.
+func parsePeriod(text string) (time.Duration, error) {
+	const day = 24 * time.Hour
+	units := map[byte]time.Duration{'d': day, 'w': 7 * day, 'y': 365 * day}
+	number, unit := text, 31*day
+	if n := len(text); n > 0 && units[text[n-1]] != 0 {
+		number, unit = text[:n-1], units[text[n-1]]
+	} else if d, err := time.ParseDuration(text); err == nil {
+		return d, nil
+	}
+	n, err := strconv.ParseFloat(number, 64)
+	if err != nil || n < 0 {
+		return 0, fmt.Errorf("%q is no period, such as 7d", text)
+	}
+	return time.Duration(min(n*float64(unit), float64(1<<63-1<<10))), nil
 }

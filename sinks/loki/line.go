@@ -21,17 +21,14 @@ const (
 	detailOmitted = "audit.omitted"
 )
 
-// lines makes the JSON of an event. Equal events give equal bytes.
-type lines struct{ limit int }
-
-// append appends the line of e to text: its JSON, or that of a shortened copy.
-func (l lines) append(text []byte, e *driver.Event) []byte {
-	n := len(text)
-	text = e.AppendJSON(text)
-	for step := 0; len(text)-n > l.limit && step < len(shortenings); step++ {
-		text = eventjson.Append(text[:n], shortenings[step].of(e))
+// lineOf returns the line of e: its JSON, or that of a shortened copy when it has more
+// than limit bytes. Equal events give equal bytes.
+func lineOf(e *driver.Event, limit int) []byte {
+	line := e.JSON()
+	for step := 0; len(line) > limit && step < len(shortenings); step++ {
+		line = eventjson.Append(nil, shortenings[step].of(e))
 	}
-	return text
+	return line
 }
 
 // shortening is one way to make a line shorter. Limits are in bytes, 0 for none.
@@ -42,9 +39,9 @@ type shortening struct {
 	omitDetail   bool
 }
 
-// shortenings bring a line under the limit, the least loss first: what the
-// caller hung onto metadata goes before what was decided, and long text before
-// whole entries. After the last one a line has less than minMaxLine bytes.
+// shortenings bring a line under the limit, the least loss first: metadata of the
+// caller's goes before what was decided, and long text before whole entries. After
+// the last one a line is shorter than the least value of Options.MaxLineBytes.
 var shortenings = []shortening{
 	{annotations: 1024},
 	{annotations: 128},

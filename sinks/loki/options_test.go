@@ -20,14 +20,14 @@ func TestNewNamesEveryOptionThatIsWrong(t *testing.T) {
 		labels[fmt.Sprintf("label_%d", i)] = "x"
 	}
 	_, err := loki.New("ftp://loki", loki.Options{
-		Labels: labels, MaxInFlight: -1, MaxPendingBytes: 1, MaxLineBytes: 1, PushTimeout: -1, TenantID: "a\nb",
+		Labels: labels, MaxInFlight: -1, MaxPendingBytes: 1, MaxLineBytes: 1, Timeout: -1, TenantID: "a\nb",
 		HTTP: promconfig.HTTPClientConfig{BasicAuth: &promconfig.BasicAuth{Username: "u", Password: "hunter2"}, BearerToken: "hunter2"},
 	})
 	if err == nil {
 		t.Fatal("New takes it")
 	}
-	contains(t, err.Error(), "the URL", "15", "Set Options.ServiceName"[1:], `"late"`, `"__own"`, `"no-dash"`, "2049 bytes", "MaxInFlight",
-		"MaxPendingBytes", "MaxLineBytes", "PushTimeout", "TenantID", "basic_auth")
+	contains(t, err.Error(), "the URL", "15", `"service_name" has an option of its own, ServiceName`, `"late"`, `"__own"`, `"no-dash"`, "2049 bytes", "MaxInFlight",
+		"MaxPendingBytes", "MaxLineBytes", "Options.Timeout", "TenantID", "basic_auth")
 	lacks(t, err.Error(), "hunter2")
 }
 

@@ -73,24 +73,32 @@ func TestTheTimeOfSendingIsTheSameWithinItsSlot(t *testing.T) {
 	}
 }
 
-func TestPlacesStayBounded(t *testing.T) {
+func TestRememberedPlacesStayBounded(t *testing.T) {
 	t.Parallel()
-	var p places
+	sink, err := New("http://loki.invalid", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := sink.store
 	ae := &v1alpha1.AuditEvent{}
 	for i := range 5 * rememberedPlaces {
 		ae.Name = strings.Repeat("x", i%200) + time.Duration(i).String()
-		p.put(ae.Name, placement{late: lateSent, ns: int64(i)})
+		s.moved.Add(ae.Name, placement{late: lateSent, ns: int64(i)})
 	}
-	if n := len(p.recent) + len(p.older); n > 2*rememberedPlaces {
+	if n := s.moved.Len(); n > rememberedPlaces {
 		t.Errorf("%d places are remembered", n)
 	}
-	if got := p.of(decoded(t, ae)); got.late != lateSent {
+	if got := s.firstPlacement(decoded(t, ae)); got.late != lateSent {
 		t.Errorf("the last place is forgotten: %v", got)
+	}
+	if err := sink.Close(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 
 func TestTheLongestEventFitsTheShortestLine(t *testing.T) {
 	t.Parallel()
+	const minMaxLine = 16 << 10 // the least that Options.MaxLineBytes can be
 	hostile := strings.Repeat("\x01", 1024)
 	ref := func() *v1alpha1.LocalReference { return &v1alpha1.LocalReference{Name: hostile} }
 	ae := &v1alpha1.AuditEvent{
@@ -116,9 +124,9 @@ func TestTheLongestEventFitsTheShortestLine(t *testing.T) {
 		ae.Labels["example.com/"+key] = "x"
 	}
 	e := decoded(t, ae)
-	first := string(lines{limit: minMaxLine}.append(nil, e))
+	first := string(lineOf(e, minMaxLine))
 	for range 3 {
-		if string(lines{limit: minMaxLine}.append(nil, decoded(t, ae))) != first {
+		if string(lineOf(decoded(t, ae), minMaxLine)) != first {
 			t.Error("the same event gives another line")
 		}
 	}

@@ -144,9 +144,9 @@ func TestTrapAnswerThatNeverComesEndsWithTheContext(t *testing.T) {
 	// The push itself ends when its last writer has gone.
 	eventually(t, func() bool { return asked.Load() == 0 })
 
-	bounded := open(t, address, loki.Options{ProveEvery: -1, PushTimeout: 200 * time.Millisecond})
+	bounded := open(t, address, loki.Options{ProveEvery: -1, Timeout: 200 * time.Millisecond})
 	failed := mustFail(t, bounded.Write(t.Context(), event(namespace(), "x")), auditing.ClassTransient)
-	contains(t, failed.Error(), "outcome is unknown", "harmless", "PushTimeout")
+	contains(t, failed.Error(), "outcome is unknown", "harmless", "Options.Timeout")
 }
 
 func TestTrapConnectionCutAfterLokiStoredThePushIsOneEvent(t *testing.T) {

@@ -4,163 +4,84 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"strconv"
-	"strings"
+	"regexp"
 	"time"
 
-	dto "github.com/prometheus/client_model/go"
-	"github.com/prometheus/common/expfmt"
-	"github.com/prometheus/common/model"
+	"github.com/paddock-dev/audit/driver"
 )
 
-// state is what a VictoriaLogs says of itself in its metrics.
-type state struct {
-	asked, told time.Time // around the answer
-
-	uptime time.Duration // in whole seconds, cut
-	flush  time.Duration // -inmemoryDataFlushInterval
-
-	readOnly bool
-	dropped  float64 // rows that were too far ahead, since it started
-
-	// What the flags say; 0 for no bound.
-	retention, future, backfill time.Duration
-}
-
-// maxMetrics bounds what is read of /metrics, in bytes. A server has about 50 KiB.
-const maxMetrics = 16 << 20
-
-// state asks the server.
-func (c *client) state(ctx context.Context) (s state, err error) {
-	s.asked = time.Now()
-	resp, err := c.ask(ctx, c.metrics, nil)
-	if err != nil {
-		return s, err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		text, _ := io.ReadAll(io.LimitReader(resp.Body, maxText)) // the status counts
-		return s, statusError(c.metrics, resp.StatusCode, c.secrets.Replace(strings.ToValidUTF8(strings.TrimSpace(string(text)), "?")))
-	}
-	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(io.LimitReader(resp.Body, maxMetrics))
-	if err != nil {
-		return s, fmt.Errorf("GET %s: no metrics of a VictoriaLogs: %w", c.metrics.URL, err)
-	}
-	s.told = time.Now()
-	if err := s.read(families); err != nil {
-		return s, fmt.Errorf("GET %s: %w", c.metrics.URL, err)
-	}
-	return s, nil
-}
-
-// The server's metrics that the sink looks at.
+// The defaults of VictoriaLogs' -retentionPeriod and -futureRetention.
 const (
-	metricUptime   = "vm_app_uptime_seconds"
-	metricReadOnly = "vl_storage_is_read_only" // a node without storage of its own has none
-	metricDropped  = "vl_rows_dropped_total"
-	metricFlag     = "flag"
+	victoriaOldest = 7 * 24 * time.Hour
+	victoriaNewest = 2 * 24 * time.Hour
 )
 
-func (s *state) read(families map[string]*dto.MetricFamily) error {
-	for _, name := range []string{metricUptime, metricReadOnly, metricFlag} {
-		if len(families[name].GetMetric()) == 0 {
-			return fmt.Errorf("there is no %s: this is no VictoriaLogs on a single node", name)
-		}
+// maxVictoriaName bounds the name of a field, in bytes: VictoriaLogs drops an
+// entry with a longer one.
+const maxVictoriaName = 128
+
+// numbers is a tenant of VictoriaLogs: an account, or an account and a project.
+var numbers = regexp.MustCompile(`^[0-9]{1,10}(:[0-9]{1,10})?$`)
+
+// validateVictoriaLogs says with wrong what VictoriaLogs does not take.
+func (o *Options) validateVictoriaLogs(wrong func(field, format string, args ...any)) {
+	if o.ProveEvery > 0 {
+		wrong("ProveEvery", "VictoriaLogs confirms any timestamp, so it proves nothing: leave it out")
 	}
-	s.uptime = time.Duration(value(families[metricUptime].GetMetric()[0])) * time.Second
-	for _, m := range families[metricReadOnly].GetMetric() {
-		s.readOnly = s.readOnly || value(m) != 0
+	if o.TenantID != "" && !numbers.MatchString(o.TenantID) {
+		wrong("TenantID", "VictoriaLogs takes numbers, such as 12 or 12:34")
 	}
-	for _, m := range families[metricDropped].GetMetric() {
-		if labelOf(m, "reason") == "too_big_timestamp" {
-			s.dropped = value(m)
-		}
+	if 0 <= o.Oldest && o.Oldest <= o.margin() {
+		wrong("Oldest", "is too short: want more than the margin of %s", o.margin())
 	}
-	var errs []error
-	for _, m := range families[metricFlag].GetMetric() {
-		var into *time.Duration
-		switch labelOf(m, "name") {
-		case "inmemoryDataFlushInterval":
-			into = &s.flush
-		case "retentionPeriod":
-			into = &s.retention
-		case "futureRetention":
-			into = &s.future
-		case "maxBackfillAge":
-			into = &s.backfill
-		default:
-			continue
-		}
-		d, err := parsePeriod(labelOf(m, "value"))
-		if err != nil {
-			errs = append(errs, fmt.Errorf("flag -%s: %w", labelOf(m, "name"), err))
-		}
-		*into = d
+	if 0 <= o.Newest && o.Newest <= time.Minute {
+		wrong("Newest", "is too short: want more than the margin of 1m")
 	}
-	if s.flush == 0 && len(errs) == 0 {
-		errs = append(errs, errors.New("there is no flag -inmemoryDataFlushInterval: this is no VictoriaLogs on a single node"))
-	}
-	return errors.Join(errs...)
 }
 
-func value(m *dto.Metric) float64 {
-	return m.GetUntyped().GetValue() + m.GetGauge().GetValue() + m.GetCounter().GetValue()
-}
+// margin is left within Oldest, and without Timeout within Newest: the clocks of two
+// machines differ, and the server looks at an entry as late as its push may last.
+func (o *Options) margin() time.Duration { return time.Minute + o.Timeout }
 
-func labelOf(m *dto.Metric, name string) string {
-	for _, l := range m.GetLabel() {
-		if l.GetName() == name {
-			return l.GetValue()
-		}
+// keeps returns an error when the server would drop e for its time.
+func (o *Options) keeps(e *driver.Event, now time.Time) error {
+	at := e.Time()
+	if o.Oldest > 0 && at.Before(now.Add(-o.Oldest+o.margin())) {
+		return fmt.Errorf("not sent: the event is of %s, and the server keeps nothing older than %s (Options.Oldest, with a margin of %s): "+
+			"it would confirm the event and drop it", at.Format(time.RFC3339), o.Oldest, o.margin())
 	}
-	return ""
-}
-
-// parsePeriod reads a duration as VictoriaLogs' flags have it: as Go has it, or a
-// number of hours, days, weeks or years, or without a unit of months of 31 days.
-func parsePeriod(text string) (time.Duration, error) {
-	const day = 24 * time.Hour
-	units := map[byte]time.Duration{'d': day, 'w': 7 * day, 'y': 365 * day}
-	number, unit := text, 31*day
-	if n := len(text); n > 0 && units[text[n-1]] != 0 {
-		number, unit = text[:n-1], units[text[n-1]]
-	} else if d, err := time.ParseDuration(text); err == nil {
-		return d, nil
+	if o.Newest > 0 && at.After(now.Add(o.Newest-time.Minute)) {
+		return fmt.Errorf("not sent: the event is of %s, and the server takes nothing further ahead than %s (Options.Newest, with a margin of 1m): "+
+			"it would confirm the event and drop it", at.Format(time.RFC3339), o.Newest)
 	}
-	n, err := strconv.ParseFloat(number, 64)
-	if err != nil || n < 0 {
-		return 0, fmt.Errorf("%q is no period, such as 7d", text)
-	}
-	return time.Duration(min(n*float64(unit), float64(1<<63-1<<10))), nil
+	return nil
 }
 
 // checkVictoriaLogs says whether the server is there, keeps what the options say,
 // and takes pushes with these credentials. It sends an entry of the year 2262,
 // which the server has to drop, and looks for that in its count of dropped rows.
 func (s *store) checkVictoriaLogs(ctx context.Context) error {
+	const unreadable = "loki: what VictoriaLogs says of itself cannot be read: %w"
 	before, err := s.client.state(ctx)
 	if err != nil {
-		return fmt.Errorf("loki: what VictoriaLogs says of itself cannot be read: %w", err)
+		return fmt.Errorf(unreadable, err)
 	}
 	if err := s.opts.fits(before); err != nil {
 		return fmt.Errorf("loki: %w", err)
 	}
-	if a := s.provePush(ctx, s.labels.of(streamKey{})); a.kind != answerStored {
+	if a := s.provePush(ctx, s.opts.labelsOf(streamKey{})); a.err != nil {
 		return fmt.Errorf("loki: does not take pushes: %w", a.err)
 	}
 	for until := time.Now().Add(metricsAge); ; {
 		after, err := s.client.state(ctx)
 		switch {
 		case err != nil:
-			return fmt.Errorf("loki: what VictoriaLogs says of itself cannot be read: %w", err)
+			return fmt.Errorf(unreadable, err)
 		case after.dropped > before.dropped:
 			return nil
 		case time.Now().After(until):
 			return fmt.Errorf("loki: the server answers 204 to an entry of the year 2262 and does not count it as dropped (%s): "+
-				"%s is not of the server that takes the pushes", metricDropped, s.client.metrics.URL)
+				"%s is not of the server that takes the pushes", metricDropped, s.client.metrics())
 		}
 		if err := pause(ctx, firstAgain); err != nil {
 			return fmt.Errorf("loki: VictoriaLogs has not yet counted a dropped entry: %w", err)
@@ -173,16 +94,16 @@ const metricsAge = 3 * time.Second
 
 // fits returns an error that names every option that promises more than the
 // server keeps.
-func (o Options) fits(s state) error {
+func (o *Options) fits(s state) error {
 	var errs []error
 	exceeds := func(option string, have time.Duration, flag string, keeps time.Duration) {
 		if keeps > 0 && have > keeps {
 			errs = append(errs, fmt.Errorf("the server drops and confirms what is beyond %s (-%s), and Options.%s is %s", keeps, flag, option, have))
 		}
 	}
-	exceeds("Oldest", o.Oldest, "retentionPeriod", s.retention)
-	exceeds("Oldest", o.Oldest, "maxBackfillAge", s.backfill)
-	exceeds("Newest", o.Newest, "futureRetention", max(s.future, 24*time.Hour)) // it takes a day at least
+	exceeds("Oldest", o.Oldest, flagRetention, s.flags[flagRetention])
+	exceeds("Oldest", o.Oldest, flagBackfill, s.flags[flagBackfill])
+	exceeds("Newest", o.Newest, flagFuture, max(s.flags[flagFuture], 24*time.Hour)) // it takes a day at least
 	if s.readOnly {
 		errs = append(errs, errors.New("the server's disk is full: it takes nothing (vl_storage_is_read_only)"))
 	}

@@ -1,7 +1,10 @@
 package loki
 
 import (
+	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -37,12 +40,27 @@ const (
 	maxMetadata = 5 // pairs of an entry
 )
 
-func isMetadata(name string) bool {
-	switch name {
-	case metadataKind, metadataDecision, metadataEvent, metadataRun, metadataEventTime:
-		return true
+// labelsOf returns the labels of a stream in the form that Loki parses and stores:
+// sorted, and quoted as Go quotes. Empty values are left out, for to Loki they are the
+// same as none.
+func (o Options) labelsOf(key streamKey) string {
+	labels := map[string]string{
+		labelServiceName: o.ServiceName, labelComponent: key.component, labelNamespace: key.namespace, labelLate: key.late,
 	}
-	return false
+	maps.Copy(labels, o.Labels)
+	var pairs []string
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		if value := clean(labels[name]); value != "" {
+			pairs = append(pairs, name+"="+strconv.Quote(value))
+		}
+	}
+	return "{" + strings.Join(pairs, ", ") + "}"
+}
+
+// clean replaces what is not UTF-8, which protobuf does not carry, and U+FFFD
+// itself, which Loki removes from metadata.
+func clean(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "?"), "\uFFFD", "?")
 }
 
 // pair is one piece of structured metadata.
@@ -52,8 +70,8 @@ func (p pair) size() int {
 	return fieldSize(pairName, len(p.name)) + fieldSize(pairValue, len(p.value))
 }
 
-// metadata appends that of e, which has an event. Only the name of a run may be any
-// text: the others are checked when an event is prepared.
+// metadata appends the metadata of e to pairs. The proof has no event, and none. Only
+// the name of a run may be any text: the others are checked when an event is prepared.
 func (e *entry) metadata(pairs []pair) []pair {
 	if e.event == nil {
 		return pairs
@@ -98,15 +116,13 @@ func (e *entry) append(b []byte) []byte {
 	return b
 }
 
-// encodeRequest writes a PushRequest of one stream over b, which it lets grow at
-// most once.
-func encodeRequest(b []byte, labels string, entries []*entry) []byte {
+// encodeRequest returns a PushRequest of one stream.
+func encodeRequest(labels string, entries []*entry) []byte {
 	size := fieldSize(streamLabels, len(labels))
 	for _, e := range entries {
 		size += fieldSize(streamEntries, e.size)
 	}
-	b = slices.Grow(b[:0], fieldSize(requestStreams, size))
-	b = appendHead(b, requestStreams, size)
+	b := appendHead(make([]byte, 0, fieldSize(requestStreams, size)), requestStreams, size)
 	b = protowire.AppendTag(b, streamLabels, protowire.BytesType)
 	b = protowire.AppendString(b, labels)
 	for _, e := range entries {

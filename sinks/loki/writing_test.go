@@ -41,8 +41,9 @@ func (silence) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func TestEachWriteEndsWithItsOwnContext(t *testing.T) {
 	t.Parallel()
+	const pending = 2 << 20 // bytes of events
 	synctest.Test(t, func(t *testing.T) {
-		sink, err := New("http://loki.invalid", Options{ProveEvery: -1, MaxPendingBytes: minMaxPending, PushTimeout: time.Hour, MaxInFlight: 1})
+		sink, err := New("http://loki.invalid", Options{ProveEvery: -1, MaxPendingBytes: pending, Timeout: 10 * time.Minute, MaxInFlight: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -62,7 +63,7 @@ func TestEachWriteEndsWithItsOwnContext(t *testing.T) {
 		write(prepared(t, "a", "leads"))
 		write(prepared(t, "a", "waits for the next push"))
 		write(prepared(t, "b", "waits for a slot"), prepared(t, "c", "as well"))
-		for n := int64(minMaxPending); n > 0; n /= 2 {
+		for n := int64(pending); n > 0; n /= 2 {
 			for sink.store.room.TryAcquire(n) {
 			}
 		}
@@ -87,44 +88,4 @@ func TestEachWriteEndsWithItsOwnContext(t *testing.T) {
 			t.Error(err)
 		}
 	})
-}
-
-func TestAWriteFindsNothingOfTheOneWhosePlaceItTakes(t *testing.T) {
-	t.Parallel()
-	sink, err := New("http://loki.invalid", Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	events := []*driver.Event{prepared(t, "a", "x"), prepared(t, "b", "y")}
-	for i := range 100 { // pools may forget
-		c, err := sink.store.begin(events)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i := range c.entries {
-			c.todo = append(c.todo, &c.entries[i])
-			c.entries[i].settled, c.entries[i].again, c.entries[i].verdict.err = true, true, errClosing
-		}
-		if errs := sink.store.end(c); len(errs) != 2 || errs[1] == nil {
-			t.Fatalf("the outcomes are %v", errs)
-		}
-		next, err := sink.store.begin(events[i%2:])
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, e := range next.entries {
-			if e.settled || e.again || e.verdict.err != nil || e.stream != nil {
-				t.Fatalf("a new write finds %+v", e)
-			}
-		}
-		if len(next.done) != 0 || len(next.todo) != 0 || next.lent {
-			t.Fatalf("a new write finds %+v", next)
-		}
-		if errs := sink.store.end(next); errs != nil {
-			t.Fatalf("the outcomes are %v", errs)
-		}
-	}
-	if err := sink.Close(t.Context()); err != nil {
-		t.Error(err)
-	}
 }
