@@ -14,21 +14,34 @@ import (
 	promconfig "github.com/prometheus/common/config"
 )
 
-// client speaks to one server over HTTP.
+// client speaks to one server over HTTP. Of its requests, do and ask send copies.
 type client struct {
 	http    *http.Client
 	secrets *strings.Replacer
-	base    string // the server's root, without a slash at its end
-	pushURL string
-	tenant  string
+
+	pushing *http.Request
+	ready   *http.Request // of Loki
+	metrics *http.Request // of VictoriaLogs
 }
 
-func newClient(base string, o Options) (*client, error) {
+func newClient(base *url.URL, o Options) (*client, error) {
 	h, err := promconfig.NewClientFromConfig(o.HTTP, "paddock-audit-loki")
 	if err != nil {
 		return nil, err
 	}
-	return &client{http: h, secrets: newRedactor(o.HTTP), base: base, pushURL: base + o.Server.push(), tenant: o.TenantID}, nil
+	header := http.Header{"User-Agent": {"paddock-audit"}}
+	if o.TenantID != "" {
+		header.Set("X-Scope-OrgID", o.TenantID)
+	}
+	c := &client{
+		http: h, secrets: newRedactor(o.HTTP),
+		pushing: &http.Request{Method: http.MethodPost, URL: o.Server.push(base), Header: header.Clone()},
+		ready:   &http.Request{Method: http.MethodGet, URL: base.JoinPath("/ready"), Header: header},
+		metrics: &http.Request{Method: http.MethodGet, URL: base.JoinPath("/metrics"), Header: header},
+	}
+	c.pushing.Header.Set("Content-Type", "application/x-protobuf")
+	c.pushing.Header.Set("Content-Encoding", "snappy")
+	return c, nil
 }
 
 // redacted stands for a secret that an answer repeats.
@@ -69,14 +82,17 @@ func newRedactor(h promconfig.HTTPClientConfig) *strings.Replacer {
 // maxText bounds what is kept of an answer, in bytes. Ten refused entries take 2 KiB.
 const maxText = 8 << 10
 
-// do sends a request with a body, nil for none, and returns the status and the text
+// do sends a copy of req with a body, nil for none, and returns the status and the text
 // of the answer, or an error when there was none. Neither holds a secret.
-func (c *client) do(ctx context.Context, method, address string, body []byte) (status int, text string, err error) {
-	resp, err := c.ask(ctx, method, address, body)
+func (c *client) do(ctx context.Context, req *http.Request, body []byte) (status int, text string, err error) {
+	resp, err := c.ask(ctx, req, body)
 	if err != nil {
 		return 0, "", err
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusNoContent {
+		return resp.StatusCode, "", nil
+	}
 	return resp.StatusCode, c.text(resp), nil
 }
 
@@ -88,21 +104,14 @@ func (c *client) text(resp *http.Response) string {
 	return c.secrets.Replace(strings.ToValidUTF8(strings.TrimSpace(string(head)), "?"))
 }
 
-// ask sends a request with a body, nil for none. The caller closes the body of the
+// ask sends a copy of req with a body, nil for none. The caller closes the body of the
 // answer. The error holds no secret.
-func (c *client) ask(ctx context.Context, method, address string, body []byte) (*http.Response, error) {
-	// The HTTP client may go on reading the body after it has returned.
-	req, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("User-Agent", "paddock-audit")
-	if c.tenant != "" {
-		req.Header.Set("X-Scope-OrgID", c.tenant)
-	}
+func (c *client) ask(ctx context.Context, req *http.Request, body []byte) (*http.Response, error) {
+	req = req.WithContext(ctx)
 	if body != nil {
-		req.Header.Set("Content-Type", "application/x-protobuf")
-		req.Header.Set("Content-Encoding", "snappy")
+		req.ContentLength = int64(len(body))
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+		req.Body, _ = req.GetBody() // never fails
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
@@ -110,7 +119,7 @@ func (c *client) ask(ctx context.Context, method, address string, body []byte) (
 		if errors.As(err, &inner) {
 			err = inner.Err
 		}
-		return nil, &requestError{text: c.secrets.Replace(fmt.Sprintf("%s %s: no answer: %v", method, address, err)), err: err}
+		return nil, &requestError{text: c.secrets.Replace(fmt.Sprintf("%s %s: no answer: %v", req.Method, req.URL, err)), err: err}
 	}
 	return resp, nil
 }

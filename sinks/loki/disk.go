@@ -133,27 +133,25 @@ const (
 // maxMetrics bounds what is read of /metrics, in bytes. A server has about 50 KiB.
 const maxMetrics = 16 << 20
 
-func (c *client) metrics() string { return c.base + "/metrics" }
-
 // state asks the server.
 func (c *client) state(ctx context.Context) (s state, err error) {
 	s.asked = time.Now()
-	resp, err := c.ask(ctx, http.MethodGet, c.metrics(), nil)
+	resp, err := c.ask(ctx, c.metrics, nil)
 	if err != nil {
 		return s, err
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return s, statusError(http.MethodGet, c.metrics(), resp.StatusCode, c.text(resp))
+		return s, statusError(c.metrics, resp.StatusCode, c.text(resp))
 	}
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(io.LimitReader(resp.Body, maxMetrics))
 	if err != nil {
-		return s, fmt.Errorf("GET %s: no metrics of a VictoriaLogs: %w", c.metrics(), err)
+		return s, fmt.Errorf("GET %s: no metrics of a VictoriaLogs: %w", c.metrics.URL, err)
 	}
 	s.told = time.Now()
 	if err := s.read(families); err != nil {
-		return s, fmt.Errorf("GET %s: %w", c.metrics(), err)
+		return s, fmt.Errorf("GET %s: %w", c.metrics.URL, err)
 	}
 	return s, nil
 }

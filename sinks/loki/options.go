@@ -219,23 +219,23 @@ func (s Server) checkLabel(name, value string) error {
 
 // endpoint returns the address of the server from that of its root, of a path
 // that a gateway puts before it, or of the push API.
-func endpoint(address string, server Server) (string, error) {
+func endpoint(address string, server Server) (*url.URL, error) {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil:
 		// url.Error quotes the address, which may hold a password.
-		return "", errors.New("the URL cannot be parsed: want one like http://loki:3100")
+		return nil, errors.New("the URL cannot be parsed: want one like http://loki:3100")
 	case u.User != nil:
-		return "", errors.New("the URL holds a user name or password: set basic_auth of the HTTP options instead")
+		return nil, errors.New("the URL holds a user name or password: set basic_auth of the HTTP options instead")
 	case u.Scheme != "http" && u.Scheme != "https", u.Host == "":
-		return "", errors.New("the URL is not an http or https one: want one like http://loki:3100")
+		return nil, errors.New("the URL is not an http or https one: want one like http://loki:3100")
 	case u.RawQuery != "" || u.Fragment != "":
-		return "", errors.New("the URL has a query or a fragment: want one like http://loki:3100")
+		return nil, errors.New("the URL has a query or a fragment: want one like http://loki:3100")
 	}
 	u.Path = strings.TrimSuffix(strings.TrimRight(u.Path, "/"), pushPath)
 	if server == ServerVictoriaLogs {
 		u.Path = strings.TrimSuffix(u.Path, victoriaPrefix)
 	}
-	u.RawPath = ""
-	return u.String(), nil
+	u.Path, u.RawPath = cmp.Or(u.Path, "/"), ""
+	return u, nil
 }

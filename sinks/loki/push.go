@@ -1,11 +1,13 @@
 package loki
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/klauspost/compress/s2"
@@ -150,18 +152,33 @@ func (s *store) push(ctx context.Context, labels string, entries []*entry) answe
 	if ctx.Err() != nil {
 		return answer{err: marked(ctx, context.Cause(ctx)), known: notSent}
 	}
-	raw := encodeRequest(labels, entries)
+	body, size := requestBody(labels, entries)
 	start := time.Now()
 	s.metrics.inFlight.Inc()
-	a := s.client.push(ctx, s2.EncodeSnappy(nil, raw))
+	a := s.client.push(ctx, body)
 	s.metrics.inFlight.Dec()
-	s.metrics.observe(a, len(entries), len(raw), time.Since(start))
+	s.metrics.observe(a, len(entries), size, time.Since(start))
 	return a
+}
+
+var buffers = sync.Pool{New: func() any { return new(buffer) }}
+
+// buffer holds a request before and after it is compressed.
+type buffer struct{ raw, packed []byte }
+
+// requestBody returns the compressed request, and its size before that. It is not in
+// the buffer: the HTTP client may go on reading it after it has answered.
+func requestBody(labels string, entries []*entry) (body []byte, size int) {
+	b := buffers.Get().(*buffer) //nolint:forcetypeassert // it holds nothing else
+	defer buffers.Put(b)
+	b.raw = encodeRequest(b.raw[:0], labels, entries)
+	b.packed = s2.EncodeSnappy(b.packed[:cap(b.packed)], b.raw)
+	return bytes.Clone(b.packed), len(b.raw)
 }
 
 // push sends one compressed request, and reads the answer as Loki means it.
 func (c *client) push(ctx context.Context, body []byte) answer {
-	status, text, err := c.do(ctx, http.MethodPost, c.pushURL, body)
+	status, text, err := c.do(ctx, c.pushing, body)
 	if err != nil {
 		known := unclear
 		if isDial(err) {
@@ -179,7 +196,7 @@ func (c *client) push(ctx context.Context, body []byte) answer {
 	case status >= 200 && status < 300: // such as 260, under which Loki stores nothing
 		class, a.known = auditing.ClassTransient, notStored
 	}
-	a.err = driver.WithClass(class, statusError(http.MethodPost, c.pushURL, status, text))
+	a.err = driver.WithClass(class, statusError(c.pushing, status, text))
 	return a
 }
 
@@ -205,7 +222,7 @@ func marked(ctx context.Context, err error) error {
 }
 
 // statusError says what was asked, what the server said, and what to check.
-func statusError(method, address string, status int, text string) error {
+func statusError(req *http.Request, status int, text string) error {
 	advice := ""
 	switch status {
 	case http.StatusUnauthorized, http.StatusForbidden:
@@ -223,5 +240,5 @@ func statusError(method, address string, status int, text string) error {
 	if text == "" {
 		text = http.StatusText(status)
 	}
-	return fmt.Errorf("%s %s refused: %d: %s%s", method, address, status, text, advice)
+	return fmt.Errorf("%s %s refused: %d: %s%s", req.Method, req.URL, status, text, advice)
 }

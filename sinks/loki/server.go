@@ -5,9 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
-
-	"github.com/klauspost/compress/s2"
 
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/driver"
@@ -43,14 +42,16 @@ const (
 	victoriaPrefix = "/insert" // before pushPath
 )
 
-// push is the path of the push API, with the query. VictoriaLogs takes a line of JSON
-// apart unless it is told not to: then no line is left, and a field of the event
-// replaces the metadata of the same name.
-func (s Server) push() string {
-	if s == ServerVictoriaLogs {
-		return victoriaPrefix + pushPath + "?disable_message_parsing=1"
+// push is the address of the push API. VictoriaLogs takes a line of JSON apart unless
+// it is told not to: then no line is left, and a field of the event replaces the
+// metadata of the same name.
+func (s Server) push(base *url.URL) *url.URL {
+	if s != ServerVictoriaLogs {
+		return base.JoinPath(pushPath)
 	}
-	return pushPath
+	u := base.JoinPath(victoriaPrefix, pushPath)
+	u.RawQuery = "disable_message_parsing=1"
+	return u
 }
 
 // Check is the Check of Sink.
@@ -58,13 +59,12 @@ func (s *store) Check(ctx context.Context) error {
 	if s.opts.Server == ServerVictoriaLogs {
 		return s.checkVictoriaLogs(ctx)
 	}
-	address := s.client.base + "/ready"
-	status, text, err := s.client.do(ctx, http.MethodGet, address, nil)
+	status, text, err := s.client.do(ctx, s.client.ready, nil)
 	switch {
 	case err != nil:
 		return fmt.Errorf("loki: cannot be reached: check the URL, the network and TLS: %w", err)
 	case status == http.StatusServiceUnavailable:
-		return fmt.Errorf("loki: not ready: %w", statusError(http.MethodGet, address, status, text))
+		return fmt.Errorf("loki: not ready: %w", statusError(s.client.ready, status, text))
 	}
 	// Any other answer may be that of a gateway that only lets pushes through.
 	a := s.provePush(ctx, s.opts.labelsOf(streamKey{}))
@@ -88,7 +88,8 @@ const proofLine = "This entry is too far in the future to be stored: its refusal
 func (s *store) provePush(ctx context.Context, labels string) answer {
 	e := &entry{at: placement{ns: proofTime}, line: []byte(proofLine)}
 	e.size = e.encodedSize()
-	return s.client.push(ctx, s2.EncodeSnappy(nil, encodeRequest(labels, []*entry{e})))
+	body, _ := requestBody(labels, []*entry{e})
+	return s.client.push(ctx, body)
 }
 
 var errNothingStored = errors.New("it answers 204 to an entry of the year 2262, which Loki refuses: it stores nothing " +

@@ -81,7 +81,7 @@ func (s *store) checkVictoriaLogs(ctx context.Context) error {
 			return nil
 		case time.Now().After(until):
 			return fmt.Errorf("loki: the server answers 204 to an entry of the year 2262 and does not count it as dropped (%s): "+
-				"%s is not of the server that takes the pushes", metricDropped, s.client.metrics())
+				"%s is not of the server that takes the pushes", metricDropped, s.client.metrics.URL)
 		}
 		if err := pause(ctx, firstAgain); err != nil {
 			return fmt.Errorf("loki: VictoriaLogs has not yet counted a dropped entry: %w", err)

@@ -116,13 +116,13 @@ func (e *entry) append(b []byte) []byte {
 	return b
 }
 
-// encodeRequest returns a PushRequest of one stream.
-func encodeRequest(labels string, entries []*entry) []byte {
+// encodeRequest appends a PushRequest of one stream to b.
+func encodeRequest(b []byte, labels string, entries []*entry) []byte {
 	size := fieldSize(streamLabels, len(labels))
 	for _, e := range entries {
 		size += fieldSize(streamEntries, e.size)
 	}
-	b := appendHead(make([]byte, 0, fieldSize(requestStreams, size)), requestStreams, size)
+	b = appendHead(slices.Grow(b, fieldSize(requestStreams, size)), requestStreams, size)
 	b = protowire.AppendTag(b, streamLabels, protowire.BytesType)
 	b = protowire.AppendString(b, labels)
 	for _, e := range entries {
