@@ -1,16 +1,13 @@
 package loki
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"sync"
 	"time"
-
-	"github.com/klauspost/compress/s2"
 
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/driver"
@@ -33,26 +30,35 @@ func (q *stream) send(ctx context.Context, p *push, entries []*entry) bool {
 	return true
 }
 
-// end tells the writers of p that it is over.
-func (q *stream) end(p *push) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if p.again {
-		q.resolving--
-	}
-	p.cancel()
-	close(p.done)
-}
-
 // request sends one request of entries, if Loki has proved by then that it stores
 // what it confirms.
 func (q *stream) request(ctx context.Context, entries []*entry) answer {
 	ctx, cancel := context.WithTimeoutCause(ctx, q.store.opts.Timeout, errSlow)
 	defer cancel()
+	if ctx.Err() != nil {
+		return answer{err: marked(ctx, context.Cause(ctx)), known: notSent}
+	}
 	if a := q.prove(ctx); a.err != nil {
 		return a
 	}
-	return q.store.push(ctx, q.labels, entries)
+	body, size := requestBody(q.labels, entries)
+	m, start := q.store.metrics, time.Now()
+	m.inFlight.Inc()
+	a := q.store.client.push(ctx, body)
+	m.inFlight.Dec()
+	m.observe(a, len(entries), size, time.Since(start))
+	return a
+}
+
+// end tells the writers of p that it is over.
+func (q *stream) end(p *push) {
+	q.mu.Lock()
+	if p.again {
+		q.resolving--
+	}
+	q.mu.Unlock()
+	p.cancel()
+	close(p.done) // without the mutex, for the writers who wake come back for it
 }
 
 // fail gives all entries that are still open the outcome of a request that failed for
@@ -96,8 +102,8 @@ func (q *stream) resolve(p *push, entries []*entry, a answer) (again [][]*entry)
 	r := readRefusal(a.text)
 	var rest []*entry
 	for _, e := range entries {
-		why, proved := r.covers(e.at.ns, len(entries))
-		if !proved {
+		why := r.covers(e.at.ns, len(entries))
+		if why == refusedNot {
 			rest = append(rest, e)
 			continue
 		}
@@ -147,35 +153,6 @@ const (
 	unclear   = "the outcome is unknown, and writing the event again is harmless"
 )
 
-// push sends entries to one stream and measures it.
-func (s *store) push(ctx context.Context, labels string, entries []*entry) answer {
-	if ctx.Err() != nil {
-		return answer{err: marked(ctx, context.Cause(ctx)), known: notSent}
-	}
-	body, size := requestBody(labels, entries)
-	start := time.Now()
-	s.metrics.inFlight.Inc()
-	a := s.client.push(ctx, body)
-	s.metrics.inFlight.Dec()
-	s.metrics.observe(a, len(entries), size, time.Since(start))
-	return a
-}
-
-var buffers = sync.Pool{New: func() any { return new(buffer) }}
-
-// buffer holds a request before and after it is compressed.
-type buffer struct{ raw, packed []byte }
-
-// requestBody returns the compressed request, and its size before that. It is not in
-// the buffer: the HTTP client may go on reading it after it has answered.
-func requestBody(labels string, entries []*entry) (body []byte, size int) {
-	b := buffers.Get().(*buffer) //nolint:forcetypeassert // it holds nothing else
-	defer buffers.Put(b)
-	b.raw = encodeRequest(b.raw[:0], labels, entries)
-	b.packed = s2.EncodeSnappy(b.packed[:cap(b.packed)], b.raw)
-	return bytes.Clone(b.packed), len(b.raw)
-}
-
 // push sends one compressed request, and reads the answer as Loki means it.
 func (c *client) push(ctx context.Context, body []byte) answer {
 	status, text, err := c.do(ctx, c.pushing, body)
@@ -221,24 +198,24 @@ func marked(ctx context.Context, err error) error {
 	return err
 }
 
+// advice says what to check when the server answers with a status.
+var advice = map[int]string{
+	http.StatusMovedPermanently:      ": use the URL that it redirects to",
+	http.StatusFound:                 ": use the URL that it redirects to",
+	http.StatusTemporaryRedirect:     ": use the URL that it redirects to",
+	http.StatusPermanentRedirect:     ": use the URL that it redirects to",
+	http.StatusUnauthorized:          ": check Options.TenantID and the credentials in Options.HTTP",
+	http.StatusForbidden:             ": check Options.TenantID and the credentials in Options.HTTP",
+	http.StatusNotFound:              ": check that the URL is Loki's, or the path of a gateway to it, and Options.Server",
+	http.StatusMethodNotAllowed:      ": check that the URL is Loki's, or the path of a gateway to it, and Options.Server",
+	http.StatusRequestEntityTooLarge: ": raise the limit on the size of a request, in Loki or before it",
+}
+
 // statusError says what was asked, what the server said, and what to check.
 func statusError(req *http.Request, status int, text string) error {
-	advice := ""
-	switch status {
-	case http.StatusUnauthorized, http.StatusForbidden:
-		advice = ": check Options.TenantID and the credentials in Options.HTTP"
-	case http.StatusNotFound, http.StatusMethodNotAllowed:
-		advice = ": check that the URL is Loki's, or the path of a gateway to it, and Options.Server"
-	case http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
-		advice = ": use the URL that it redirects to"
-	case http.StatusRequestEntityTooLarge:
-		advice = ": raise the limit on the size of a request, in Loki or before it"
-	}
+	check := advice[status]
 	if status >= 200 && status < 300 && status != http.StatusNoContent {
-		advice = ": only 204 says that it was stored: Loki blocks ingestion (block_ingestion_until), or this is no Loki"
+		check = ": only 204 says that it was stored: Loki blocks ingestion (block_ingestion_until), or this is no Loki"
 	}
-	if text == "" {
-		text = http.StatusText(status)
-	}
-	return fmt.Errorf("%s %s refused: %d: %s%s", req.Method, req.URL, status, text, advice)
+	return fmt.Errorf("%s %s refused: %d: %s%s", req.Method, req.URL, status, cmp.Or(text, http.StatusText(status)), check)
 }

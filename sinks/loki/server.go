@@ -86,9 +86,7 @@ const proofLine = "This entry is too far in the future to be stored: its refusal
 
 // provePush sends the entry that Loki must refuse.
 func (s *store) provePush(ctx context.Context, labels string) answer {
-	e := &entry{at: placement{ns: proofTime}, line: []byte(proofLine)}
-	e.size = e.encodedSize()
-	body, _ := requestBody(labels, []*entry{e})
+	body, _ := requestBody(labels, []*entry{{at: placement{ns: proofTime}, line: []byte(proofLine)}})
 	return s.client.push(ctx, body)
 }
 

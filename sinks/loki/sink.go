@@ -150,12 +150,10 @@ func (s *store) abandoned(cause error) error {
 	}
 	slices.Sort(events)
 	const most = 100
-	rest := ""
 	if n := len(events) - most; n > 0 {
-		rest = fmt.Sprintf(" and %d more", n)
-		events = events[:most]
+		events = append(events[:most], fmt.Sprintf("and %d more", n))
 	}
-	return fmt.Errorf("loki: closed with events unconfirmed: %s%s: %w", strings.Join(events, ", "), rest, cause)
+	return fmt.Errorf("loki: closed with events unconfirmed: %s: %w", strings.Join(events, ", "), cause)
 }
 
 // withPushing returns a context that ends with ctx, and with Close.

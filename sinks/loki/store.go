@@ -18,7 +18,7 @@ type entry struct {
 	event *driver.Event
 	at    placement
 	line  []byte
-	size  int // as encoded
+	size  int // at most that in a request, in bytes
 	outcome
 }
 
@@ -114,7 +114,7 @@ func (s *store) round(ctx context.Context, writes []write) (more bool) {
 		if w.line == nil {
 			w.line = lineOf(w.event, s.opts.MaxLineBytes)
 		}
-		w.size = w.encodedSize()
+		w.setSize()
 		if !s.room.TryAcquire(w.memory()) {
 			// A Store waits for room only when it has none, so that no two wait for
 			// each other.

@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/protobuf/encoding/protowire"
-
 	"github.com/paddock-dev/audit/driver"
 )
 
@@ -35,7 +33,7 @@ type stream struct {
 // push is a group of entries that are sent together.
 type push struct {
 	entries []entry // complete once it is taken out of the queue
-	size    int     // of the request, before compression
+	size    int     // at most that of the request, before compression
 	waiting int     // entries without an outcome
 	taken   bool
 	again   bool               // it is sent again in parts, to find out what Loki takes of it
@@ -80,18 +78,16 @@ func (s *store) stream(e *driver.Event, late string) *stream {
 	q := s.streams[key]
 	if q == nil {
 		if len(s.streams) >= maxIdleStreams {
-			maps.DeleteFunc(s.streams, func(_ streamKey, old *stream) bool { return old.idle() })
+			maps.DeleteFunc(s.streams, func(_ streamKey, old *stream) bool {
+				old.mu.Lock()
+				defer old.mu.Unlock()
+				return old.waiting == 0
+			})
 		}
 		q = &stream{store: s, labels: s.opts.labelsOf(key)}
 		s.streams[key] = q
 	}
 	return q
-}
-
-func (q *stream) idle() bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.waiting == 0
 }
 
 // isBehind reports that Loki has just said of this stream that it takes nothing
@@ -107,18 +103,14 @@ func (q *stream) isBehind(ns int64) bool {
 func (q *stream) add(e *entry) (p *push, slot int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	size := fieldSize(streamEntries, e.size)
-	if n := len(q.queue); n > 0 && q.queue[n-1].size+size <= maxPushBytes {
+	if n := len(q.queue); n > 0 && q.queue[n-1].size+e.size <= maxPushBytes {
 		p = q.queue[n-1]
 	} else {
-		p = &push{
-			size: fieldSize(streamLabels, len(q.labels)) + 2*protowire.SizeVarint(maxPushBytes),
-			done: make(chan struct{}),
-		}
+		p = &push{size: len(q.labels) + entryExtra, done: make(chan struct{})}
 		q.queue = append(q.queue, p)
 	}
 	p.entries = append(p.entries, *e)
-	p.size += size
+	p.size += e.size
 	p.waiting++
 	q.waiting++
 	return p, len(p.entries) - 1

@@ -1,12 +1,15 @@
 package loki
 
 import (
+	"bytes"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
+	"github.com/klauspost/compress/s2"
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
@@ -36,8 +39,6 @@ const (
 	metadataEvent     = "event"
 	metadataRun       = "run"
 	metadataEventTime = "event_time"
-
-	maxMetadata = 5 // pairs of an entry
 )
 
 // labelsOf returns the labels of a stream in the form that Loki parses and stores:
@@ -63,72 +64,60 @@ func clean(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "?"), "\uFFFD", "?")
 }
 
-// pair is one piece of structured metadata.
-type pair struct{ name, value string }
+// entryExtra is at most what an entry takes in a request beside its line and the texts
+// of the event: the time, the names of metadata, and what protobuf puts before each.
+const entryExtra = 160
 
-func (p pair) size() int {
-	return fieldSize(pairName, len(p.name)) + fieldSize(pairValue, len(p.value))
+// setSize sets the size of e in a request, or slightly more.
+func (e *entry) setSize() {
+	e.size = len(e.line) + len(e.event.Kind()) + len(e.event.Name()) + len(e.event.Run()) + entryExtra
 }
 
-// metadata appends the metadata of e to pairs. The proof has no event, and none. Only
-// the name of a run may be any text: the others are checked when an event is prepared.
-func (e *entry) metadata(pairs []pair) []pair {
-	if e.event == nil {
-		return pairs
+// buffer holds the parts of a request while it is encoded.
+type buffer struct{ pair, entry, stream, raw, packed []byte }
+
+var buffers = sync.Pool{New: func() any { return new(buffer) }}
+
+// requestBody returns a compressed PushRequest of one stream, and its size before that.
+// It is not in the buffer: the HTTP client may go on reading it after it has answered.
+func requestBody(labels string, entries []*entry) (body []byte, size int) {
+	b := buffers.Get().(*buffer) //nolint:forcetypeassert // it holds nothing else
+	defer buffers.Put(b)
+	b.stream = appendField(b.stream[:0], streamLabels, labels)
+	for _, e := range entries {
+		b.encode(e)
+		b.stream = appendField(b.stream, streamEntries, b.entry)
 	}
-	pairs = append(pairs,
-		pair{metadataKind, string(e.event.Kind())},
-		pair{metadataDecision, string(e.event.Decision())},
-		pair{metadataEvent, e.event.Name()})
+	b.raw = appendField(b.raw[:0], requestStreams, b.stream)
+	b.packed = s2.EncodeSnappy(b.packed[:cap(b.packed)], b.raw)
+	return bytes.Clone(b.packed), len(b.raw)
+}
+
+// encode makes e the buffer's entry, an EntryAdapter. The proof has no event, and no
+// metadata. Only the name of a run may be any text: the others are checked when an
+// event is prepared.
+func (b *buffer) encode(e *entry) {
+	b.pair = appendTimestamp(b.pair[:0], e.at.ns)
+	b.entry = appendField(b.entry[:0], entryTimestamp, b.pair)
+	b.entry = appendField(b.entry, entryLine, e.line)
+	if e.event == nil {
+		return
+	}
+	b.addPair(metadataKind, string(e.event.Kind()))
+	b.addPair(metadataDecision, string(e.event.Decision()))
+	b.addPair(metadataEvent, e.event.Name())
 	if run := clean(e.event.Run()); run != "" {
-		pairs = append(pairs, pair{metadataRun, run})
+		b.addPair(metadataRun, run)
 	}
 	if e.at.late != "" {
-		pairs = append(pairs, pair{metadataEventTime, e.event.Time().Format(time.RFC3339Nano)})
+		b.addPair(metadataEventTime, e.event.Time().Format(time.RFC3339Nano))
 	}
-	return pairs
 }
 
-// encodedSize returns how many bytes append appends.
-func (e *entry) encodedSize() int {
-	var stamp [24]byte
-	var room [maxMetadata]pair
-	size := fieldSize(entryTimestamp, len(appendTimestamp(stamp[:0], e.at.ns))) + fieldSize(entryLine, len(e.line))
-	for _, p := range e.metadata(room[:0]) {
-		size += fieldSize(entryMetadata, p.size())
-	}
-	return size
-}
-
-// append appends an EntryAdapter without its length.
-func (e *entry) append(b []byte) []byte {
-	var stamp [24]byte
-	var room [maxMetadata]pair
-	b = appendField(b, entryTimestamp, appendTimestamp(stamp[:0], e.at.ns))
-	b = appendField(b, entryLine, e.line)
-	for _, p := range e.metadata(room[:0]) {
-		b = appendHead(b, entryMetadata, p.size())
-		b = protowire.AppendTag(b, pairName, protowire.BytesType)
-		b = protowire.AppendString(b, p.name)
-		b = protowire.AppendTag(b, pairValue, protowire.BytesType)
-		b = protowire.AppendString(b, p.value)
-	}
-	return b
-}
-
-// encodeRequest appends a PushRequest of one stream to b.
-func encodeRequest(b []byte, labels string, entries []*entry) []byte {
-	size := fieldSize(streamLabels, len(labels))
-	for _, e := range entries {
-		size += fieldSize(streamEntries, e.size)
-	}
-	b = appendHead(slices.Grow(b, fieldSize(requestStreams, size)), requestStreams, size)
-	b = protowire.AppendTag(b, streamLabels, protowire.BytesType)
-	b = protowire.AppendString(b, labels)
-	for _, e := range entries {
-		b = e.append(appendHead(b, streamEntries, e.size))
-	}
-	return b
+// addPair adds structured metadata to the buffer's entry.
+func (b *buffer) addPair(name, value string) {
+	b.pair = appendField(appendField(b.pair[:0], pairName, name), pairValue, value)
+	b.entry = appendField(b.entry, entryMetadata, b.pair)
 }
 
 // appendTimestamp appends ns, in nanoseconds since 1970, as a Timestamp.
@@ -145,21 +134,11 @@ func appendNumber(b []byte, number protowire.Number, value int64) []byte {
 	if value == 0 {
 		return b
 	}
-	b = protowire.AppendTag(b, number, protowire.VarintType)
-	return protowire.AppendVarint(b, uint64(value))
+	return protowire.AppendVarint(protowire.AppendTag(b, number, protowire.VarintType), uint64(value))
 }
 
-func appendField(b []byte, number protowire.Number, value []byte) []byte {
-	return append(appendHead(b, number, len(value)), value...)
-}
-
-// appendHead begins a field with size bytes of value.
-func appendHead(b []byte, number protowire.Number, size int) []byte {
+// appendField appends a field of text or of a message.
+func appendField[T string | []byte](b []byte, number protowire.Number, value T) []byte {
 	b = protowire.AppendTag(b, number, protowire.BytesType)
-	return protowire.AppendVarint(b, uint64(size))
-}
-
-// fieldSize returns what a field with size bytes of value takes.
-func fieldSize(number protowire.Number, size int) int {
-	return protowire.SizeTag(number) + protowire.SizeBytes(size)
+	return append(protowire.AppendVarint(b, uint64(len(value))), value...)
 }
