@@ -44,9 +44,6 @@ func newClient(base *url.URL, o Options) (*client, error) {
 	return c, nil
 }
 
-// redacted stands for a secret that an answer repeats.
-const redacted = "<secret>"
-
 // newRedactor replaces the secrets of the configuration in texts that come from
 // outside. Those in files are not known here.
 func newRedactor(h promconfig.HTTPClientConfig) *strings.Replacer {
@@ -73,7 +70,7 @@ func newRedactor(h promconfig.HTTPClientConfig) *strings.Replacer {
 	var pairs []string
 	for _, s := range secrets {
 		if s != "" {
-			pairs = append(pairs, string(s), redacted)
+			pairs = append(pairs, string(s), "<secret>")
 		}
 	}
 	return strings.NewReplacer(pairs...)

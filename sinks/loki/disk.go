@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -30,10 +31,6 @@ type disk struct {
 	last   state               // guarded by asking
 }
 
-func newDisk(c *client, timeout time.Duration) *disk {
-	return &disk{client: c, timeout: timeout, takes: toDisk, asking: semaphore.NewWeighted(1)}
-}
-
 // toDisk is how long VictoriaLogs may take. It collects rows for up to 1 s; they
 // are due an interval later, and are looked for once in each interval. A look
 // passes over rows that are just being merged, so it may take one more. The last
@@ -47,10 +44,8 @@ func (d *disk) await(ctx context.Context, begun, answered time.Time) error {
 	if err != nil {
 		return fmt.Errorf("the server answered 204, and when its disk has the event is unknown; writing it again is harmless: %w", err)
 	}
-	for due := answered; now.asked.Before(due.Add(d.takes(now.flags[flagFlush]))); {
-		takes := d.takes(now.flags[flagFlush])
-		now, err = d.state(ctx, due.Add(takes))
-		if err != nil {
+	for takes := d.takes(now.flags[flagFlush]); now.asked.Before(answered.Add(takes)); takes = d.takes(now.flags[flagFlush]) {
+		if now, err = d.state(ctx, answered.Add(takes)); err != nil {
 			return fmt.Errorf("the server answered 204, and its disk may take %s to have the event, of which %s are over; writing it again is harmless: %w",
 				takes, time.Since(answered).Round(time.Millisecond), err)
 		}
@@ -75,24 +70,19 @@ func (d *disk) state(ctx context.Context, at time.Time) (state, error) {
 	defer d.asking.Release(1)
 	asking, cancel := context.WithTimeoutCause(ctx, d.timeout, errSlow)
 	defer cancel()
-	for again := firstAgain; d.last.asked.IsZero() || d.last.asked.Before(at); again = min(2*again, maxAgain) {
+	for d.last.asked.IsZero() || d.last.asked.Before(at) {
 		s, err := d.client.state(asking)
 		if err == nil {
 			d.last = s
-			return s, nil
-		}
-		if pause(asking, again) != nil {
+		} else if pause(asking, askAgain) != nil {
 			return state{}, marked(ctx, err)
 		}
 	}
 	return d.last, nil
 }
 
-// The pauses before the server is asked again.
-const (
-	firstAgain = 50 * time.Millisecond
-	maxAgain   = time.Second
-)
+// askAgain is the pause before the server is asked again.
+const askAgain = 250 * time.Millisecond
 
 // pause waits, or returns why ctx has ended.
 func pause(ctx context.Context, d time.Duration) error {
@@ -130,6 +120,8 @@ const (
 	metricFlag     = "flag"
 )
 
+var flags = []string{flagFlush, flagRetention, flagFuture, flagBackfill}
+
 // maxMetrics bounds what is read of /metrics, in bytes. A server has about 50 KiB.
 const maxMetrics = 16 << 20
 
@@ -157,49 +149,38 @@ func (c *client) state(ctx context.Context) (s state, err error) {
 }
 
 func (s *state) read(families map[string]*dto.MetricFamily) error {
-	for _, name := range []string{metricUptime, metricReadOnly, metricFlag} {
-		if len(families[name].GetMetric()) == 0 {
+	var errs []error
+	s.flags = map[string]time.Duration{}
+	for _, name := range []string{metricUptime, metricReadOnly, metricFlag, metricDropped} {
+		if families[name] == nil && name != metricDropped {
 			return fmt.Errorf("there is no %s: this is no VictoriaLogs on a single node", name)
 		}
-	}
-	s.uptime = time.Duration(value(families[metricUptime].GetMetric()[0])) * time.Second
-	for _, m := range families[metricReadOnly].GetMetric() {
-		s.readOnly = s.readOnly || value(m) != 0
-	}
-	for _, m := range families[metricDropped].GetMetric() {
-		if labelOf(m, "reason") == "too_big_timestamp" {
-			s.dropped = value(m)
-		}
-	}
-	s.flags = map[string]time.Duration{}
-	var errs []error
-	for _, m := range families[metricFlag].GetMetric() {
-		switch name := labelOf(m, "name"); name {
-		case flagFlush, flagRetention, flagFuture, flagBackfill:
-			d, err := parsePeriod(labelOf(m, "value"))
-			if err != nil {
-				errs = append(errs, fmt.Errorf("flag -%s: %w", name, err))
+		for _, m := range families[name].GetMetric() {
+			labels := map[string]string{}
+			for _, l := range m.GetLabel() {
+				labels[l.GetName()] = l.GetValue()
 			}
-			s.flags[name] = d
+			value := m.GetUntyped().GetValue() + m.GetGauge().GetValue() + m.GetCounter().GetValue()
+			switch {
+			case name == metricUptime:
+				s.uptime = time.Duration(value) * time.Second
+			case name == metricReadOnly:
+				s.readOnly = s.readOnly || value != 0
+			case name == metricDropped && labels["reason"] == "too_big_timestamp":
+				s.dropped = value
+			case name == metricFlag && slices.Contains(flags, labels["name"]):
+				d, err := parsePeriod(labels["value"])
+				if err != nil {
+					errs = append(errs, fmt.Errorf("flag -%s: %w", labels["name"], err))
+				}
+				s.flags[labels["name"]] = d
+			}
 		}
 	}
 	if s.flags[flagFlush] == 0 && len(errs) == 0 {
-		errs = append(errs, errors.New("there is no flag -inmemoryDataFlushInterval: this is no VictoriaLogs on a single node"))
+		errs = append(errs, fmt.Errorf("there is no flag -%s: this is no VictoriaLogs on a single node", flagFlush))
 	}
 	return errors.Join(errs...)
-}
-
-func value(m *dto.Metric) float64 {
-	return m.GetUntyped().GetValue() + m.GetGauge().GetValue() + m.GetCounter().GetValue()
-}
-
-func labelOf(m *dto.Metric, name string) string {
-	for _, l := range m.GetLabel() {
-		if l.GetName() == name {
-			return l.GetValue()
-		}
-	}
-	return ""
 }
 
 // parsePeriod reads a duration as VictoriaLogs' flags have it: as Go has it, or a

@@ -25,21 +25,19 @@ type Options struct {
 	// ServerVictoriaLogs. They take the same pushes and promise different things.
 	Server Server `yaml:"server" default:"loki" enum:"loki,victorialogs" doc:"what stands behind the address"`
 
-	// Level is what nil from Write promises: auditing.LevelAcknowledged that the
-	// server keeps the event whatever happens to its process, or
-	// auditing.LevelAccepted that it has answered. When 0 it is
-	// LevelAcknowledged for Loki, whose answer says so, and LevelAccepted for
-	// VictoriaLogs, whose answer does not: there LevelAcknowledged makes each
-	// Write wait until the server's disk has the event (see ServerVictoriaLogs).
+	// Level is what nil from Write promises: auditing.LevelAccepted that the server
+	// has answered, auditing.LevelAcknowledged that it keeps the event whatever
+	// happens to its process. LevelAcknowledged when 0 for Loki, whose answer
+	// promises that, and LevelAccepted for VictoriaLogs, where Write has to wait for
+	// more than the answer (see ServerVictoriaLogs).
 	Level auditing.Level
 
-	// Oldest is how long before now an event may be for the server to keep it.
-	// Write refuses an older event with ClassPermanent, without sending it. This is
-	// for a server that confirms such an event and drops it. A margin of a minute
-	// and of Timeout is left, for clocks and for the push.
-	// When 0 it is 7 days for VictoriaLogs, that server's default; Check compares it
-	// with the server's flags. For Loki there is no bound when 0: Loki says itself
-	// what it does not take, and such an event is stored as a late one.
+	// Oldest is how old an event may be for the server to keep it. Write refuses an
+	// older one with ClassPermanent, for a server that would confirm and drop it. A
+	// margin of a minute and of Timeout is left, for clocks and for the push. When 0
+	// it is 7 days for VictoriaLogs, that server's default; Check compares it with
+	// the server's flags. For Loki there is no bound when 0: Loki says itself what
+	// it does not take, and such an event is stored as a late one.
 	Oldest time.Duration `yaml:"oldest" max:"876000h" doc:"how old an event the server keeps; for victorialogs 168h where it is left out"`
 
 	// Newest is the same for events in the future, with a margin of a minute. When 0
@@ -90,14 +88,12 @@ type Options struct {
 	// ingesters 5 s.
 	Timeout time.Duration `yaml:"timeout" default:"10s" min:"1ms" max:"10m" doc:"how long one push may take"`
 
-	// ProveEvery is how often Loki has to prove that it stores what it confirms, for
-	// an operator can tell it to drop what it is sent and to answer with success
-	// (block_ingestion_status_code: 200). The proof is an entry of the year 2262,
-	// which Loki has to refuse; it counts there as one discarded sample,
-	// too_far_in_future. It is asked for before the first push of a stream, and
-	// again after this time: at most 24 h. 1 minute when 0; negative for never,
-	// which a server needs that speaks Loki's protocol but takes any timestamp.
-	// Never for VictoriaLogs, which confirms such an entry too.
+	// ProveEvery is how often each stream's Loki has to prove that it stores what it
+	// confirms: an operator can tell it to drop what it is sent and to answer with
+	// success (block_ingestion_status_code: 200). The proof is an entry of the year
+	// 2262, which Loki has to refuse; it counts there as one discarded sample,
+	// too_far_in_future. At most 24 h. 1 minute when 0; negative for never, for a
+	// server that takes any timestamp. Never for VictoriaLogs, which does.
 	ProveEvery time.Duration `yaml:"proveEvery" max:"24h" off:"true" doc:"how often Loki has to prove that it stores what it is sent, 1m where it is left out; negative for never; not for victorialogs"`
 
 	// Registerer takes the metrics paddock_audit_loki_*. nil for none. Several
@@ -105,15 +101,13 @@ type Options struct {
 	Registerer prometheus.Registerer
 }
 
-// Loki's limits on labels: max_label_names_per_series, which does not count
-// service_name, max_label_name_length and max_label_value_length.
+// Loki's limits on labels, in bytes but for maxLabels, which does not count
+// service_name, and the labels that the sink sets.
 const (
-	maxLabels     = 15
-	maxLabelName  = 1024
-	maxLabelValue = 2048
-)
+	maxLabels     = 15   // max_label_names_per_series
+	maxLabelName  = 1024 // max_label_name_length
+	maxLabelValue = 2048 // max_label_value_length
 
-const (
 	labelServiceName = "service_name"
 	labelComponent   = "component"
 	labelNamespace   = "namespace"
@@ -131,8 +125,8 @@ func (o Options) StatedLevel() auditing.Level {
 func (o *Options) setServerDefaults() {
 	if o.Server == ServerVictoriaLogs {
 		o.Level = cmp.Or(o.Level, auditing.LevelAccepted)
-		o.Oldest = cmp.Or(o.Oldest, victoriaOldest)
-		o.Newest = cmp.Or(o.Newest, victoriaNewest)
+		o.Oldest = cmp.Or(o.Oldest, 7*24*time.Hour) // its -retentionPeriod
+		o.Newest = cmp.Or(o.Newest, 2*24*time.Hour) // its -futureRetention
 		o.ProveEvery = cmp.Or(o.ProveEvery, -1)
 	}
 	o.Level = cmp.Or(o.Level, auditing.LevelAcknowledged)
@@ -170,7 +164,18 @@ func (o *Options) complete() error {
 		}
 	}
 	if o.Server == ServerVictoriaLogs {
-		o.validateVictoriaLogs(wrong)
+		if o.ProveEvery > 0 {
+			wrong("ProveEvery", "VictoriaLogs confirms any timestamp, so it proves nothing: leave it out")
+		}
+		if o.TenantID != "" && !numbers.MatchString(o.TenantID) {
+			wrong("TenantID", "VictoriaLogs takes numbers, such as 12 or 12:34")
+		}
+		if 0 <= o.Oldest && o.Oldest <= o.margin() {
+			wrong("Oldest", "is too short: want more than the margin of %s", o.margin())
+		}
+		if 0 <= o.Newest && o.Newest <= time.Minute {
+			wrong("Newest", "is too short: want more than the margin of 1m")
+		}
 	}
 	http := o.HTTP
 	if err := http.Validate(); err != nil {
@@ -195,7 +200,7 @@ func (s Server) checkLabel(name, value string) error {
 	maxName, reserved := maxLabelName, "__"
 	own := []string{labelComponent, labelNamespace, labelLate}
 	if s == ServerVictoriaLogs {
-		maxName, reserved = maxVictoriaName, "_"
+		maxName, reserved = 128, "_" // it drops an entry with a longer name
 		own = append(own, metadataKind, metadataDecision, metadataEvent, metadataRun, metadataEventTime)
 	}
 	shown := "(not a name)"
@@ -227,7 +232,7 @@ func endpoint(address string, server Server) (*url.URL, error) {
 		return nil, errors.New("the URL cannot be parsed: want one like http://loki:3100")
 	case u.User != nil:
 		return nil, errors.New("the URL holds a user name or password: set basic_auth of the HTTP options instead")
-	case u.Scheme != "http" && u.Scheme != "https", u.Host == "":
+	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
 		return nil, errors.New("the URL is not an http or https one: want one like http://loki:3100")
 	case u.RawQuery != "" || u.Fragment != "":
 		return nil, errors.New("the URL has a query or a fragment: want one like http://loki:3100")

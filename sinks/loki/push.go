@@ -22,7 +22,12 @@ func (q *stream) send(ctx context.Context, p *push, entries []*entry) bool {
 		part := parts[0]
 		a := q.request(ctx, part)
 		if a.failed() {
-			q.fail(p, entries, a)
+			if p.again { // Loki may have stored what it was sent before
+				a.known = unclear
+			}
+			q.mu.Lock()
+			defer q.mu.Unlock()
+			q.settle(p, outcome{err: fmt.Errorf("%s: %w", a.known, a.err)}, entries...)
 			return false
 		}
 		parts = append(q.decide(p, part, a), parts[1:]...)
@@ -61,46 +66,41 @@ func (q *stream) end(p *push) {
 	close(p.done) // without the mutex, for the writers who wake come back for it
 }
 
-// fail gives all entries that are still open the outcome of a request that failed for
-// now, which may be that of others.
-func (q *stream) fail(p *push, entries []*entry, a answer) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if p.again { // and Loki may have stored what it was sent before
-		a.known = unclear
-	}
-	q.settle(p, outcome{err: fmt.Errorf("%s: %w", a.known, a.err)}, entries...)
-}
-
 // decide gives the entries of a request the outcomes that the answer proves, and
 // returns the others in the parts in which they are to be sent again.
-func (q *stream) decide(p *push, entries []*entry, a answer) (again [][]*entry) {
+//
+// Of a request that it answers with 400, Loki has stored the good entries, and the text
+// tells of few of the bad ones. Since what was stored is recognised, what the text does
+// not prove is sent again: in halves when it proves nothing, until the offender is alone.
+func (q *stream) decide(p *push, entries []*entry, a answer) [][]*entry {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	switch n := len(entries); {
-	case a.err == nil:
-		q.settle(p, outcome{}, entries...)
-	case a.status == http.StatusBadRequest:
-		again = q.resolve(p, entries, a)
-	case a.status == http.StatusRequestEntityTooLarge && n > 1:
-		again = halves(entries)
-	default:
-		q.settle(p, outcome{err: a.err}, entries...)
+	var rest []*entry
+	switch a.status {
+	case http.StatusBadRequest:
+		rest = q.settleProved(p, entries, a)
+	case http.StatusRequestEntityTooLarge:
+		rest = entries
 	}
-	if len(again) > 0 && !p.again {
+	if len(rest) == 0 || len(entries) == 1 {
+		q.settle(p, outcome{err: a.err}, entries...)
+		return nil
+	}
+	if !p.again {
 		p.again = true
 		q.resolving++
 	}
-	return again
+	if len(rest) < len(entries) {
+		return [][]*entry{rest}
+	}
+	half := len(rest) / 2
+	return [][]*entry{rest[:half], rest[half:]}
 }
 
-// resolve finds out what became of the entries of a request that Loki answered with
-// 400. It has stored the good entries then, and the text tells of few of the bad
-// ones. What the text does not prove is sent again: in halves when it proves
-// nothing, since what was stored is recognised, until the offender is alone.
-func (q *stream) resolve(p *push, entries []*entry, a answer) (again [][]*entry) {
+// settleProved settles those entries of a 400 that its text proves refused for their
+// time, and returns the others. The caller holds the mutex.
+func (q *stream) settleProved(p *push, entries []*entry, a answer) (rest []*entry) {
 	r := readRefusal(a.text)
-	var rest []*entry
 	for _, e := range entries {
 		why := r.covers(e.at.ns, len(entries))
 		if why == refusedNot {
@@ -112,21 +112,7 @@ func (q *stream) resolve(p *push, entries []*entry, a answer) (again [][]*entry)
 		}
 		q.settle(p, outcome{refused: why, err: a.err}, e)
 	}
-	switch {
-	case len(rest) == 0:
-		return nil
-	case len(entries) == 1:
-		q.settle(p, outcome{err: a.err}, rest...)
-		return nil
-	case len(rest) == len(entries):
-		return halves(rest)
-	}
-	return [][]*entry{rest}
-}
-
-func halves(entries []*entry) [][]*entry {
-	half := len(entries) / 2
-	return [][]*entry{entries[:half], entries[half:]}
+	return rest
 }
 
 // answer is what came back for a push.
@@ -139,11 +125,8 @@ type answer struct {
 
 // failed reports that the same push may succeed later.
 func (a answer) failed() bool {
-	if a.err == nil {
-		return false
-	}
 	class, _ := driver.ClassOf(a.err)
-	return class != auditing.ClassPermanent
+	return a.err != nil && class != auditing.ClassPermanent
 }
 
 // What an error says is known of an event that was sent and not confirmed.
@@ -157,11 +140,12 @@ const (
 func (c *client) push(ctx context.Context, body []byte) answer {
 	status, text, err := c.do(ctx, c.pushing, body)
 	if err != nil {
-		known := unclear
-		if isDial(err) {
-			known = notSent
+		a := answer{err: marked(ctx, err), known: unclear}
+		var op *net.OpError
+		if errors.As(err, &op) && op.Op == "dial" { // there was no connection
+			a.known = notSent
 		}
-		return answer{err: marked(ctx, err), known: known}
+		return a
 	}
 	a := answer{status: status, text: text}
 	class := auditing.ClassPermanent
@@ -175,12 +159,6 @@ func (c *client) push(ctx context.Context, body []byte) answer {
 	}
 	a.err = driver.WithClass(class, statusError(c.pushing, status, text))
 	return a
-}
-
-// isDial reports that no connection was made, so that nothing was sent.
-func isDial(err error) bool {
-	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "dial"
 }
 
 // errSlow ends a request.
@@ -198,24 +176,26 @@ func marked(ctx context.Context, err error) error {
 	return err
 }
 
-// advice says what to check when the server answers with a status.
-var advice = map[int]string{
-	http.StatusMovedPermanently:      ": use the URL that it redirects to",
-	http.StatusFound:                 ": use the URL that it redirects to",
-	http.StatusTemporaryRedirect:     ": use the URL that it redirects to",
-	http.StatusPermanentRedirect:     ": use the URL that it redirects to",
-	http.StatusUnauthorized:          ": check Options.TenantID and the credentials in Options.HTTP",
-	http.StatusForbidden:             ": check Options.TenantID and the credentials in Options.HTTP",
-	http.StatusNotFound:              ": check that the URL is Loki's, or the path of a gateway to it, and Options.Server",
-	http.StatusMethodNotAllowed:      ": check that the URL is Loki's, or the path of a gateway to it, and Options.Server",
-	http.StatusRequestEntityTooLarge: ": raise the limit on the size of a request, in Loki or before it",
+// advice returns what to check when the server answers with a status.
+func advice(status int) string {
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return ": check Options.TenantID and the credentials in Options.HTTP"
+	case http.StatusNotFound, http.StatusMethodNotAllowed:
+		return ": check that the URL is Loki's, or the path of a gateway to it, and Options.Server"
+	case http.StatusRequestEntityTooLarge:
+		return ": raise the limit on the size of a request, in Loki or before it"
+	}
+	switch status / 100 {
+	case 2:
+		return ": only 204 says that it was stored: Loki blocks ingestion (block_ingestion_until), or this is no Loki"
+	case 3:
+		return ": use the URL that it redirects to"
+	}
+	return ""
 }
 
 // statusError says what was asked, what the server said, and what to check.
 func statusError(req *http.Request, status int, text string) error {
-	check := advice[status]
-	if status >= 200 && status < 300 && status != http.StatusNoContent {
-		check = ": only 204 says that it was stored: Loki blocks ingestion (block_ingestion_until), or this is no Loki"
-	}
-	return fmt.Errorf("%s %s refused: %d: %s%s", req.Method, req.URL, status, cmp.Or(text, http.StatusText(status)), check)
+	return fmt.Errorf("%s %s refused: %d: %s%s", req.Method, req.URL, status, cmp.Or(text, http.StatusText(status)), advice(status))
 }

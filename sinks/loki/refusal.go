@@ -26,8 +26,6 @@ var (
 	ignored = regexp.MustCompile(`total ignored: (\d+) out of (\d+) for stream`)
 )
 
-const outOfOrder = "entry out of order"
-
 // refusal is what the text of a 400 proves about the entries of its request.
 type refusal struct {
 	why refused // of a request with one entry
@@ -40,7 +38,7 @@ type refusal struct {
 }
 
 func readRefusal(text string) (r refusal) {
-	if at, found := earliest(behind, text); found || strings.Contains(text, outOfOrder) {
+	if at, found := earliest(behind, text); found || strings.Contains(text, "entry out of order") {
 		r.why, r.behind = refusedBehind, at
 	}
 	if m := ignored.FindStringSubmatch(text); len(m) == 3 && m[1] == m[2] {

@@ -21,19 +21,18 @@ import (
 // driver.Sink.
 //
 // Write returns nil once the server has confirmed that it stored the event, at the
-// level of the sink. It does not try again: put package retry or spool in front. An
-// error says whether the event was not sent or whether the outcome is unknown;
-// writing it again is harmless either way. What Loki refuses for good is of class
-// permanent, with Loki's own words. While Loki cannot keep up, Write waits for room;
-// the class is full when its context ends first.
+// level of the sink. It does not try again: put package retry or spool in front. What
+// Loki refuses for good is of class permanent, with Loki's own words. Any other error
+// says whether the outcome is unknown; writing again is harmless either way. While
+// Loki cannot keep up, Write waits for room; when its context ends first, the class is
+// full.
 //
 // Check says whether the server is reachable and ready, and takes pushes with these
-// credentials. It stores nothing. What it sends to Loki needs the right to write
-// only and is counted there as one discarded sample, too_far_in_future. Of a
-// VictoriaLogs it reads /metrics as well: whether the server keeps as much as
-// Options.Oldest and Newest say, and whether it counts what it drops
-// (vl_rows_dropped_total), as it has to for the entry that Check sends. Check asks
-// once: to wait for a server that is starting, call it again.
+// credentials. It sends the proof of Options.ProveEvery, for which it needs the right
+// to write only, and stores nothing. In the /metrics of a VictoriaLogs it looks
+// whether the server keeps as much as Options.Oldest and Newest say, and whether it
+// counts the proof as dropped (vl_rows_dropped_total). Check asks once: to wait for a
+// server that is starting, call it again.
 //
 // Close lets the writes under way end and refuses new ones. When its context ends
 // first they fail, and its error names the events that Loki has not confirmed. No
@@ -72,7 +71,7 @@ func New(address string, opts Options) (*Sink, error) {
 		streams: map[streamKey]*stream{},
 	}
 	if opts.Server == ServerVictoriaLogs && opts.Level == auditing.LevelAcknowledged {
-		s.disk = newDisk(c, opts.Timeout)
+		s.disk = &disk{client: c, timeout: opts.Timeout, takes: toDisk, asking: semaphore.NewWeighted(1)}
 	}
 	s.pushing, s.stopPushes = context.WithCancelCause(context.Background())
 	return &Sink{Sink: driver.New(s), store: s}, nil
@@ -103,23 +102,15 @@ type store struct {
 
 var errClosing = errors.New("the sink was closed before Loki confirmed the event")
 
-// How many events one Store takes well: about as many as a push holds, or several
-// times as many where each Store waits for the server's disk.
-const (
-	batch       = 1024
-	batchToDisk = 4096
-)
-
-// Info describes the destination.
+// Info describes the destination. A Store takes about as many events well as a push
+// holds, or several times as many where it waits for the server's disk.
 func (s *store) Info() driver.Info {
-	info := driver.Info{
-		Name: "loki", Component: s.opts.Component, Level: s.opts.Level, Batch: batch, Repeats: driver.RepeatsRecognised,
-	}
+	info := driver.Info{Name: "loki", Component: s.opts.Component, Level: s.opts.Level, Batch: 1024, Repeats: driver.RepeatsRecognised}
 	if s.opts.Server == ServerVictoriaLogs {
 		info.Repeats = driver.RepeatsFolded
 	}
 	if s.disk != nil {
-		info.Batch = batchToDisk
+		info.Batch = 4096
 	}
 	return info
 }

@@ -210,9 +210,13 @@ func (s *store) place(w *write, at placement) {
 	}
 }
 
-// placeAgain moves w to its next place, and remembers it.
+// placeAgain moves w after Loki has refused it where it was, and remembers the place.
+// There is none after lateSent.
 func (s *store) placeAgain(w *write, why refused) {
-	at := w.at.next(w.event, why)
+	at := sent(w.event.Ref(), time.Now())
+	if w.at.late == "" && why == refusedBehind {
+		at = placement{late: w.event.Time().Format(lateHour), ns: w.at.ns}
+	}
 	s.moved.Add(w.event.Ref(), at)
 	s.place(w, at)
 }
@@ -224,22 +228,12 @@ func (s *store) firstPlacement(e *driver.Event) placement {
 			return known.(placement) //nolint:forcetypeassert // it holds nothing else
 		}
 	}
-	at := e.Time()
-	if at.Unix() < 0 || at.Unix() > math.MaxInt64/int64(time.Second)-1 { // beyond what Loki can express
-		first := sent(e.Ref(), time.Now())
-		s.moved.Add(e.Ref(), first)
-		return first
+	at := placement{ns: e.Time().UnixNano()}
+	if t := e.Time().Unix(); t < 0 || t > math.MaxInt64/int64(time.Second)-1 { // beyond what Loki can express
+		at = sent(e.Ref(), time.Now())
+		s.moved.Add(e.Ref(), at)
 	}
-	return placement{ns: at.UnixNano()}
-}
-
-// next returns the place for e after Loki has refused it at p. There is none after
-// lateSent.
-func (p placement) next(e *driver.Event, why refused) placement {
-	if p.late == "" && why == refusedBehind {
-		return placement{late: e.Time().Format(lateHour), ns: p.ns}
-	}
-	return sent(e.Ref(), time.Now())
+	return at
 }
 
 // sent places an event at its time of sending. The part of a second that comes from

@@ -32,12 +32,11 @@ type stream struct {
 
 // push is a group of entries that are sent together.
 type push struct {
-	entries []entry // complete once it is taken out of the queue
-	size    int     // at most that of the request, before compression
-	waiting int     // entries without an outcome
-	taken   bool
+	entries []entry            // complete once it is taken out of the queue
+	size    int                // at most that of the request, before compression
+	waiting int                // entries without an outcome
 	again   bool               // it is sent again in parts, to find out what Loki takes of it
-	cancel  context.CancelFunc // ends its requests; nil until it is taken
+	cancel  context.CancelFunc // ends its requests; nil while it is in the queue
 	done    chan struct{}      // closed when all entries have an outcome
 }
 
@@ -120,7 +119,7 @@ func (q *stream) add(e *entry) (p *push, slot int) {
 func (q *stream) start() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for len(q.queue) > 0 && q.needsSender(q.senders) {
+	for q.needsSender(q.senders) {
 		q.senders++
 		q.store.senders.Go(q.run)
 	}
@@ -172,7 +171,6 @@ func (q *stream) take() (ctx context.Context, p *push, entries []*entry) {
 		}
 	}
 	slices.SortStableFunc(entries, func(a, b *entry) int { return cmp.Compare(a.at.ns, b.at.ns) })
-	p.taken = true
 	ctx, p.cancel = context.WithCancel(q.store.pushing)
 	return ctx, p, entries
 }
@@ -192,7 +190,7 @@ func (q *stream) await(ctx context.Context, p *push, slot int) outcome {
 		return e.outcome
 	}
 	known := notSent
-	if p.taken {
+	if p.cancel != nil {
 		known = unclear
 	} else {
 		*e = entry{} // it stays in the push, and takes no memory
@@ -201,7 +199,7 @@ func (q *stream) await(ctx context.Context, p *push, slot int) outcome {
 	if p.waiting > 0 {
 		return e.outcome
 	}
-	if p.taken {
+	if p.cancel != nil {
 		p.cancel()
 	} else {
 		q.queue = slices.DeleteFunc(q.queue, func(other *push) bool { return other == p })
