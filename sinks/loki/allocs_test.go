@@ -15,7 +15,7 @@ import (
 )
 
 // The race detector makes pools forget at random, so this cannot run under it.
-func TestAWriteAllocatesNothingBesidesItsShareOfAPush(t *testing.T) {
+func TestWriteAllocatesOnlyItsShareOfAPush(t *testing.T) {
 	sink, err := New("http://loki.invalid", Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -30,7 +30,7 @@ func TestAWriteAllocatesNothingBesidesItsShareOfAPush(t *testing.T) {
 	}
 	const writers = 64
 	q := s.stream(e, "")
-	q.senders = maxSenders // nobody else is to send
+	q.senders = maxSenders // so that only push sends
 	asked, answered := make(chan struct{}), make(chan error)
 	events := []*driver.Event{e}
 	for range writers {

@@ -31,7 +31,7 @@ func TestNewNamesEveryOptionThatIsWrong(t *testing.T) {
 	lacks(t, err.Error(), "hunter2")
 }
 
-func TestNewRefusesAndKeepsSecretWhatAURLMustNotHold(t *testing.T) {
+func TestNewRefusesURLWithSecretAndHidesIt(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{
 		"http://ops:hunter2@loki:3100", "http://hunter2@loki:3100", "http://loki:3100/?token=hunter2",
@@ -46,7 +46,7 @@ func TestNewRefusesAndKeepsSecretWhatAURLMustNotHold(t *testing.T) {
 	}
 }
 
-func TestURLMayBeTheRootAGatewaysPathOrThePushAPI(t *testing.T) {
+func TestURLMayBeRootGatewayOrPushAPI(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"", "/", "/loki/api/v1/push", "/gate/way", "/gate/way/loki/api/v1/push/"} {
 		var got string
@@ -100,7 +100,7 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestMetricsCountThePushesOfAllSinksOfARegistry(t *testing.T) {
+func TestSinksOfOneRegistryShareMetrics(t *testing.T) {
 	t.Parallel()
 	l := permissive.get(t)
 	reg := prometheus.NewPedanticRegistry()

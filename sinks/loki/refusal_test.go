@@ -55,7 +55,7 @@ func TestRefusalProvesOnlyWhatLokiChecksOnceARequest(t *testing.T) {
 	}
 }
 
-func TestTheTimeOfSendingIsTheSameWithinItsSlot(t *testing.T) {
+func TestSendingTimeIsTheSameWithinItsSlot(t *testing.T) {
 	t.Parallel()
 	const ae = "team-a/ae-1"
 	slot := time.Date(2026, 1, 1, 12, 10, 0, 0, time.UTC)

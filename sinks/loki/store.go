@@ -134,10 +134,8 @@ func (s *store) round(ctx context.Context, writes []write) (more bool) {
 	return s.await(ctx, writes[first:]) || more
 }
 
-// entryOverhead is roughly what an entry takes in memory beside its bytes.
-const entryOverhead = 512
-
-func (w *write) memory() int64 { return int64(w.size) + entryOverhead }
+// memory is what w takes in memory: its bytes, and roughly 512 beside them.
+func (w *write) memory() int64 { return int64(w.size) + 512 }
 
 func (s *store) awaitRoom(ctx context.Context, size int64) error {
 	ctx, cancel := s.withPushing(ctx)
@@ -185,10 +183,8 @@ type placement struct {
 }
 
 const (
-	// lateSent is the label late of events whose true time Loki does not take.
-	lateSent = "sent"
-	// lateHour is the form of the label late otherwise: the event's own hour.
-	lateHour = "2006-01-02T15Z"
+	lateSent = "sent"           // the label late of events whose true time Loki does not take
+	lateHour = "2006-01-02T15Z" // the form of the label late otherwise: the event's own hour
 
 	// sentSlot cuts the time of sending, so that a retry finds the same one. It is
 	// far shorter than the hour within which Loki takes entries of a stream, because

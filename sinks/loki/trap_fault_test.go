@@ -149,7 +149,7 @@ func TestTrapAnswerThatNeverComesEndsWithTheContext(t *testing.T) {
 	contains(t, failed.Error(), "outcome is unknown", "harmless", "Options.Timeout")
 }
 
-func TestTrapConnectionCutAfterLokiStoredThePushIsOneEvent(t *testing.T) {
+func TestTrapConnectionCutAfterStoringIsOneEvent(t *testing.T) {
 	t.Parallel()
 	l := permissive.get(t)
 	var cut atomic.Bool
@@ -157,7 +157,7 @@ func TestTrapConnectionCutAfterLokiStoredThePushIsOneEvent(t *testing.T) {
 		answer := httptest.NewRecorder()
 		next.ServeHTTP(answer, r)
 		if answer.Code == http.StatusNoContent && cut.CompareAndSwap(false, true) {
-			panic(http.ErrAbortHandler) // Loki has it, and nobody hears of it
+			panic(http.ErrAbortHandler) // Loki has stored it, and its answer is lost
 		}
 		w.WriteHeader(answer.Code)
 		_, _ = w.Write(answer.Body.Bytes())

@@ -6,6 +6,9 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -83,6 +86,45 @@ func TestEachWriteEndsWithItsOwnContext(t *testing.T) {
 			if after, want := time.Since(start), time.Duration(i+1)*time.Second; after != want {
 				t.Errorf("write %d is over after %s, want %s", i, after, want)
 			}
+		}
+		if err := sink.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// refusing is a server that is down, and counts who asks.
+type refusing struct{ asked *atomic.Int64 }
+
+func (r refusing) RoundTrip(*http.Request) (*http.Response, error) {
+	r.asked.Add(1)
+	return nil, syscall.ECONNREFUSED
+}
+
+func TestWritersWhoTryAgainShareAPush(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		sink, err := New("http://loki.invalid", Options{ProveEvery: -1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var asked atomic.Int64
+		sink.store.client.http.Transport = refusing{&asked}
+		event := prepared(t, "a", "x")
+		const attempts = 20
+		var wg sync.WaitGroup
+		for range 1000 {
+			wg.Go(func() {
+				for range attempts {
+					if errs := driver.Of(sink).Store(t.Context(), []*driver.Event{event}); !errors.Is(errs[0], syscall.ECONNREFUSED) {
+						t.Errorf("the outcome is %v, want the cause", errs)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		if n := asked.Load(); n > 3*attempts {
+			t.Errorf("%d pushes for %d attempts of 1,000 writers, want few for each", n, attempts)
 		}
 		if err := sink.Close(t.Context()); err != nil {
 			t.Error(err)
