@@ -26,8 +26,8 @@ func (q *stream) send(ctx context.Context, p *push, entries []*entry) bool {
 				a.known = unclear
 			}
 			q.mu.Lock()
-			defer q.mu.Unlock()
 			q.settle(p, outcome{err: fmt.Errorf("%s: %w", a.known, a.err)}, entries...)
+			q.mu.Unlock()
 			return false
 		}
 		parts = append(q.decide(p, part, a), parts[1:]...)
