@@ -69,7 +69,7 @@ var allArrows = []arrows{
 	{pkg: "auditing/sinktest", ownImports: []string{api, core, author}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/kube", ownImports: []string{api, core, author}, never: []string{zap, grafana}},
 	{pkg: "sinks/log", ownImports: []string{api, core, author}, never: []string{client, runtime, grafana}},
-	{pkg: "sinks/loki", ownImports: []string{api, core, author, eventJSON, sinks + "/loki"}, never: []string{client, runtime, zap, grafana + "/loki-client-go", grafana + "/loki/v3"}},
+	{pkg: "sinks/loki", ownImports: []string{api, core, author, eventJSON, shared, module + "/internal/options", sinks + "/loki"}, never: []string{client, runtime, zap, grafana + "/loki-client-go", grafana + "/loki/v3"}},
 	{pkg: "sinks/multi", imports: []string{api, core, author}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/retry", ownImports: []string{api, core, author, shared}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/spool", ownImports: []string{api, core, author}, never: []string{client, runtime, zap, grafana}},

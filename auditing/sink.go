@@ -2,7 +2,9 @@ package auditing
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 )
@@ -71,19 +73,24 @@ const (
 	LevelAcknowledged
 )
 
+var levelNames = []string{LevelNone: "none", LevelAccepted: "accepted", LevelDurable: "durable", LevelAcknowledged: "acknowledged"}
+
 // String returns the level's name in lower case.
 func (l Level) String() string {
-	switch l {
-	case LevelNone:
-		return "none"
-	case LevelAccepted:
-		return "accepted"
-	case LevelDurable:
-		return "durable"
-	case LevelAcknowledged:
-		return "acknowledged"
+	if l < 0 || int(l) >= len(levelNames) {
+		return fmt.Sprintf("level(%d)", int(l))
 	}
-	return fmt.Sprintf("level(%d)", int(l))
+	return levelNames[l]
+}
+
+// UnmarshalText reads the name of a level, as String returns it.
+func (l *Level) UnmarshalText(name []byte) error {
+	i := slices.Index(levelNames, string(name))
+	if i < 0 {
+		return errors.New("is no level: want none, accepted, durable or acknowledged")
+	}
+	*l = Level(i)
+	return nil
 }
 
 // LevelOf returns the level that s states with a method Level() Level. For a

@@ -30,6 +30,19 @@ func (s fullSink) Close(context.Context) error {
 	return errRefused
 }
 
+func TestLevelIsReadFromItsName(t *testing.T) {
+	for want := LevelNone; want <= LevelAcknowledged; want++ {
+		var got Level
+		if err := got.UnmarshalText([]byte(want.String())); err != nil || got != want {
+			t.Errorf("%s is read as %s: %v", want, got, err)
+		}
+	}
+	var level Level
+	if err := level.UnmarshalText([]byte("level(7)")); err == nil || level != LevelNone {
+		t.Errorf("a name of no level is read as %s: %v", level, err)
+	}
+}
+
 func TestASinkThatStatesNoLevelPromisesNone(t *testing.T) {
 	for _, c := range []struct {
 		sink  Sink

@@ -73,7 +73,7 @@ sinks:
   calm: {type: flood, next: disk}
   disk: {type: spool, next: again, dir: %q}
   again: {type: retry, next: lake}
-  lake: {type: loki, url: %q, proveEvery: 0s, check: skip}
+  lake: {type: loki, url: %q, proveEvery: -1s, check: skip}
 components:
   docs: {sink: calm, onFailure: closed}
 `, filepath.Join(dir, "spool"), lake.URL)

@@ -75,7 +75,7 @@ func mortalLoki(t *testing.T, loses func() bool) Mortal {
 	if loses != nil {
 		address = proxy(t, server.URL, &http.Transport{}, loses)
 	}
-	sink, err := loki.New(address, loki.Options{ServiceName: lokiService, PushTimeout: 2 * time.Second})
+	sink, err := loki.New(address, loki.Options{ServiceName: lokiService, Timeout: 2 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -279,7 +279,7 @@ func TestAFailedPushIsNotTriedAgain(t *testing.T) {
 	}
 }
 
-func TestWhatA400ProvesIsSettledWhenTheRestFails(t *testing.T) {
+func TestEventsProvedBy400SurviveALaterFailure(t *testing.T) {
 	t.Parallel()
 	ns := namespace()
 	good := []*v1alpha1.AuditEvent{event(ns, "a"), event(ns, "b"), event(ns, "c")}

@@ -80,7 +80,7 @@ func BenchmarkBarePOST(b *testing.B) {
 // them as far as they can: none is answered before every writer waits.
 func prepared(b *testing.B, writers int) (bodies [][]byte) {
 	b.Helper()
-	var left atomic.Int64 // events that nobody writes yet
+	var left atomic.Int64 // events that are not written yet
 	left.Store(int64(b.N))
 	var sink *loki.Sink
 	recording := fake(b, func(w http.ResponseWriter, r *http.Request) {

@@ -85,7 +85,7 @@ func writeUntilKilled(sink *loki.Sink, ns string) error {
 	return <-errs
 }
 
-func TestWritingProcessKilledTwoHundredTimesLosesNothingConfirmed(t *testing.T) {
+func TestKilledProcessLosesNothingConfirmed(t *testing.T) {
 	t.Parallel()
 	l := permissive.get(t)
 	const kills, side = 200, 4

@@ -2,15 +2,23 @@ package loki
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
 	"time"
 
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
 	"golang.org/x/sync/semaphore"
 )
 
 // disk finds out whether what VictoriaLogs has answered has reached its disk. The
-// server writes its memory to disk at intervals and does not say when it has; so
-// what is asked is how long it has been running, when enough of them are over.
+// server writes its memory to disk at intervals and does not say when it has. So
+// disk waits for some intervals, and then asks how long the server has been running.
 type disk struct {
 	client  *client
 	timeout time.Duration // for the server to say something
@@ -19,12 +27,8 @@ type disk struct {
 	// this flush interval. Tests shorten it.
 	takes func(flush time.Duration) time.Duration
 
-	asking *semaphore.Weighted // held by the one who asks for all
+	asking *semaphore.Weighted // held by the one Store that asks for all
 	last   state               // guarded by asking
-}
-
-func newDisk(c *client, timeout time.Duration) *disk {
-	return &disk{client: c, timeout: timeout, takes: toDisk, asking: semaphore.NewWeighted(1)}
 }
 
 // toDisk is how long VictoriaLogs may take. It collects rows for up to 1 s; they
@@ -40,17 +44,11 @@ func (d *disk) await(ctx context.Context, begun, answered time.Time) error {
 	if err != nil {
 		return fmt.Errorf("the server answered 204, and when its disk has the event is unknown; writing it again is harmless: %w", err)
 	}
-	for {
-		due := answered.Add(d.takes(now.flush))
-		if !now.asked.Before(due) {
-			break
-		}
-		next, err := d.state(ctx, due)
-		if err != nil {
+	for takes := d.takes(now.flags[flagFlush]); now.asked.Before(answered.Add(takes)); takes = d.takes(now.flags[flagFlush]) {
+		if now, err = d.state(ctx, answered.Add(takes)); err != nil {
 			return fmt.Errorf("the server answered 204, and its disk may take %s to have the event, of which %s are over; writing it again is harmless: %w",
-				d.takes(now.flush), time.Since(answered).Round(time.Millisecond), err)
+				takes, time.Since(answered).Round(time.Millisecond), err)
 		}
-		now = next
 	}
 	if ran := now.told.Sub(begun); now.uptime < ran {
 		return fmt.Errorf("the server answered 204, and %s after it was sent the event it has been running for only %s: "+
@@ -72,36 +70,133 @@ func (d *disk) state(ctx context.Context, at time.Time) (state, error) {
 	defer d.asking.Release(1)
 	asking, cancel := context.WithTimeoutCause(ctx, d.timeout, errSlow)
 	defer cancel()
-	for again := firstAgain; d.last.asked.IsZero() || d.last.asked.Before(at); again = min(2*again, maxAgain) {
+	for d.last.asked.IsZero() || d.last.asked.Before(at) {
 		s, err := d.client.state(asking)
 		if err == nil {
 			d.last = s
-			return s, nil
-		}
-		if pause(asking, again) != nil {
+		} else if pause(asking, askAgain) != nil {
 			return state{}, marked(ctx, err)
 		}
 	}
 	return d.last, nil
 }
 
-// The pauses before the server is asked again.
-const (
-	firstAgain = 50 * time.Millisecond
-	maxAgain   = time.Second
-)
+// askAgain is the pause before the server is asked again.
+const askAgain = 250 * time.Millisecond
 
 // pause waits, or returns why ctx has ended.
 func pause(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return nil
 	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(d):
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// state is what a VictoriaLogs says of itself in its metrics.
+type state struct {
+	asked, told time.Time // around the answer
+
+	uptime   time.Duration // in whole seconds, cut
+	readOnly bool
+	dropped  float64                  // rows that were too far ahead, since it started
+	flags    map[string]time.Duration // by name; 0 for no bound
+}
+
+// The server's flags and metrics that the sink looks at.
+const (
+	flagFlush     = "inmemoryDataFlushInterval"
+	flagRetention = "retentionPeriod"
+	flagFuture    = "futureRetention"
+	flagBackfill  = "maxBackfillAge"
+
+	metricUptime   = "vm_app_uptime_seconds"
+	metricReadOnly = "vl_storage_is_read_only" // a node without storage of its own has none
+	metricDropped  = "vl_rows_dropped_total"
+	metricFlag     = "flag"
+)
+
+var flags = []string{flagFlush, flagRetention, flagFuture, flagBackfill}
+
+// maxMetrics bounds what is read of /metrics, in bytes. A server has about 50 KiB.
+const maxMetrics = 16 << 20
+
+// state asks the server.
+func (c *client) state(ctx context.Context) (s state, err error) {
+	s.asked = time.Now()
+	resp, err := c.ask(ctx, c.metrics, nil)
+	if err != nil {
+		return s, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return s, statusError(c.metrics, resp.StatusCode, c.text(resp))
+	}
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(io.LimitReader(resp.Body, maxMetrics))
+	if err != nil {
+		return s, fmt.Errorf("GET %s: no metrics of a VictoriaLogs: %w", c.metrics.URL, err)
+	}
+	s.told = time.Now()
+	if err := s.read(families); err != nil {
+		return s, fmt.Errorf("GET %s: %w", c.metrics.URL, err)
+	}
+	return s, nil
+}
+
+func (s *state) read(families map[string]*dto.MetricFamily) error {
+	var errs []error
+	s.flags = map[string]time.Duration{}
+	for _, name := range []string{metricUptime, metricReadOnly, metricFlag, metricDropped} {
+		if families[name] == nil && name != metricDropped {
+			return fmt.Errorf("there is no %s: this is no VictoriaLogs on a single node", name)
+		}
+		for _, m := range families[name].GetMetric() {
+			labels := map[string]string{}
+			for _, l := range m.GetLabel() {
+				labels[l.GetName()] = l.GetValue()
+			}
+			value := m.GetUntyped().GetValue() + m.GetGauge().GetValue() + m.GetCounter().GetValue()
+			switch {
+			case name == metricUptime:
+				s.uptime = time.Duration(value) * time.Second
+			case name == metricReadOnly:
+				s.readOnly = s.readOnly || value != 0
+			case name == metricDropped && labels["reason"] == "too_big_timestamp":
+				s.dropped = value
+			case name == metricFlag && slices.Contains(flags, labels["name"]):
+				d, err := parsePeriod(labels["value"])
+				if err != nil {
+					errs = append(errs, fmt.Errorf("flag -%s: %w", labels["name"], err))
+				}
+				s.flags[labels["name"]] = d
+			}
+		}
+	}
+	if s.flags[flagFlush] == 0 && len(errs) == 0 {
+		errs = append(errs, fmt.Errorf("there is no flag -%s: this is no VictoriaLogs on a single node", flagFlush))
+	}
+	return errors.Join(errs...)
+}
+
+// parsePeriod reads a duration as VictoriaLogs' flags have it: as Go has it, or a
+// number of hours, days, weeks or years, or without a unit of months of 31 days.
+func parsePeriod(text string) (time.Duration, error) {
+	const day = 24 * time.Hour
+	units := map[byte]time.Duration{'d': day, 'w': 7 * day, 'y': 365 * day}
+	number, unit := text, 31*day
+	if n := len(text); n > 0 && units[text[n-1]] != 0 {
+		number, unit = text[:n-1], units[text[n-1]]
+	} else if d, err := time.ParseDuration(text); err == nil {
+		return d, nil
+	}
+	n, err := strconv.ParseFloat(number, 64)
+	if err != nil || n < 0 {
+		return 0, fmt.Errorf("%q is no period, such as 7d", text)
+	}
+	return time.Duration(min(n*float64(unit), float64(1<<63-1<<10))), nil
 }

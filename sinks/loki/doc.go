@@ -17,12 +17,11 @@
 //
 // # What happens when a push fails
 //
-// The sink pushes once. No answer, 408, 429 or 5xx is a transient error of every
-// event in the push, whose text says whether the outcome is unknown; package retry,
-// or the retry of package spool, in front of the sink writes them again. Loki stores
-// the good events of a push that it answers with 400 and names few of the bad ones:
-// that push is sent again in parts until it is known which events it stores, and
-// only those that it refuses for good fail, permanently. A 413 is split as well.
+// No answer, 408, 429 or 5xx is a transient error of every event in the push: the sink
+// itself pushes once. Of a push that it answers with 400, Loki stores the good events,
+// and it names few of the bad ones. The sink sends that push again in parts until it
+// knows which events are stored, and only those fail, permanently, that Loki refuses
+// for good. A 413 is split as well.
 //
 // # What Loki holds
 //
@@ -70,8 +69,6 @@
 //
 //	{service_name="audit", namespace="team-a"} decision:=denied kind:="egress-block"
 //
-// Its 204 does not say that it stored an event, so Write refuses what the server
-// would drop for its time (Options.Oldest and Newest), and Options.Level chooses
-// whether Write waits until the server's disk has the event. A repeat is two
-// rows: readers fold by event.
+// ServerVictoriaLogs says what its answer promises. A repeat is two rows: readers fold
+// by event.
 package loki

@@ -60,6 +60,6 @@ func ExampleNew_credentials() {
 	})
 	fmt.Println(err)
 	// Output:
-	// loki: invalid options: the URL holds a user name or password: set Options.HTTP.BasicAuth instead
+	// loki: invalid options: the URL holds a user name or password: set basic_auth of the HTTP options instead
 	// <nil>
 }

@@ -2,11 +2,16 @@ package loki
 
 import "time"
 
-// Writing returns how many events are under way.
-func Writing(s *Sink) int {
+// Writing returns how many events wait for their outcome.
+func Writing(s *Sink) (n int) {
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()
-	return s.store.underWay
+	for _, q := range s.store.streams {
+		q.mu.Lock()
+		n += q.waiting
+		q.mu.Unlock()
+	}
+	return n
 }
 
 // ReachDiskIn has a Sink take what VictoriaLogs has answered for stored on its

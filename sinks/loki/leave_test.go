@@ -12,7 +12,7 @@ import (
 )
 
 // Writers share pushes, and what a write needs is used again by the next one: a
-// writer who leaves in the middle must not change what is stored for another.
+// writer that gives up in the middle must not change what is stored for another.
 func TestWritersWhoLeaveDoNotDisturbTheOthers(t *testing.T) {
 	t.Parallel()
 	l := permissive.get(t)

@@ -14,7 +14,7 @@ import (
 	"github.com/paddock-dev/audit/sinks/loki"
 )
 
-// permissiveKilled returns the address of a Loki that is no more.
+// permissiveKilled returns the address of a Loki that has been stopped.
 func permissiveKilled(t *testing.T) string {
 	t.Helper()
 	l := testenv.NewLoki(t, testenv.LokiOptions{})

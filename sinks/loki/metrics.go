@@ -1,14 +1,16 @@
 package loki
 
 import (
-	"errors"
+	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/paddock-dev/audit/internal/sharedmetrics"
 )
 
-// metrics of the pushes of all Sinks that share a registry.
+// metrics of the pushes of all open Sinks that share a registry.
 type metrics struct {
 	pushes   *prometheus.CounterVec
 	bytes    prometheus.Histogram
@@ -20,8 +22,10 @@ type metrics struct {
 // noAnswer is the status of a push without an answer.
 const noAnswer = "none"
 
-func newMetrics(reg prometheus.Registerer) (*metrics, error) {
-	m := &metrics{
+// newMetrics returns the metrics of reg, which may be nil for none. release takes
+// them out of reg when no other Sink has them.
+func newMetrics(reg prometheus.Registerer) (m *metrics, release func(), err error) {
+	m = &metrics{
 		pushes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "paddock_audit_loki_pushes_total",
 			Help: "Pushes to Loki by the HTTP status of the answer; none when there was no answer.",
@@ -46,31 +50,9 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Help: "Pushes to Loki under way.",
 		}),
 	}
-	if reg != nil {
-		err := errors.Join(
-			register(reg, &m.pushes), register(reg, &m.bytes), register(reg, &m.events),
-			register(reg, &m.duration), register(reg, &m.inFlight))
-		if err != nil {
-			return nil, err
-		}
-	}
-	m.pushes.WithLabelValues(strconv.Itoa(204)) // there from the start, at 0
+	m.pushes.WithLabelValues(strconv.Itoa(http.StatusNoContent)) // there from the start, at 0
 	m.pushes.WithLabelValues(noAnswer)
-	return m, nil
-}
-
-// register registers *c, or puts in its place the one that another Sink has
-// registered.
-func register[C prometheus.Collector](reg prometheus.Registerer, c *C) error {
-	err := reg.Register(*c)
-	var already prometheus.AlreadyRegisteredError
-	if errors.As(err, &already) {
-		if existing, ok := already.ExistingCollector.(C); ok {
-			*c = existing
-			return nil
-		}
-	}
-	return err
+	return sharedmetrics.Open(reg, m, m.pushes, m.bytes, m.events, m.duration, m.inFlight)
 }
 
 func (m *metrics) observe(a answer, events, size int, took time.Duration) {

@@ -1,10 +1,14 @@
 package loki
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -12,31 +16,33 @@ import (
 	promconfig "github.com/prometheus/common/config"
 
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/internal/options"
 )
 
 // Options say how events are labelled and sent. The zero value is valid.
 type Options struct {
 	// Server is what stands behind the address: ServerLoki, when empty, or
 	// ServerVictoriaLogs. They take the same pushes and promise different things.
-	Server Server
+	Server Server `yaml:"server" default:"loki" enum:"loki,victorialogs" doc:"what stands behind the address"`
 
-	// Level is what nil from Write promises: auditing.LevelAcknowledged that the
-	// server keeps the event whatever happens to its process, or
-	// auditing.LevelAccepted that it has answered. When 0 it is
-	// LevelAcknowledged for Loki, whose answer says so, and LevelAccepted for
-	// VictoriaLogs, whose answer does not: there LevelAcknowledged makes each
-	// Write wait until the server's disk has the event (see ServerVictoriaLogs).
+	// Level is what nil from Write promises: auditing.LevelAccepted that the server
+	// has answered, auditing.LevelAcknowledged that it keeps the event whatever
+	// happens to its process. LevelAcknowledged when 0 for Loki, whose answer
+	// promises that, and LevelAccepted for VictoriaLogs, where Write has to wait for
+	// more than the answer (see ServerVictoriaLogs).
 	Level auditing.Level
 
-	// Oldest and Newest are how long before and after now the server keeps what
-	// it is sent. Write refuses an event beyond them, with ClassPermanent, before
-	// it is sent; a margin of a minute, and for Oldest of PushTimeout as well, is
-	// left for clocks and for the push. For a server that drops such an entry and
-	// confirms it all the same.
-	// For VictoriaLogs 7 and 2 days when 0, its own defaults; Check compares them
-	// with the server's flags. For Loki no bound when 0: it says itself what it
-	// does not take, and such an event is stored as a late one.
-	Oldest, Newest time.Duration
+	// Oldest is how old an event may be for the server to keep it. Write refuses an
+	// older one with ClassPermanent, for a server that would confirm and drop it. A
+	// margin of a minute and of Timeout is left, for clocks and for the push. When 0
+	// it is 7 days for VictoriaLogs, that server's default; Check compares it with
+	// the server's flags. For Loki there is no bound when 0: Loki says itself what
+	// it does not take, and such an event is stored as a late one.
+	Oldest time.Duration `yaml:"oldest" max:"876000h" doc:"how old an event the server keeps; for victorialogs 168h where it is left out"`
+
+	// Newest is the same for events in the future, with a margin of a minute. When 0
+	// it is 2 days for VictoriaLogs, and no bound for Loki.
+	Newest time.Duration `yaml:"newest" max:"876000h" doc:"how far ahead an event the server keeps; for victorialogs 48h where it is left out"`
 
 	// Component is stamped on every event, as its label paddock.dev/component and
 	// as the stream's label component. Empty leaves what the event says. It must
@@ -44,159 +50,176 @@ type Options struct {
 	Component string
 
 	// ServiceName is the value of the label service_name. "audit" when empty.
-	ServiceName string
+	ServiceName string `yaml:"serviceName" default:"audit" doc:"value of the label service_name"`
 
 	// Labels are further labels of every stream: a cluster, a region. Few and
 	// with few values, for each combination is a stream. At most 12, so that with
 	// component, namespace and late there are Loki's 15; names of at most 1,024
 	// bytes and values of at most 2,048, which are Loki's limits as well.
-	Labels map[string]string
+	Labels map[string]string `yaml:"labels" doc:"further labels of every stream, few and with few values"`
 
 	// TenantID is sent as X-Scope-OrgID. Empty for a server without tenants, or
 	// behind a gateway that sets it. VictoriaLogs takes numbers only, such as 12
 	// or 12:34.
-	TenantID string
+	TenantID string `yaml:"tenantID" doc:"tenant, sent as X-Scope-OrgID; numbers for victorialogs, such as \"12\" or \"12:34\""`
 
 	// HTTP configures authentication, TLS, proxy and headers with the keys that
 	// Prometheus and Grafana's agents have: basic_auth, authorization with
 	// credentials_file (read again when it changes), oauth2, tls_config,
 	// proxy_url. The zero value is plain HTTP/1.1 without redirects.
-	HTTP promconfig.HTTPClientConfig
+	HTTP promconfig.HTTPClientConfig `yaml:"http" doc:"authentication, TLS, proxy and headers, with the keys of Prometheus; secrets belong into the keys that end in _file"`
 
-	// MaxInFlight bounds the pushes under way at once, over all streams. 8 when 0.
-	MaxInFlight int
+	// MaxInFlight bounds the pushes under way at once, over all streams: 1 to
+	// 10,000. 8 when 0.
+	MaxInFlight int `yaml:"maxInFlight" default:"8" min:"1" max:"10000" doc:"pushes under way at once"`
 
 	// MaxPendingBytes bounds the memory of events that wait for their push, as
-	// encoded. 16 MiB when 0, at least 2 MiB. A writer for whom there is no room
+	// encoded: 2 MiB to 1 TiB. 16 MiB when 0. A writer for whom there is no room
 	// waits for it, as long as its context lets it.
-	MaxPendingBytes int64
+	MaxPendingBytes int64 `yaml:"maxPendingBytes" default:"16777216" min:"2097152" max:"1099511627776" doc:"memory of events that wait for their push"`
 
 	// MaxLineBytes bounds a line, in bytes; a longer one is shortened visibly.
 	// 255 KiB when 0, just under Loki's default of 256 KiB (max_line_size). From
 	// 16 KiB to 512 KiB.
-	MaxLineBytes int
+	MaxLineBytes int `yaml:"maxLineBytes" default:"261120" min:"16384" max:"524288" doc:"longer lines are shortened visibly"`
 
-	// PushTimeout bounds one push, and how long a VictoriaLogs may not say what has
-	// reached its disk. 10 s when 0: Loki itself gives its ingesters 5 s.
-	PushTimeout time.Duration
+	// Timeout bounds one push, and how long a VictoriaLogs may not say what has
+	// reached its disk: 1 ms to 10 minutes. 10 s when 0: Loki itself gives its
+	// ingesters 5 s.
+	Timeout time.Duration `yaml:"timeout" default:"10s" min:"1ms" max:"10m" doc:"how long one push may take"`
 
-	// ProveEvery is how often Loki is asked to prove that it does not merely say
-	// yes: a Loki that an operator has told to drop what it is sent can do so
-	// with the answer for success (block_ingestion_status_code: 200). The proof
-	// is an entry of the year 2262, which Loki has to refuse; it counts there as
-	// one discarded sample, too_far_in_future. Asked once a stream before its
-	// first push and then after this time. 1 minute when 0; negative for never,
-	// which a store needs that speaks Loki's protocol but takes any timestamp.
-	// Never for VictoriaLogs, which confirms such an entry too.
-	ProveEvery time.Duration
+	// ProveEvery is how often each stream's Loki has to prove that it stores what it
+	// confirms: an operator can tell it to drop what it is sent and to answer with
+	// success (block_ingestion_status_code: 200). The proof is an entry of the year
+	// 2262, which Loki has to refuse; it counts there as one discarded sample,
+	// too_far_in_future. At most 24 h. 1 minute when 0; negative for never, for a
+	// server that takes any timestamp. Never for VictoriaLogs, which does.
+	ProveEvery time.Duration `yaml:"proveEvery" max:"24h" off:"true" doc:"how often Loki has to prove that it stores what it is sent, 1m where it is left out; negative for never; not for victorialogs"`
 
 	// Registerer takes the metrics paddock_audit_loki_*. nil for none. Several
 	// sinks may share one.
 	Registerer prometheus.Registerer
 }
 
+// Loki's limits on labels, in bytes but for maxLabels, which does not count
+// service_name, and the labels that the sink sets.
 const (
-	defaultServiceName = "audit"
-	defaultMaxInFlight = 8
-	defaultMaxPending  = 16 << 20
-	minMaxPending      = 2 << 20
-	defaultMaxLine     = 255 << 10
-	minMaxLine         = 16 << 10
-	maxMaxLine         = 512 << 10
-	defaultPushTimeout = 10 * time.Second
-	defaultProveEvery  = time.Minute
+	maxLabels     = 15   // max_label_names_per_series
+	maxLabelName  = 1024 // max_label_name_length
+	maxLabelValue = 2048 // max_label_value_length
 
-	// maxPushBytes bounds a push before compression. Loki answers 429 for ever to
-	// more than its burst (6 MiB) and 500 for ever to more than its gRPC limit
-	// (4 MiB).
-	maxPushBytes = 1 << 20
-
-	// Loki's limits on labels: max_label_names_per_series, which does not count
-	// service_name, max_label_name_length and max_label_value_length.
-	maxLabels     = 15
-	maxLabelName  = 1024
-	maxLabelValue = 2048
-)
-
-const (
 	labelServiceName = "service_name"
 	labelComponent   = "component"
 	labelNamespace   = "namespace"
 	labelLate        = "late"
 )
 
-const pushPath = "/loki/api/v1/push"
-
-func (o Options) withDefaults() Options {
-	o = o.withServerDefaults()
-	setDefault(&o.ServiceName, defaultServiceName)
-	setDefault(&o.MaxInFlight, defaultMaxInFlight)
-	setDefault(&o.MaxPendingBytes, defaultMaxPending)
-	setDefault(&o.MaxLineBytes, defaultMaxLine)
-	setDefault(&o.PushTimeout, defaultPushTimeout)
-	setDefault(&o.ProveEvery, defaultProveEvery)
-	return o
+// StatedLevel is the level of a Sink with these options: Level, or its default
+// for the server.
+func (o Options) StatedLevel() auditing.Level {
+	o.setServerDefaults()
+	return o.Level
 }
 
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
+// setServerDefaults sets the fields whose defaults differ between the servers.
+func (o *Options) setServerDefaults() {
+	if o.Server == ServerVictoriaLogs {
+		o.Level = cmp.Or(o.Level, auditing.LevelAccepted)
+		o.Oldest = cmp.Or(o.Oldest, 7*24*time.Hour) // its -retentionPeriod
+		o.Newest = cmp.Or(o.Newest, 2*24*time.Hour) // its -futureRetention
+		o.ProveEvery = cmp.Or(o.ProveEvery, -1)
 	}
+	o.Level = cmp.Or(o.Level, auditing.LevelAcknowledged)
+	o.ProveEvery = cmp.Or(o.ProveEvery, time.Minute)
 }
 
-// validate names everything that is wrong. It never quotes a secret.
-func (o Options) validate() error {
-	var errs []error
-	if o.MaxInFlight < 1 {
-		errs = append(errs, errors.New("Options.MaxInFlight: must be at least 1"))
+// Validate returns an error that joins all that is wrong with the options. It quotes
+// no secret.
+func (o Options) Validate() error { return o.complete() }
+
+// complete sets all defaults, and returns what Validate does.
+func (o *Options) complete() error {
+	err := options.Complete(o)
+	o.setServerDefaults()
+	errs := []error{err}
+	wrong := func(field, format string, args ...any) {
+		errs = append(errs, options.At(*o, field, format, args...))
 	}
-	if o.MaxPendingBytes < minMaxPending {
-		errs = append(errs, fmt.Errorf("Options.MaxPendingBytes: must be at least %d", minMaxPending))
-	}
-	if o.MaxLineBytes < minMaxLine || o.MaxLineBytes > maxMaxLine {
-		errs = append(errs, fmt.Errorf("Options.MaxLineBytes: must be from %d to %d", minMaxLine, maxMaxLine))
-	}
-	if o.PushTimeout < 0 {
-		errs = append(errs, errors.New("Options.PushTimeout: must not be negative"))
+	if o.Level != auditing.LevelAccepted && o.Level != auditing.LevelAcknowledged {
+		errs = append(errs, &options.Error{Name: "Level", Key: "level", Err: fmt.Errorf("is %s: want accepted or acknowledged", o.Level)})
 	}
 	if strings.ContainsAny(o.TenantID, "\r\n\x00") {
-		errs = append(errs, errors.New("Options.TenantID: must not contain control characters"))
+		wrong("TenantID", "holds control characters: take them out")
 	}
-	errs = append(errs, o.validateServer(), o.validateLabels())
+	if len(o.ServiceName) > maxLabelValue {
+		wrong("ServiceName", "has %d bytes: want at most %d", len(o.ServiceName), maxLabelValue)
+	}
+	const own = 3 // component, namespace and late
+	if n := len(o.Labels); n > maxLabels-own {
+		wrong("Labels", "are %d: want at most %d, for Loki takes %d with those set here", n, maxLabels-own, maxLabels)
+	}
+	for _, name := range slices.Sorted(maps.Keys(o.Labels)) {
+		if err := o.Server.checkLabel(name, o.Labels[name]); err != nil {
+			wrong("Labels", "%w", err)
+		}
+	}
+	if o.Server == ServerVictoriaLogs {
+		if o.ProveEvery > 0 {
+			wrong("ProveEvery", "VictoriaLogs confirms any timestamp, so it proves nothing: leave it out")
+		}
+		if o.TenantID != "" && !numbers.MatchString(o.TenantID) {
+			wrong("TenantID", "VictoriaLogs takes numbers, such as 12 or 12:34")
+		}
+		if 0 <= o.Oldest && o.Oldest <= o.margin() {
+			wrong("Oldest", "is too short: want more than the margin of %s", o.margin())
+		}
+		if 0 <= o.Newest && o.Newest <= time.Minute {
+			wrong("Newest", "is too short: want more than the margin of 1m")
+		}
+	}
 	http := o.HTTP
 	if err := http.Validate(); err != nil {
-		errs = append(errs, fmt.Errorf("Options.HTTP: %w", err))
+		wrong("HTTP", "%w", err)
+	}
+	if err := http.TLSConfig.Validate(); err != nil {
+		errs = append(errs, &options.Error{Name: "HTTP.TLSConfig", Key: "http.tls_config", Err: err})
 	}
 	return errors.Join(errs...)
 }
 
-var labelName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
+var (
+	labelName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
+	// harmless is a name that an error may quote. Anything else may be a secret that
+	// slipped into the place of a name.
+	harmless = regexp.MustCompile(`^[-a-zA-Z0-9_.]{1,63}$`)
+)
 
-func (o Options) validateLabels() error {
-	var errs []error
-	const own = 3 // component, namespace and late
-	if n := len(o.Labels); n > maxLabels-own {
-		errs = append(errs, fmt.Errorf("Options.Labels: %d, at most %d: Loki takes %d with those set here", n, maxLabels-own, maxLabels))
+// checkLabel says why the server would not take a label, or why it is not the user's
+// to set.
+func (s Server) checkLabel(name, value string) error {
+	maxName, reserved := maxLabelName, "__"
+	own := []string{labelComponent, labelNamespace, labelLate}
+	if s == ServerVictoriaLogs {
+		maxName, reserved = 128, "_" // it drops an entry with a longer name
+		own = append(own, metadataKind, metadataDecision, metadataEvent, metadataRun, metadataEventTime)
 	}
-	if len(o.ServiceName) > maxLabelValue {
-		errs = append(errs, fmt.Errorf("Options.ServiceName: %d bytes, at most %d", len(o.ServiceName), maxLabelValue))
+	shown := "(not a name)"
+	if harmless.MatchString(name) {
+		shown = strconv.Quote(name)
 	}
-	for name, value := range o.Labels {
-		switch {
-		case len(name) > maxLabelName || !labelName.MatchString(name):
-			errs = append(errs, fmt.Errorf("Options.Labels: %.40q: a name is letters, digits and underscores, at most %d", name, maxLabelName))
-		case strings.HasPrefix(name, "__"):
-			errs = append(errs, fmt.Errorf("Options.Labels: %q: names with two underscores in front are Loki's own", name))
-		case name == labelServiceName:
-			errs = append(errs, errors.New("Options.Labels: service_name: set Options.ServiceName"))
-		case name == labelComponent, name == labelNamespace, name == labelLate:
-			errs = append(errs, fmt.Errorf("Options.Labels: %q is set from the event", name))
-		case len(value) > maxLabelValue:
-			errs = append(errs, fmt.Errorf("Options.Labels: %q: %d bytes of value, at most %d", name, len(value), maxLabelValue))
-		}
+	switch {
+	case len(name) > maxName || !labelName.MatchString(name):
+		return fmt.Errorf("%s: want a name of letters, digits and underscores, at most %d bytes", shown, maxName)
+	case strings.HasPrefix(name, reserved):
+		return fmt.Errorf("%s: names that begin with %s are the server's own", shown, reserved)
+	case name == labelServiceName:
+		return fmt.Errorf("%s has an option of its own, ServiceName: set that", shown)
+	case slices.Contains(own, name):
+		return fmt.Errorf("%s is set from the event", shown)
+	case len(value) > maxLabelValue:
+		return fmt.Errorf("%s: has %d bytes of value: want at most %d", shown, len(value), maxLabelValue)
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
 // endpoint returns the address of the server from that of its root, of a path
@@ -208,14 +231,16 @@ func endpoint(address string, server Server) (*url.URL, error) {
 		// url.Error quotes the address, which may hold a password.
 		return nil, errors.New("the URL cannot be parsed: want one like http://loki:3100")
 	case u.User != nil:
-		return nil, errors.New("the URL holds a user name or password: set Options.HTTP.BasicAuth instead")
-	case u.Scheme != "http" && u.Scheme != "https", u.Host == "":
+		return nil, errors.New("the URL holds a user name or password: set basic_auth of the HTTP options instead")
+	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
 		return nil, errors.New("the URL is not an http or https one: want one like http://loki:3100")
 	case u.RawQuery != "" || u.Fragment != "":
 		return nil, errors.New("the URL has a query or a fragment: want one like http://loki:3100")
 	}
 	u.Path = strings.TrimSuffix(strings.TrimRight(u.Path, "/"), pushPath)
-	u.Path = strings.TrimSuffix(u.Path, server.prefix())
-	u.RawPath = ""
+	if server == ServerVictoriaLogs {
+		u.Path = strings.TrimSuffix(u.Path, victoriaPrefix)
+	}
+	u.Path, u.RawPath = cmp.Or(u.Path, "/"), ""
 	return u, nil
 }

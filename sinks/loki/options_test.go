@@ -20,18 +20,18 @@ func TestNewNamesEveryOptionThatIsWrong(t *testing.T) {
 		labels[fmt.Sprintf("label_%d", i)] = "x"
 	}
 	_, err := loki.New("ftp://loki", loki.Options{
-		Labels: labels, MaxInFlight: -1, MaxPendingBytes: 1, MaxLineBytes: 1, PushTimeout: -1, TenantID: "a\nb",
+		Labels: labels, MaxInFlight: -1, MaxPendingBytes: 1, MaxLineBytes: 1, Timeout: -1, TenantID: "a\nb",
 		HTTP: promconfig.HTTPClientConfig{BasicAuth: &promconfig.BasicAuth{Username: "u", Password: "hunter2"}, BearerToken: "hunter2"},
 	})
 	if err == nil {
 		t.Fatal("New takes it")
 	}
-	contains(t, err.Error(), "the URL", "15", "Set Options.ServiceName"[1:], `"late"`, `"__own"`, `"no-dash"`, "2049 bytes", "MaxInFlight",
-		"MaxPendingBytes", "MaxLineBytes", "PushTimeout", "TenantID", "basic_auth")
+	contains(t, err.Error(), "the URL", "15", `"service_name" has an option of its own, ServiceName`, `"late"`, `"__own"`, `"no-dash"`, "2049 bytes", "MaxInFlight",
+		"MaxPendingBytes", "MaxLineBytes", "Options.Timeout", "TenantID", "basic_auth")
 	lacks(t, err.Error(), "hunter2")
 }
 
-func TestNewRefusesAndKeepsSecretWhatAURLMustNotHold(t *testing.T) {
+func TestNewRefusesURLWithSecretAndHidesIt(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{
 		"http://ops:hunter2@loki:3100", "http://hunter2@loki:3100", "http://loki:3100/?token=hunter2",
@@ -46,7 +46,7 @@ func TestNewRefusesAndKeepsSecretWhatAURLMustNotHold(t *testing.T) {
 	}
 }
 
-func TestURLMayBeTheRootAGatewaysPathOrThePushAPI(t *testing.T) {
+func TestURLMayBeRootGatewayOrPushAPI(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"", "/", "/loki/api/v1/push", "/gate/way", "/gate/way/loki/api/v1/push/"} {
 		var got string
@@ -100,7 +100,7 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestMetricsCountThePushesOfAllSinksOfARegistry(t *testing.T) {
+func TestSinksOfOneRegistryShareMetrics(t *testing.T) {
 	t.Parallel()
 	l := permissive.get(t)
 	reg := prometheus.NewPedanticRegistry()

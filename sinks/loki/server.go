@@ -1,12 +1,16 @@
 package loki
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
 	"regexp"
 	"time"
 
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 )
 
 // Server is a kind of server that takes Loki's pushes.
@@ -33,98 +37,162 @@ const (
 	ServerVictoriaLogs Server = "victorialogs"
 )
 
-// The defaults of VictoriaLogs' -retentionPeriod and -futureRetention.
+// The paths of the push API.
 const (
-	victoriaOldest = 7 * 24 * time.Hour
-	victoriaNewest = 2 * 24 * time.Hour
+	pushPath       = "/loki/api/v1/push"
+	victoriaPrefix = "/insert" // before pushPath
 )
 
-// prefix is the path of the push API before that of Loki itself.
-func (s Server) prefix() string {
-	if s == ServerVictoriaLogs {
-		return "/insert"
+// push is the address of the push API. VictoriaLogs takes a line of JSON apart unless
+// it is told not to: then no line is left, and a field of the event replaces the
+// metadata of the same name.
+func (s Server) push(base *url.URL) *url.URL {
+	if s != ServerVictoriaLogs {
+		return base.JoinPath(pushPath)
 	}
-	return ""
+	u := base.JoinPath(victoriaPrefix, pushPath)
+	u.RawQuery = "disable_message_parsing=1"
+	return u
 }
 
-// query is what the address of a push ends with. VictoriaLogs takes a line of
-// JSON apart unless it is told not to: then no line is left, and a field of the
-// event replaces the metadata of the same name.
-func (s Server) query() string {
-	if s == ServerVictoriaLogs {
-		return "?disable_message_parsing=1"
+// Check is the Check of Sink.
+func (s *store) Check(ctx context.Context) error {
+	if s.opts.Server == ServerVictoriaLogs {
+		return s.checkVictoriaLogs(ctx)
 	}
-	return ""
+	status, text, err := s.client.do(ctx, s.client.ready, nil)
+	switch {
+	case err != nil:
+		return fmt.Errorf("loki: cannot be reached: check the URL, the network and TLS: %w", err)
+	case status == http.StatusServiceUnavailable:
+		return fmt.Errorf("loki: not ready: %w", statusError(s.client.ready, status, text))
+	}
+	// Any other answer may be that of a gateway that only lets pushes through.
+	a := s.provePush(ctx, s.opts.labelsOf(streamKey{}))
+	switch {
+	case a.err == nil:
+		return fmt.Errorf("loki: %w", errNothingStored)
+	case a.status == http.StatusBadRequest && tooNew.MatchString(a.text):
+		return nil
+	}
+	return fmt.Errorf("loki: does not take pushes: %w", a.err)
 }
 
-// StatedLevel is the level of a Sink with these options: Level, or its default
-// for the server.
-func (o Options) StatedLevel() auditing.Level { return o.withServerDefaults().Level }
+// proofTime is the last second that Loki can express, in 2262. It refuses an
+// entry of that time whatever its limits are, without storing anything: a
+// creation_grace_period that reached so far would overflow.
+const proofTime = int64(9223372036) * int64(time.Second)
 
-func (o Options) withServerDefaults() Options {
-	setDefault(&o.Server, ServerLoki)
-	if o.Server != ServerVictoriaLogs {
-		setDefault(&o.Level, auditing.LevelAcknowledged)
-		return o
-	}
-	setDefault(&o.Level, auditing.LevelAccepted)
-	setDefault(&o.Oldest, victoriaOldest)
-	setDefault(&o.Newest, victoriaNewest)
-	setDefault(&o.ProveEvery, -1)
-	return o
+const proofLine = "This entry is too far in the future to be stored: its refusal shows that Loki reads what it is sent."
+
+// provePush sends the entry that Loki must refuse.
+func (s *store) provePush(ctx context.Context, labels string) answer {
+	body, _ := requestBody(labels, []*entry{{at: placement{ns: proofTime}, line: []byte(proofLine)}})
+	return s.client.push(ctx, body)
 }
 
-// maxVictoriaName bounds the name of a field, in bytes: VictoriaLogs drops an
-// entry with a longer one.
-const maxVictoriaName = 128
+var errNothingStored = errors.New("it answers 204 to an entry of the year 2262, which Loki refuses: it stores nothing " +
+	"(limits_config.block_ingestion_status_code: 200), or it is not Loki: see Options.ProveEvery")
+
+// proofIsDue reports that Loki has to prove again that it stores what it confirms.
+// The caller holds the mutex.
+func (q *stream) proofIsDue() bool {
+	every := q.store.opts.ProveEvery
+	return every > 0 && time.Since(q.proved) >= every
+}
+
+// prove asks for a proof when it is due. A push may follow when the answer has no
+// error.
+func (q *stream) prove(ctx context.Context) answer {
+	q.mu.Lock()
+	due := q.proofIsDue()
+	q.mu.Unlock()
+	if !due {
+		return answer{}
+	}
+	a := q.store.provePush(ctx, q.labels)
+	switch {
+	case a.err == nil:
+		return answer{err: driver.WithClass(auditing.ClassTransient, errNothingStored), known: notSent}
+	case a.status != http.StatusBadRequest:
+		return answer{err: a.err, known: notSent} // without the status, which is not that of a push
+	}
+	// Any 400 is proof: it comes from a server that reads what it is sent. When it has
+	// another reason, the push will get it as well.
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.proved = time.Now()
+	return answer{}
+}
 
 // numbers is a tenant of VictoriaLogs: an account, or an account and a project.
 var numbers = regexp.MustCompile(`^[0-9]{1,10}(:[0-9]{1,10})?$`)
 
-func (o Options) validateServer() error {
-	var errs []error
-	if o.Level != auditing.LevelAccepted && o.Level != auditing.LevelAcknowledged {
-		errs = append(errs, fmt.Errorf("Options.Level: must be accepted or acknowledged, not %s", o.Level))
+// margin is left within Oldest, and without Timeout within Newest: the clocks of two
+// machines differ, and the server looks at an entry as late as its push may last.
+func (o *Options) margin() time.Duration { return time.Minute + o.Timeout }
+
+// keeps returns an error when the server would drop e for its time.
+func (o *Options) keeps(e *driver.Event, now time.Time) error {
+	at := e.Time()
+	if o.Oldest > 0 && at.Before(now.Add(-o.Oldest+o.margin())) {
+		return fmt.Errorf("not sent: the event is of %s, and the server keeps nothing older than %s (Options.Oldest, with a margin of %s): "+
+			"it would confirm the event and drop it", at.Format(time.RFC3339), o.Oldest, o.margin())
 	}
-	if o.Oldest < 0 {
-		errs = append(errs, errors.New("Options.Oldest: must not be negative"))
+	if o.Newest > 0 && at.After(now.Add(o.Newest-time.Minute)) {
+		return fmt.Errorf("not sent: the event is of %s, and the server takes nothing further ahead than %s (Options.Newest, with a margin of 1m): "+
+			"it would confirm the event and drop it", at.Format(time.RFC3339), o.Newest)
 	}
-	if o.Newest < 0 {
-		errs = append(errs, errors.New("Options.Newest: must not be negative"))
-	}
-	switch o.Server {
-	case ServerLoki:
-	case ServerVictoriaLogs:
-		errs = append(errs, o.validateVictoriaLogs())
-	default:
-		errs = append(errs, fmt.Errorf("Options.Server: must be %s or %s", ServerLoki, ServerVictoriaLogs))
-	}
-	return errors.Join(errs...)
+	return nil
 }
 
-func (o Options) validateVictoriaLogs() error {
-	var errs []error
-	if o.ProveEvery > 0 {
-		errs = append(errs, errors.New("Options.ProveEvery: VictoriaLogs confirms any timestamp, so it proves nothing: leave it out"))
+// checkVictoriaLogs says whether the server is there, keeps what the options say,
+// and takes pushes with these credentials. It sends an entry of the year 2262,
+// which the server has to drop, and looks for that in its count of dropped rows.
+func (s *store) checkVictoriaLogs(ctx context.Context) error {
+	const unreadable = "loki: what VictoriaLogs says of itself cannot be read: %w"
+	before, err := s.client.state(ctx)
+	if err != nil {
+		return fmt.Errorf(unreadable, err)
 	}
-	if o.TenantID != "" && !numbers.MatchString(o.TenantID) {
-		errs = append(errs, errors.New("Options.TenantID: VictoriaLogs takes numbers, such as 12 or 12:34"))
+	if err := s.opts.fits(before); err != nil {
+		return fmt.Errorf("loki: %w", err)
 	}
-	if o.Oldest <= o.margin() {
-		errs = append(errs, fmt.Errorf("Options.Oldest: must be more than the margin of %s", o.margin()))
+	if a := s.provePush(ctx, s.opts.labelsOf(streamKey{})); a.err != nil {
+		return fmt.Errorf("loki: does not take pushes: %w", a.err)
 	}
-	if o.Newest <= time.Minute {
-		errs = append(errs, errors.New("Options.Newest: must be more than the margin of 1m"))
-	}
-	for name := range o.Labels {
+	const metricsAge = 3 * time.Second // longer than the server gives the same metrics again, which is about 1 s
+	for until := time.Now().Add(metricsAge); ; {
+		after, err := s.client.state(ctx)
 		switch {
-		case len(name) > maxVictoriaName:
-			errs = append(errs, fmt.Errorf("Options.Labels: %.40q: VictoriaLogs takes names of at most %d bytes", name, maxVictoriaName))
-		case name[:min(1, len(name))] == "_":
-			errs = append(errs, fmt.Errorf("Options.Labels: %.40q: names with an underscore in front are VictoriaLogs' own", name))
-		case isMetadata(name):
-			errs = append(errs, fmt.Errorf("Options.Labels: %q is set from the event", name))
+		case err != nil:
+			return fmt.Errorf(unreadable, err)
+		case after.dropped > before.dropped:
+			return nil
+		case time.Now().After(until):
+			return fmt.Errorf("loki: the server answers 204 to an entry of the year 2262 and does not count it as dropped (%s): "+
+				"%s is not of the server that takes the pushes", metricDropped, s.client.metrics.URL)
 		}
+		if err := pause(ctx, askAgain); err != nil {
+			return fmt.Errorf("loki: VictoriaLogs has not yet counted a dropped entry: %w", err)
+		}
+	}
+}
+
+// fits returns an error that names every option that promises more than the
+// server keeps.
+func (o *Options) fits(s state) error {
+	var errs []error
+	exceeds := func(option string, have time.Duration, flag string, keeps time.Duration) {
+		if keeps > 0 && have > keeps {
+			errs = append(errs, fmt.Errorf("the server drops and confirms what is beyond %s (-%s), and Options.%s is %s", keeps, flag, option, have))
+		}
+	}
+	exceeds("Oldest", o.Oldest, flagRetention, s.flags[flagRetention])
+	exceeds("Oldest", o.Oldest, flagBackfill, s.flags[flagBackfill])
+	exceeds("Newest", o.Newest, flagFuture, max(s.flags[flagFuture], 24*time.Hour)) // it takes a day at least
+	if s.readOnly {
+		errs = append(errs, errors.New("the server's disk is full: it takes nothing (vl_storage_is_read_only)"))
 	}
 	return errors.Join(errs...)
 }

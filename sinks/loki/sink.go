@@ -9,12 +9,11 @@ import (
 	"sync"
 
 	"golang.org/x/sync/semaphore"
+	"k8s.io/utils/lru"
 
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/driver"
 )
-
-const sinkName = "loki"
 
 // Sink writes audit events to one Loki or VictoriaLogs. Make one with New and
 // share it: it is safe for concurrent use, and only writers of the same Sink share
@@ -22,19 +21,18 @@ const sinkName = "loki"
 // driver.Sink.
 //
 // Write returns nil once the server has confirmed that it stored the event, at the
-// level of the sink. It does not try again: put package retry or spool in front. An
-// error says whether the event was not sent or whether the outcome is unknown;
-// writing it again is harmless either way. What Loki refuses for good is of class
-// permanent, with Loki's own words. While Loki cannot keep up, Write waits for room;
-// the class is full when its context ends first.
+// level of the sink. It does not try again: put package retry or spool in front. What
+// Loki refuses for good is of class permanent, with Loki's own words. Any other error
+// says whether the outcome is unknown; writing again is harmless either way. While
+// Loki cannot keep up, Write waits for room; when its context ends first, the class is
+// full.
 //
 // Check says whether the server is reachable and ready, and takes pushes with these
-// credentials. It stores nothing. What it sends to Loki needs the right to write
-// only and is counted there as one discarded sample, too_far_in_future. Of a
-// VictoriaLogs it reads /metrics as well: whether the server keeps as much as
-// Options.Oldest and Newest say, and whether it counts what it drops
-// (vl_rows_dropped_total), as it has to for the entry that Check sends. Check asks
-// once: to wait for a server that is starting, call it again.
+// credentials. It sends the proof of Options.ProveEvery, for which it needs the right
+// to write only, and stores nothing. In the /metrics of a VictoriaLogs it looks
+// whether the server keeps as much as Options.Oldest and Newest say, and whether it
+// counts the proof as dropped (vl_rows_dropped_total). Check asks once: to wait for a
+// server that is starting, call it again.
 //
 // Close lets the writes under way end and refuses new ones. When its context ends
 // first they fail, and its error names the events that Loki has not confirmed. No
@@ -49,16 +47,16 @@ type Sink struct {
 // gateway puts before it, or the whole address of the push API. It connects to
 // nothing: ask Check. The error names every option that is wrong.
 func New(address string, opts Options) (*Sink, error) {
-	opts = opts.withDefaults()
+	invalid := opts.complete()
 	base, err := endpoint(address, opts.Server)
-	if err = errors.Join(err, opts.validate()); err != nil {
+	if err = errors.Join(err, invalid); err != nil {
 		return nil, fmt.Errorf("loki: invalid options: %w", err)
 	}
 	c, err := newClient(base, opts)
 	if err != nil {
 		return nil, fmt.Errorf("loki: HTTP: %w", err)
 	}
-	m, err := newMetrics(opts.Registerer)
+	m, release, err := newMetrics(opts.Registerer)
 	if err != nil {
 		return nil, fmt.Errorf("loki: registering metrics: %w", err)
 	}
@@ -66,110 +64,73 @@ func New(address string, opts Options) (*Sink, error) {
 		opts:    opts,
 		client:  c,
 		metrics: m,
-		lines:   lines{limit: opts.MaxLineBytes},
-		labels:  newLabelText(opts),
-		slots:   make(chan *flight, opts.MaxInFlight),
+		release: release,
+		slots:   make(chan struct{}, opts.MaxInFlight),
 		room:    semaphore.NewWeighted(opts.MaxPendingBytes),
+		moved:   lru.New(rememberedPlaces),
 		streams: map[streamKey]*stream{},
-		drained: make(chan struct{}),
-		// A token may be fetched under the context of whoever needed it first.
-		leads: opts.HTTP.OAuth2 == nil,
 	}
 	if opts.Server == ServerVictoriaLogs && opts.Level == auditing.LevelAcknowledged {
-		s.disk = newDisk(c, opts.PushTimeout)
-	}
-	for range opts.MaxInFlight {
-		s.slots <- &flight{}
+		s.disk = &disk{client: c, timeout: opts.Timeout, takes: toDisk, asking: semaphore.NewWeighted(1)}
 	}
 	s.pushing, s.stopPushes = context.WithCancelCause(context.Background())
 	return &Sink{Sink: driver.New(s), store: s}, nil
 }
 
-// store is a Sink as its author sees it.
+// store is the driver behind a Sink.
 type store struct {
+	driver.Gate
 	opts    Options
 	client  *client
 	metrics *metrics
-	lines   lines
-	labels  labelText
-	places  places
-	disk    *disk // nil where an answer says enough
+	release func() // of metrics
+	disk    *disk  // nil where an answer says enough
 
-	slots chan *flight        // MaxInFlight, but for those under way
-	leads bool                // lone writers push by themselves
+	slots chan struct{}       // holds a token for each push under way
 	room  *semaphore.Weighted // bytes of encoded events
-	calls sync.Pool           // of *call
+	moved *lru.Cache          // placements of late events, by namespace and name
 
-	// pushing is the parent of every push. It ends with Close, because of errClosing.
+	// pushing is the parent of every push. Close ends it, with the cause errClosing.
 	pushing    context.Context
 	stopPushes context.CancelCauseFunc
-	pushers    sync.WaitGroup
+	senders    sync.WaitGroup // goroutines of streams
 
 	mu          sync.Mutex
 	streams     map[streamKey]*stream
-	lastStream  uint64 // number of the newest stream
-	underWay    int    // events of calls of Store
-	closed      bool
-	drained     chan struct{} // closed when closed is set and nothing is under way
-	unconfirmed []string      // events that failed because Close did not wait for them
+	unconfirmed []string // events that failed because Close did not wait for them
 }
 
-var (
-	errClosed  = errors.New("the sink is closed")
-	errClosing = errors.New("the sink was closed before Loki confirmed the event")
-)
+var errClosing = errors.New("the sink was closed before Loki confirmed the event")
 
-// How many events one Store takes well: about a push, or where each Store waits for
-// the server's disk a few.
-const (
-	batch       = 1024
-	batchToDisk = 4096
-)
-
-// Info describes the destination.
+// Info describes the destination. A Store takes about as many events well as a push
+// holds, or several times as many where it waits for the server's disk.
 func (s *store) Info() driver.Info {
-	info := driver.Info{
-		Name: sinkName, Component: s.opts.Component, Level: s.opts.Level, Batch: batch, Repeats: driver.RepeatsRecognised,
-	}
+	info := driver.Info{Name: "loki", Component: s.opts.Component, Level: s.opts.Level, Batch: 1024, Repeats: driver.RepeatsRecognised}
 	if s.opts.Server == ServerVictoriaLogs {
 		info.Repeats = driver.RepeatsFolded
 	}
 	if s.disk != nil {
-		info.Batch = batchToDisk
+		info.Batch = 4096
 	}
 	return info
 }
 
-// Close is that of Sink.
+// Close is the Close of Sink.
 func (s *store) Close(ctx context.Context) error {
-	s.mu.Lock()
-	if !s.closed {
-		s.closed = true
-		s.closeDrained()
-	}
-	s.mu.Unlock()
-	var err error
-	select {
-	case <-s.drained:
-	case <-ctx.Done():
-		s.stopPushes(errClosing)
-		<-s.drained // soon, for whatever a Store waits for ends with pushing
+	err := s.Gate.Close(ctx)
+	s.stopPushes(errClosing)
+	if err != nil {
+		_ = s.Gate.Close(context.Background()) // soon: whatever a Store waits for ends with pushing
 		err = s.abandoned(ctx.Err())
 	}
-	s.stopPushes(errClosing)
-	s.pushers.Wait()
-	s.client.closeIdle()
+	s.senders.Wait()
+	s.client.http.CloseIdleConnections()
+	s.release()
 	return err
 }
 
-// closeDrained closes drained when it is time. The caller holds the mutex.
-func (s *store) closeDrained() {
-	if s.closed && s.underWay == 0 {
-		close(s.drained)
-	}
-}
-
-// abandoned names the events that Close did not wait for; nil when there are none.
+// abandoned returns an error with the events that Close did not wait for, or nil
+// when there are none.
 func (s *store) abandoned(cause error) error {
 	s.mu.Lock()
 	events := s.unconfirmed
@@ -180,15 +141,13 @@ func (s *store) abandoned(cause error) error {
 	}
 	slices.Sort(events)
 	const most = 100
-	rest := ""
 	if n := len(events) - most; n > 0 {
-		rest = fmt.Sprintf(" and %d more", n)
-		events = events[:most]
+		events = append(events[:most], fmt.Sprintf("and %d more", n))
 	}
-	return fmt.Errorf("loki: closed with events unconfirmed: %s%s: %w", strings.Join(events, ", "), rest, cause)
+	return fmt.Errorf("loki: closed with events unconfirmed: %s: %w", strings.Join(events, ", "), cause)
 }
 
-// withPushing returns a context that ends with ctx, or because of errClosing.
+// withPushing returns a context that ends with ctx, and with Close.
 func (s *store) withPushing(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	stop := context.AfterFunc(s.pushing, func() { cancel(context.Cause(s.pushing)) })

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"hash/fnv"
+	"math"
 	"slices"
 	"time"
 
@@ -11,105 +13,129 @@ import (
 	"github.com/paddock-dev/audit/driver"
 )
 
+// entry is one event as it is sent to one stream.
+type entry struct {
+	event *driver.Event
+	at    placement
+	line  []byte
+	size  int // at most that in a request, in bytes
+	outcome
+}
+
+// outcome is what became of an entry, once it is known.
+type outcome struct {
+	known   bool
+	refused refused
+	err     error // nil when stored
+}
+
+// write is one event of a Store. It goes to one stream after the other until it
+// has an outcome.
+type write struct {
+	entry
+	stream *stream
+	push   *push // nil unless the entry is in one
+	slot   int   // of the entry in push
+}
+
 // Store gives each event to the stream that it belongs to, and waits until all of
 // them have an outcome. An event that Loki calls too late goes to another stream
 // then.
-func (s *store) Store(ctx context.Context, events []*driver.Event) (errs []error) {
-	c, err := s.begin(events)
-	if err != nil {
+func (s *store) Store(ctx context.Context, events []*driver.Event) []error {
+	if err := s.Enter(len(events)); err != nil {
 		return driver.All(len(events), err)
 	}
-	defer func() { errs = s.end(c) }()
-	var begun time.Time
-	if s.disk != nil {
-		begun = time.Now()
+	defer s.Leave(len(events))
+	begun := time.Now()
+	var one [1]write // most calls have one event, and this one is not allocated
+	writes := one[:]
+	if len(events) > 1 {
+		writes = make([]write, len(events))
 	}
-	for i := range c.entries {
-		e := &c.entries[i]
-		if err := s.opts.keeps(e.event); err != nil {
-			e.settled, e.verdict = true, verdict{refused: refusedForGood, err: driver.Permanent(err)}
+	for i, e := range events {
+		w := &writes[i]
+		if err := s.opts.keeps(e, begun); err != nil {
+			w.outcome = outcome{known: true, err: driver.Permanent(err)}
 			continue
 		}
-		s.place(e, s.places.of(e.event))
-		c.todo = append(c.todo, e)
+		w.event = e
+		s.place(w, s.firstPlacement(e))
 	}
-	for len(c.todo) > 0 {
-		s.round(ctx, c)
+	for s.round(ctx, writes) {
 	}
-	if s.disk != nil {
-		s.awaitDisk(ctx, c, begun)
-	}
-	return nil // end returns them
+	err := s.awaitDisk(ctx, writes, begun)
+	return s.outcomes(events, writes, err)
 }
 
-// place decides where e goes: to at, unless that stream is known to be past it.
-func (s *store) place(e *entry, at placement) {
-	e.at, e.stream = at, s.stream(e.event, at.late)
-	if at.late == "" && e.stream.isBehind(at.ns) {
-		s.move(e, refusedBehind)
+// awaitDisk waits, where an answer does not say enough, until what is stored stays
+// whatever happens to the server's process. The error is that of all that is stored.
+func (s *store) awaitDisk(ctx context.Context, writes []write, begun time.Time) error {
+	if s.disk == nil || !slices.ContainsFunc(writes, func(w write) bool { return w.err == nil }) {
+		return nil
 	}
+	answered := time.Now()
+	ctx, cancel := s.withPushing(ctx)
+	defer cancel()
+	return s.disk.await(ctx, begun, answered)
 }
 
-// move has e sent to its next place.
-func (s *store) move(e *entry, why refused) {
-	at := e.at.next(e.event, why)
-	s.places.put(e.event.Ref(), at)
-	e.settled, e.again, e.verdict = false, false, verdict{}
-	s.place(e, at)
-}
-
-// round sends as many entries as there is room for, and takes those that have an
-// outcome out of c.todo.
-func (s *store) round(ctx context.Context, c *call) {
-	n, size, err := s.admit(ctx, c)
-	if err != nil {
-		for _, e := range c.todo {
-			e.verdict.err = err
-		}
-		c.todo = c.todo[:0]
-		return
-	}
-	defer s.room.Release(size)
-	s.send(ctx, c, c.todo[:n])
-	for _, e := range c.todo[:n] {
-		if e.verdict.refused != refusedNot && e.verdict.refused != refusedForGood && e.at.late != lateSent {
-			s.move(e, e.verdict.refused)
-		}
-	}
-	c.todo = slices.DeleteFunc(c.todo, func(e *entry) bool { return e.settled })
-}
-
-// entryOverhead is what an entry takes in memory beside its bytes, roughly.
-const entryOverhead = 512
-
-// admit encodes the entries of c.todo and takes room for them, in their order, and
-// returns how many got it and how much. It waits for room for the first only: a call that has
-// some sends what it has, so that no two wait for each other.
-func (s *store) admit(ctx context.Context, c *call) (n int, taken int64, err error) {
-	if ctx.Err() != nil {
-		return 0, 0, fmt.Errorf("%s: %w", notSent, context.Cause(ctx))
-	}
-	for _, e := range c.todo {
-		if e.line == nil {
-			start := len(c.text)
-			c.text = s.lines.append(c.text, e.event)
-			e.line = c.text[start:]
-		}
-		e.size = e.encodedSize()
-		size := int64(e.size) + entryOverhead
-		if !s.room.TryAcquire(size) {
-			if n > 0 {
-				break
+// outcomes returns the error of each event, or nil when there is none. What is stored
+// has the error of the disk.
+func (s *store) outcomes(events []*driver.Event, writes []write, disk error) (errs []error) {
+	for i := range writes {
+		if err := cmp.Or(writes[i].err, disk); err != nil {
+			if errs == nil {
+				errs = make([]error, len(writes))
 			}
-			if err := s.awaitRoom(ctx, size); err != nil {
-				return 0, 0, err
+			errs[i] = err
+		}
+	}
+	if errs != nil && s.pushing.Err() != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for i, err := range errs {
+			if err != nil {
+				s.unconfirmed = append(s.unconfirmed, events[i].Ref())
 			}
 		}
-		n++
-		taken += size
 	}
-	return n, taken, nil
+	return errs
 }
+
+// round sends all writes without an outcome once. It reports whether some of them
+// have another stream to go to now.
+func (s *store) round(ctx context.Context, writes []write) (more bool) {
+	first := 0
+	for i := range writes {
+		w := &writes[i]
+		if w.known {
+			continue
+		}
+		if w.line == nil {
+			w.line = lineOf(w.event, s.opts.MaxLineBytes)
+		}
+		w.setSize()
+		if !s.room.TryAcquire(w.memory()) {
+			// A Store waits for room only when it has none, so that no two wait for
+			// each other.
+			more = s.await(ctx, writes[first:i]) || more
+			first = i
+			if err := s.awaitRoom(ctx, w.memory()); err != nil {
+				for j := range writes {
+					if !writes[j].known {
+						writes[j].outcome = outcome{known: true, err: err}
+					}
+				}
+				return false
+			}
+		}
+		w.push, w.slot = w.stream.add(&w.entry)
+	}
+	return s.await(ctx, writes[first:]) || more
+}
+
+// memory is what w takes in memory: its bytes, and roughly 512 beside them.
+func (w *write) memory() int64 { return int64(w.size) + 512 }
 
 func (s *store) awaitRoom(ctx context.Context, size int64) error {
 	ctx, cancel := s.withPushing(ctx)
@@ -125,50 +151,92 @@ func (s *store) awaitRoom(ctx context.Context, size int64) error {
 		notSent, s.opts.MaxPendingBytes, context.Cause(ctx)))
 }
 
-// send gives entries to their streams and waits until each has a verdict, which is
-// that of a writer who gave up when ctx ends first.
-func (s *store) send(ctx context.Context, c *call, entries []*entry) {
-	slices.SortStableFunc(entries, func(a, b *entry) int { return cmp.Compare(a.stream.number, b.stream.number) })
-	c.left.Store(int32(len(entries))) //nolint:gosec // not that many
-	c.lent = true
-	for rest := entries; len(rest) > 0; {
-		q, n := rest[0].stream, 1
-		for n < len(rest) && rest[n].stream == q {
-			n++
+// await waits for the pushes of those writes that are in one. It reports whether
+// some of them have another stream to go to now.
+func (s *store) await(ctx context.Context, writes []write) (more bool) {
+	for i := range writes {
+		if writes[i].push != nil {
+			writes[i].stream.start() // only now, so that they share pushes
 		}
-		// The last stream may have this goroutine, for the others are under way.
-		if f := q.add(rest[:n], n == len(rest)); f != nil {
-			q.lead(ctx, f)
-		}
-		rest = rest[n:]
 	}
-	select {
-	case <-c.done:
-		c.lent = false
-	case <-ctx.Done():
-		for _, e := range entries {
-			e.stream.leave(e, context.Cause(ctx))
+	for i := range writes {
+		w := &writes[i]
+		if w.push == nil {
+			continue
 		}
+		w.outcome = w.stream.await(ctx, w.push, w.slot)
+		w.push = nil
+		s.room.Release(w.memory())
+		if w.refused != refusedNot && w.at.late != lateSent {
+			s.placeAgain(w, w.refused)
+			more = true
+		}
+	}
+	return more
+}
+
+// placement is where an entry goes: the stream's label late, "" for the regular
+// stream, and the timestamp in nanoseconds since 1970.
+type placement struct {
+	late string
+	ns   int64
+}
+
+const (
+	lateSent = "sent"           // the label late of events whose true time Loki does not take
+	lateHour = "2006-01-02T15Z" // the form of the label late otherwise: the event's own hour
+
+	// sentSlot cuts the time of sending, so that a retry finds the same one. It is
+	// far shorter than the hour within which Loki takes entries of a stream, because
+	// clocks differ.
+	sentSlot = 10 * time.Minute
+
+	// rememberedPlaces bounds how many late events a sink remembers, so that writing
+	// one again in this process goes where it went before.
+	rememberedPlaces = 8192
+)
+
+// place decides that w goes to at, or to the next place when the stream there is
+// known to be past it.
+func (s *store) place(w *write, at placement) {
+	w.at, w.stream = at, s.stream(w.event, at.late)
+	w.outcome = outcome{}
+	if at.late == "" && w.stream.isBehind(at.ns) {
+		s.placeAgain(w, refusedBehind)
 	}
 }
 
-// awaitDisk waits until what c has stored stays whatever happens to the server's
-// process, or sets the outcome of all of it.
-func (s *store) awaitDisk(ctx context.Context, c *call, begun time.Time) {
-	var stored []*entry
-	for i := range c.entries {
-		if c.entries[i].verdict.err == nil {
-			stored = append(stored, &c.entries[i])
+// placeAgain moves w after Loki has refused it where it was, and remembers the place.
+// There is none after lateSent.
+func (s *store) placeAgain(w *write, why refused) {
+	at := sent(w.event.Ref(), time.Now())
+	if w.at.late == "" && why == refusedBehind {
+		at = placement{late: w.event.Time().Format(lateHour), ns: w.at.ns}
+	}
+	s.moved.Add(w.event.Ref(), at)
+	s.place(w, at)
+}
+
+// firstPlacement is where an event went before, or its own time.
+func (s *store) firstPlacement(e *driver.Event) placement {
+	if s.moved.Len() > 0 { // most sinks never move one
+		if known, ok := s.moved.Get(e.Ref()); ok {
+			return known.(placement) //nolint:forcetypeassert // it holds nothing else
 		}
 	}
-	if len(stored) == 0 {
-		return
+	at := placement{ns: e.Time().UnixNano()}
+	if t := e.Time().Unix(); t < 0 || t > math.MaxInt64/int64(time.Second)-1 { // beyond what Loki can express
+		at = sent(e.Ref(), time.Now())
+		s.moved.Add(e.Ref(), at)
 	}
-	answered := time.Now()
-	ctx, cancel := s.withPushing(ctx)
-	defer cancel()
-	err := s.disk.await(ctx, begun, answered)
-	for _, e := range stored {
-		e.verdict.err = err
-	}
+	return at
+}
+
+// sent places an event at its time of sending. The part of a second that comes from
+// the name keeps thousands of late events from having the same timestamp.
+func sent(name string, now time.Time) placement {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(name)) // never fails
+	spread := int64(h.Sum64() % uint64(time.Second))
+	return placement{late: lateSent, ns: now.Truncate(sentSlot).UnixNano() + spread}
 }

@@ -4,58 +4,65 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
-
-	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/paddock-dev/audit/driver"
 )
 
-// stream commits the entries of one set of labels in groups: while a push is
-// under way, what comes meanwhile goes into the next. Its goroutines live as long
-// as there is something to send.
+// stream is what the store sends under one set of labels. While a push of it is
+// under way, entries that are added gather in the next. It has goroutines only
+// while there is something to send.
 type stream struct {
 	store  *store
 	labels string
-	number uint64 // in the order in which the store made them
 
-	mu      sync.Mutex
-	queue   []*entry   // never sent
-	groups  [][]*entry // to be sent again after a 400, each by itself, before the queue
-	live    int        // entries in queue and groups whose writer has not gone
-	pushers int        // goroutines, and writers who lead
-	proved  time.Time  // that Loki stores what it confirms
+	mu        sync.Mutex
+	queue     []*push // to be sent, in this order; each has somebody who waits for it
+	waiting   int     // entries without an outcome
+	senders   int     // goroutines that send
+	resolving int     // pushes that are being sent again
 
-	cutoff      atomic.Int64 // what is older is behind this stream; 0 for not known
-	cutoffKnown time.Time    // when cutoff was learnt
+	proved      time.Time // when Loki has last proved that it stores what it confirms
+	cutoff      int64     // Loki takes nothing older, in nanoseconds since 1970; 0 for not known
+	cutoffKnown time.Time // when cutoff was learnt
 }
 
-// flight is one push. A later one uses it again.
-type flight struct {
-	entries []*entry
-	again   bool               // they are a group
-	waiting int                // entries whose writer has not gone
-	cancel  context.CancelFunc // ends the push; nil for that of a writer who leads
-	ended   []*call            // those to tell that their last entry has a verdict
+// push is a group of entries that are sent together.
+type push struct {
+	entries []entry            // complete once it is taken out of the queue
+	size    int                // at most that of the request, before compression
+	waiting int                // entries without an outcome
+	again   bool               // it is sent again in parts, to find out what Loki takes of it
+	cancel  context.CancelFunc // ends its requests; nil while it is in the queue
+	done    chan struct{}      // closed when all entries have an outcome
 }
 
 const (
-	// maxPushers is how many pushes of a stream are under way at most: with a
+	// maxPushBytes bounds a push before compression. Loki answers 429 for ever to
+	// more than its burst (6 MiB) and 500 for ever to more than its gRPC limit
+	// (4 MiB).
+	maxPushBytes = 1 << 20
+
+	// maxSenders is how many pushes of a stream are under way at most: with a
 	// second one Loki decodes the next push while it stores the one before; a
 	// third gains nothing that could be measured.
-	maxPushers = 2
+	maxSenders = 2
 	// crowd is how many entries have to wait for a second push at the same time:
 	// fewer are better off together, in the next.
 	crowd = 256
+
+	// failurePause follows a failed push of a stream, so that the many writers who
+	// try again share the next one.
+	failurePause = 50 * time.Millisecond
 
 	// cutoffHolds is how long Loki's word on what is behind a stream is relied
 	// on. It only moves forward while Loki keeps the stream in memory.
 	cutoffHolds = 5 * time.Minute
 
-	// maxIdleStreams bounds what is remembered of streams without a writer.
+	// maxIdleStreams bounds how many streams that have nothing to send are kept.
 	maxIdleStreams = 1024
 )
 
@@ -70,192 +77,145 @@ func (s *store) stream(e *driver.Event, late string) *stream {
 	q := s.streams[key]
 	if q == nil {
 		if len(s.streams) >= maxIdleStreams {
-			for k, old := range s.streams {
-				if old.idle() {
-					delete(s.streams, k)
-				}
-			}
+			maps.DeleteFunc(s.streams, func(_ streamKey, old *stream) bool {
+				old.mu.Lock()
+				defer old.mu.Unlock()
+				return old.waiting == 0
+			})
 		}
-		s.lastStream++
-		q = &stream{store: s, labels: s.labels.of(key), number: s.lastStream}
+		q = &stream{store: s, labels: s.opts.labelsOf(key)}
 		s.streams[key] = q
 	}
 	return q
 }
 
-// idle reports that nothing is lost when the stream is forgotten.
-func (q *stream) idle() bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.pushers == 0
-}
-
 // isBehind reports that Loki has just said of this stream that it takes nothing
 // as old as ns.
 func (q *stream) isBehind(ns int64) bool {
-	if ns >= q.cutoff.Load() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return ns < q.cutoff && time.Since(q.cutoffKnown) < cutoffHolds
+}
+
+// add puts e into the last push of the queue, or into a new one when that is full.
+// It is sent after start.
+func (q *stream) add(e *entry) (p *push, slot int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if n := len(q.queue); n > 0 && q.queue[n-1].size+e.size <= maxPushBytes {
+		p = q.queue[n-1]
+	} else {
+		p = &push{size: len(q.labels) + entryExtra, done: make(chan struct{})}
+		q.queue = append(q.queue, p)
+	}
+	p.entries = append(p.entries, *e)
+	p.size += e.size
+	p.waiting++
+	q.waiting++
+	return p, len(p.entries) - 1
+}
+
+// start sees that somebody sends what is in the queue.
+func (q *stream) start() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for q.needsSender(q.senders) {
+		q.senders++
+		q.store.senders.Go(q.run)
+	}
+}
+
+// needsSender reports that the queue is worth another sender beside some others.
+// While it is being found out what Loki takes, pushes go one by one. The caller
+// holds the mutex.
+func (q *stream) needsSender(others int) bool {
+	if len(q.queue) == 0 || others >= maxSenders {
 		return false
 	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return time.Since(q.cutoffKnown) < cutoffHolds
+	crowded := len(q.queue) > 1 || q.queue[0].waiting >= crowd
+	return others == 0 || crowded && q.resolving == 0 && !q.proofIsDue()
 }
 
-// add queues entries of one call and sees that somebody sends them: a goroutine, or
-// where it returns a flight the writer itself, who then has to call lead.
-func (q *stream) add(entries []*entry, mayLead bool) *flight {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if len(q.queue) > 2*q.live+64 {
-		q.queue = slices.DeleteFunc(q.queue, (*entry).isGone)
-	}
-	q.queue = append(q.queue, entries...)
-	q.live += len(entries)
-	if mayLead && q.store.leads && q.pushers == 0 && len(entries) < crowd {
-		select {
-		case f := <-q.store.slots:
-			q.pushers++
-			q.take(f, nil) // here, so that nobody else gets into the push
-			return f
-		default:
+// run sends pushes until there is nothing left, or nothing that the other sender
+// would not send as well.
+func (q *stream) run() {
+	for {
+		q.store.slots <- struct{}{} // what comes until there is one joins the push
+		ctx, p, entries := q.take()
+		stored := p == nil || q.send(ctx, p, entries)
+		<-q.store.slots
+		if p == nil {
+			return
+		}
+		if !stored {
+			_ = pause(q.store.pushing, failurePause) // Close cuts it short
 		}
 	}
-	for q.pushers == 0 || q.pushers < maxPushers && q.crowded() {
-		q.pushers++
-		q.start()
-	}
-	return nil
 }
 
-func (e *entry) isGone() bool { return e.gone }
-
-// crowded reports that a further push is worth its while. While it is being found
-// out what Loki takes, pushes go one by one. The caller holds the mutex.
-func (q *stream) crowded() bool {
-	return q.live >= crowd && len(q.groups) == 0 && !q.unproved()
-}
-
-// leave takes e out, for its writer gives up, unless it has its verdict. A push
-// with other writers goes on.
-func (q *stream) leave(e *entry, cause error) {
+// take takes the first push out of the queue, and returns it with those entries whose
+// writers still wait, oldest first: in that order none of them is behind because of
+// another. The push is nil when the sender has to end.
+func (q *stream) take() (ctx context.Context, p *push, entries []*entry) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if e.settled {
-		return
+	if !q.needsSender(q.senders - 1) {
+		q.senders--
+		return nil, nil, nil
+	}
+	p = q.queue[0]
+	q.queue = slices.Delete(q.queue, 0, 1)
+	for i := range p.entries {
+		if e := &p.entries[i]; !e.known {
+			entries = append(entries, e)
+		}
+	}
+	slices.SortStableFunc(entries, func(a, b *entry) int { return cmp.Compare(a.at.ns, b.at.ns) })
+	ctx, p.cancel = context.WithCancel(q.store.pushing)
+	return ctx, p, entries
+}
+
+// await returns the outcome of an entry of p. When ctx ends first, its writer gives
+// up: the push goes on as long as it has others.
+func (q *stream) await(ctx context.Context, p *push, slot int) outcome {
+	select {
+	case <-p.done:
+		return p.entries[slot].outcome
+	case <-ctx.Done():
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	e := &p.entries[slot]
+	if e.known {
+		return e.outcome
 	}
 	known := notSent
-	if e.again || e.flight != nil {
+	if p.cancel != nil {
 		known = unclear
+	} else {
+		*e = entry{} // it stays in the push, and takes no memory
 	}
-	if f := e.flight; f == nil {
-		q.live--
-	} else if f.waiting--; f.waiting == 0 {
-		f.cancel()
+	q.settle(p, outcome{err: fmt.Errorf("%s: %w", known, context.Cause(ctx))}, e)
+	if p.waiting > 0 {
+		return e.outcome
 	}
-	e.gone, e.settled = true, true
-	e.verdict = verdict{refused: refusedForGood, err: fmt.Errorf("%s: %w", known, cause)}
+	if p.cancel != nil {
+		p.cancel()
+	} else {
+		q.queue = slices.DeleteFunc(q.queue, func(other *push) bool { return other == p })
+	}
+	return e.outcome
 }
 
-func (q *stream) start() {
-	q.store.pushers.Add(1)
-	go q.run()
-}
-
-func (q *stream) run() {
-	defer q.store.pushers.Done()
-	for q.more() {
-		f := <-q.store.slots
-		ctx, cancel := context.WithTimeoutCause(q.store.pushing, q.store.opts.PushTimeout, errSlow)
-		q.mu.Lock()
-		q.take(f, cancel)
-		q.mu.Unlock()
-		q.push(ctx, f)
-		cancel()
-		q.store.slots <- f
-	}
-}
-
-// more returns false, and the goroutine has to end, when there is nothing to send,
-// or nothing that the other one would not send as well.
-func (q *stream) more() bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.live > 0 && (q.pushers == 1 || q.crowded()) {
-		return true
-	}
-	q.pushers--
-	if q.live == 0 {
-		q.queue, q.groups = nil, nil // writers of what is there have gone
-	}
-	return false
-}
-
-// lead pushes what add took, from the goroutine of a writer who is alone, which
-// saves it two switches of goroutines. The push ends with the writer's context. What
-// has come meanwhile, or has to be sent again, is left to a goroutine.
-func (q *stream) lead(writer context.Context, f *flight) {
-	ctx, cancel := context.WithTimeoutCause(q.store.pushing, q.store.opts.PushTimeout, errSlow)
-	defer cancel()
-	if writer.Done() != nil {
-		defer context.AfterFunc(writer, cancel)()
-	}
-	q.push(ctx, f)
-	q.store.slots <- f
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.live > 0 {
-		q.start()
-		return
-	}
-	q.pushers--
-}
-
-// take fills f with the next group, or with what fits into one push from the queue,
-// oldest first: in that order none of them is behind because of another. The caller
-// holds the mutex.
-func (q *stream) take(f *flight, cancel context.CancelFunc) {
-	f.entries, f.again, f.cancel = f.entries[:0], false, cancel
-	for len(q.groups) > 0 && !f.again {
-		f.entries = append(f.entries, slices.DeleteFunc(q.groups[0], (*entry).isGone)...)
-		f.again = len(f.entries) > 0
-		q.groups = q.groups[1:]
-	}
-	if !f.again {
-		q.dequeue(f)
-	}
-	slices.SortStableFunc(f.entries, func(a, b *entry) int { return cmp.Compare(a.at.ns, b.at.ns) })
-	for _, e := range f.entries {
-		e.flight = f
-	}
-	f.waiting = len(f.entries)
-	q.live -= f.waiting
-}
-
-// dequeue moves what fits into one push from the queue to f.
-func (q *stream) dequeue(f *flight) {
-	size := fieldSize(streamLabels, len(q.labels)) + 2*protowire.SizeVarint(maxPushBytes)
-	used := 0
-	for _, e := range q.queue {
-		if !e.gone {
-			size += fieldSize(streamEntries, e.size)
-			if len(f.entries) > 0 && size > maxPushBytes {
-				break
-			}
-			f.entries = append(f.entries, e)
+// settle sets the outcome of those entries that have none. The caller holds the
+// mutex.
+func (q *stream) settle(p *push, o outcome, entries ...*entry) {
+	o.known = true
+	for _, e := range entries {
+		if !e.known {
+			e.outcome = o
+			p.waiting--
+			q.waiting--
 		}
-		used++
 	}
-	q.queue = slices.Delete(q.queue, 0, used)
-}
-
-// push sends the entries of a flight and settles them.
-func (q *stream) push(ctx context.Context, f *flight) {
-	if len(f.entries) == 0 { // their writers have gone
-		return
-	}
-	a := q.prove(ctx)
-	if a.kind == answerStored {
-		a = q.store.push(ctx, q.labels, f.entries)
-	}
-	q.settle(f, a)
 }

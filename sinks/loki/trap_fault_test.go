@@ -144,12 +144,12 @@ func TestTrapAnswerThatNeverComesEndsWithTheContext(t *testing.T) {
 	// The push itself ends when its last writer has gone.
 	eventually(t, func() bool { return asked.Load() == 0 })
 
-	bounded := open(t, address, loki.Options{ProveEvery: -1, PushTimeout: 200 * time.Millisecond})
+	bounded := open(t, address, loki.Options{ProveEvery: -1, Timeout: 200 * time.Millisecond})
 	failed := mustFail(t, bounded.Write(t.Context(), event(namespace(), "x")), auditing.ClassTransient)
-	contains(t, failed.Error(), "outcome is unknown", "harmless", "PushTimeout")
+	contains(t, failed.Error(), "outcome is unknown", "harmless", "Options.Timeout")
 }
 
-func TestTrapConnectionCutAfterLokiStoredThePushIsOneEvent(t *testing.T) {
+func TestTrapConnectionCutAfterStoringIsOneEvent(t *testing.T) {
 	t.Parallel()
 	l := permissive.get(t)
 	var cut atomic.Bool
@@ -157,7 +157,7 @@ func TestTrapConnectionCutAfterLokiStoredThePushIsOneEvent(t *testing.T) {
 		answer := httptest.NewRecorder()
 		next.ServeHTTP(answer, r)
 		if answer.Code == http.StatusNoContent && cut.CompareAndSwap(false, true) {
-			panic(http.ErrAbortHandler) // Loki has it, and nobody hears of it
+			panic(http.ErrAbortHandler) // Loki has stored it, and its answer is lost
 		}
 		w.WriteHeader(answer.Code)
 		_, _ = w.Write(answer.Body.Bytes())

@@ -187,9 +187,9 @@ func TestCheckFindsWhatVictoriaLogsWouldDrop(t *testing.T) {
 	}
 }
 
-func TestCheckRefusesWhatIsNoVictoriaLogs(t *testing.T) {
+func TestCheckRefusesOtherServersAsVictoriaLogs(t *testing.T) {
 	t.Parallel()
-	v := testenv.NewVictoriaLogs(t, testenv.VictoriaLogsOptions{}) // whose count nobody else raises
+	v := testenv.NewVictoriaLogs(t, testenv.VictoriaLogsOptions{}) // its own, so that no other test raises the count
 	check := func(address string) string {
 		err := open(t, address, loki.Options{Server: loki.ServerVictoriaLogs}).Check(shortly(t))
 		if err == nil {

@@ -6,6 +6,9 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -41,8 +44,9 @@ func (silence) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func TestEachWriteEndsWithItsOwnContext(t *testing.T) {
 	t.Parallel()
+	const pending = 2 << 20 // bytes of events
 	synctest.Test(t, func(t *testing.T) {
-		sink, err := New("http://loki.invalid", Options{ProveEvery: -1, MaxPendingBytes: minMaxPending, PushTimeout: time.Hour, MaxInFlight: 1})
+		sink, err := New("http://loki.invalid", Options{ProveEvery: -1, MaxPendingBytes: pending, Timeout: 10 * time.Minute, MaxInFlight: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -62,7 +66,7 @@ func TestEachWriteEndsWithItsOwnContext(t *testing.T) {
 		write(prepared(t, "a", "leads"))
 		write(prepared(t, "a", "waits for the next push"))
 		write(prepared(t, "b", "waits for a slot"), prepared(t, "c", "as well"))
-		for n := int64(minMaxPending); n > 0; n /= 2 {
+		for n := int64(pending); n > 0; n /= 2 {
 			for sink.store.room.TryAcquire(n) {
 			}
 		}
@@ -89,42 +93,41 @@ func TestEachWriteEndsWithItsOwnContext(t *testing.T) {
 	})
 }
 
-func TestAWriteFindsNothingOfTheOneWhosePlaceItTakes(t *testing.T) {
+// refusing is a server that is down, and counts who asks.
+type refusing struct{ asked *atomic.Int64 }
+
+func (r refusing) RoundTrip(*http.Request) (*http.Response, error) {
+	r.asked.Add(1)
+	return nil, syscall.ECONNREFUSED
+}
+
+func TestWritersWhoTryAgainShareAPush(t *testing.T) {
 	t.Parallel()
-	sink, err := New("http://loki.invalid", Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	events := []*driver.Event{prepared(t, "a", "x"), prepared(t, "b", "y")}
-	for i := range 100 { // pools may forget
-		c, err := sink.store.begin(events)
+	synctest.Test(t, func(t *testing.T) {
+		sink, err := New("http://loki.invalid", Options{ProveEvery: -1})
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i := range c.entries {
-			c.todo = append(c.todo, &c.entries[i])
-			c.entries[i].settled, c.entries[i].again, c.entries[i].verdict.err = true, true, errClosing
+		var asked atomic.Int64
+		sink.store.client.http.Transport = refusing{&asked}
+		event := prepared(t, "a", "x")
+		const attempts = 20
+		var wg sync.WaitGroup
+		for range 1000 {
+			wg.Go(func() {
+				for range attempts {
+					if errs := driver.Of(sink).Store(t.Context(), []*driver.Event{event}); !errors.Is(errs[0], syscall.ECONNREFUSED) {
+						t.Errorf("the outcome is %v, want the cause", errs)
+					}
+				}
+			})
 		}
-		if errs := sink.store.end(c); len(errs) != 2 || errs[1] == nil {
-			t.Fatalf("the outcomes are %v", errs)
+		wg.Wait()
+		if n := asked.Load(); n > 3*attempts {
+			t.Errorf("%d pushes for %d attempts of 1,000 writers, want few for each", n, attempts)
 		}
-		next, err := sink.store.begin(events[i%2:])
-		if err != nil {
-			t.Fatal(err)
+		if err := sink.Close(t.Context()); err != nil {
+			t.Error(err)
 		}
-		for _, e := range next.entries {
-			if e.settled || e.again || e.verdict.err != nil || e.stream != nil {
-				t.Fatalf("a new write finds %+v", e)
-			}
-		}
-		if len(next.done) != 0 || len(next.todo) != 0 || next.lent {
-			t.Fatalf("a new write finds %+v", next)
-		}
-		if errs := sink.store.end(next); errs != nil {
-			t.Fatalf("the outcomes are %v", errs)
-		}
-	}
-	if err := sink.Close(t.Context()); err != nil {
-		t.Error(err)
-	}
+	})
 }

@@ -38,8 +38,8 @@ type Options struct {
 	// BatchBytes bounds the lines of a request. 1 MiB when 0.
 	BatchBytes int
 
-	// PushTimeout bounds one attempt to send a batch. 10 s when 0.
-	PushTimeout time.Duration
+	// Timeout bounds one attempt to send a batch. 10 s when 0.
+	Timeout time.Duration
 
 	// MinBackoff and MaxBackoff bound the pause between attempts, which doubles.
 	// 500 ms and 5 min when 0.
@@ -75,11 +75,11 @@ func (o Options) config(address string) (loki.Config, error) {
 			MaxBackoff: or(o.MaxBackoff, loki.MaxBackoff),
 			MaxRetries: or(o.MaxRetries, loki.MaxRetries),
 		},
-		Timeout:  or(o.PushTimeout, loki.Timeout),
+		Timeout:  or(o.Timeout, loki.Timeout),
 		TenantID: o.TenantID,
 	}
 	for name, number := range map[string]int64{
-		"BatchWait": int64(c.BatchWait), "BatchBytes": int64(c.BatchSize), "PushTimeout": int64(c.Timeout),
+		"BatchWait": int64(c.BatchWait), "BatchBytes": int64(c.BatchSize), "Timeout": int64(c.Timeout),
 		"MinBackoff": int64(c.BackoffConfig.MinBackoff), "MaxBackoff": int64(c.BackoffConfig.MaxBackoff),
 		"MaxRetries": int64(c.BackoffConfig.MaxRetries),
 	} {
