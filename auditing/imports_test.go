@@ -21,6 +21,8 @@ const (
 	naming       = module + "/internal/names"
 	eventMetrics = module + "/internal/metrics"
 	shared       = module + "/internal/sharedmetrics"
+	recordLog    = module + "/internal/recordlog"
+	optionTags   = module + "/internal/options"
 )
 
 // goPackage is what `go list -json` says of a package.
@@ -57,6 +59,7 @@ var allArrows = []arrows{
 	{pkg: "internal/eventjson", imports: []string{api, machinery}, never: []string{client, runtime, zap, grafana, prometheus}},
 	{pkg: "internal/names", imports: []string{machinery, "github.com/oklog/ulid/v2"}, never: []string{client, runtime, zap, grafana, prometheus}},
 	{pkg: "internal/metrics", imports: []string{api, machinery, prometheus}, never: []string{client, runtime, zap, grafana}},
+	{pkg: "internal/recordlog", imports: []string{}},
 	{
 		pkg: "auditing", imports: []string{api, machinery, prometheus, naming, eventMetrics},
 		never: []string{client, runtime, zap, grafana, sinks, author, module + "/config"},
@@ -71,7 +74,7 @@ var allArrows = []arrows{
 	{pkg: "sinks/loki", ownImports: []string{api, core, author, eventJSON, sinks + "/loki"}, never: []string{client, runtime, zap, grafana + "/loki-client-go", grafana + "/loki/v3"}},
 	{pkg: "sinks/multi", imports: []string{api, core, author}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/retry", ownImports: []string{api, core, author, shared}, never: []string{client, runtime, zap, grafana}},
-	{pkg: "sinks/spool", ownImports: []string{api, core, author}, never: []string{client, runtime, zap, grafana}},
+	{pkg: "sinks/spool", ownImports: []string{api, core, author, recordLog, optionTags}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/flood", ownImports: []string{api, core, author, shared}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "config", never: []string{sinks, client, runtime, zap, grafana}},
 	{

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/paddock-dev/audit/auditing/sinktest"
+	"github.com/paddock-dev/audit/internal/recordlog"
 	"github.com/paddock-dev/audit/sinks/spool"
 )
 
@@ -85,23 +86,23 @@ func TestABitFlippedAnywhereCostsAtMostTheRecordItIsIn(t *testing.T) {
 	t.Logf("%d positions, 3 records: 2 delivered and 1 set aside and reported at each", len(whole))
 }
 
-// recordAt says in which record of an undamaged segment a byte stands.
+// recordAt says in which record of an undamaged segment a byte is.
 func recordAt(data []byte, at int) (index int) {
-	spool.Walk(data, func(_, end int, _ []byte) {
-		if end <= at {
+	for s := range recordlog.Steps(data) {
+		if s.End <= at {
 			index++
 		}
-	})
+	}
 	return index
 }
 
 // startOf returns where that record begins.
 func startOf(data []byte, at int) (begin int) {
-	spool.Walk(data, func(start, _ int, _ []byte) {
-		if start <= at {
-			begin = start
+	for s := range recordlog.Steps(data) {
+		if s.Start <= at {
+			begin = s.Start
 		}
-	})
+	}
 	return begin
 }
 
@@ -131,7 +132,7 @@ func TestASegmentCutAnywhereCostsAtMostTheRecordThatIsCut(t *testing.T) {
 
 func TestARecordThatHoldsNoEventIsSetAside(t *testing.T) {
 	dir := t.TempDir()
-	content := spool.OneRecord(1, time.Now(), []byte(`{"spec": 7}`))
+	content := recordlog.AppendRecord(nil, 1, time.Now(), []byte(`{"spec": 7}`))
 	segment := filepath.Join(dir, "00000000000000000001.seg")
 	path := copyOf(t, dir, segment, content)
 	delivered, damage := life(t, path)
@@ -192,28 +193,4 @@ func TestADamagedProgressRecordRepeatsDeliveriesAndLosesNone(t *testing.T) {
 	if delivered, _ := life(t, dir); !slices.Equal(delivered, names) {
 		t.Errorf("delivered %v, want %v", delivered, names)
 	}
-}
-
-// FuzzSegment opens whatever bytes as a segment between two good ones.
-func FuzzSegment(f *testing.F) {
-	record := spool.OneRecord(5, time.Unix(1, 2), []byte(`{"metadata":{"name":"x","namespace":"default"}}`))
-	f.Add(record)
-	f.Add(append(record[:40:40], record...))
-	f.Add(append(record, record[:20]...))
-	f.Add([]byte{})
-	f.Fuzz(func(t *testing.T, content []byte) {
-		spool.Walk(content, func(start, end int, payload []byte) {
-			if start < 0 || end <= start || end > len(content) || len(payload) > end-start {
-				t.Fatalf("a step from %d to %d of %d with a payload of %d", start, end, len(content), len(payload))
-			}
-		})
-		// Whatever stands before it, a good record behind it is found.
-		found := false
-		spool.Walk(append(slices.Clone(content), record...), func(_, _ int, payload []byte) {
-			found = found || bytes.Equal(payload, record[32:])
-		})
-		if !found {
-			t.Fatal("the good record behind it is not found")
-		}
-	})
 }

@@ -105,7 +105,7 @@ func TestADeadLetterThatCannotBeKeptStaysInTheSpool(t *testing.T) {
 	dir := t.TempDir()
 	disk := &spool.FaultyDisk{}
 	r := &sinktest.Recorder{}
-	r.FailNext(1, driver.Permanent(errors.New("refused")))
+	r.FailWith(driver.Permanent(errors.New("refused")))
 	var h heard
 	disk.Set(spool.Fault{On: func(op, path string) error {
 		if op == "create" && filepath.Base(filepath.Dir(path)) == "dead" {

@@ -138,7 +138,7 @@ func (h *heard) listen(opts spool.Options) spool.Options {
 		defer h.mu.Unlock()
 		h.damage = append(h.damage, d)
 	}
-	opts.OnFailure = func(_ string, err error) {
+	opts.OnFailure = func(_ context.Context, _ *v1alpha1.AuditEvent, err error) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.errs = append(h.errs, err)

@@ -109,7 +109,7 @@ func TestAttemptsEndWithTheirTimeout(t *testing.T) {
 	release := r.Hang()
 	var h heard
 	opts := h.listen(quick())
-	opts.AttemptTimeout = 5 * time.Millisecond
+	opts.Timeout = 5 * time.Millisecond
 	s := open(t, t.TempDir(), r, opts)
 	want := mustWrite(t, s, "ae", 1)
 	eventually(t, "an attempt has timed out", func() bool { return h.failures() > 1 })
@@ -251,9 +251,9 @@ func TestParallelDeliveryLosesNothingAndStaysWithinItsNumber(t *testing.T) {
 
 func TestInvalidOptionsAreNamed(t *testing.T) {
 	_, err := spool.New(t.TempDir(), &sinktest.Recorder{}, spool.Options{
-		MaxBytes: 1, MaxAge: -1, WhenFull: 7, SegmentBytes: 1, Parallel: -1, AttemptTimeout: -1, MinBackoff: -1,
+		MaxBytes: 1, MaxAge: -1, WhenFull: "sometimes", SegmentBytes: 1, Parallel: -1, Timeout: -1, MinBackoff: -1,
 	})
-	for _, name := range []string{"MaxBytes", "MaxAge", "WhenFull", "SegmentBytes", "Parallel", "AttemptTimeout", "MinBackoff"} {
+	for _, name := range []string{"MaxBytes", "MaxAge", "WhenFull", "SegmentBytes", "Parallel", "Timeout", "MinBackoff"} {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%v does not name %s", err, name)
 		}

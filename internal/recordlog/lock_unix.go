@@ -1,6 +1,6 @@
 //go:build unix
 
-package spool
+package recordlog
 
 import (
 	"errors"
@@ -10,20 +10,19 @@ import (
 	"syscall"
 )
 
-// lock takes the directory for this Sink alone, until the file is closed or the
-// process ends.
+// lock locks the directory until the file is closed or the process ends.
 func lock(dir string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, fileMode)
 	if err != nil {
 		return nil, err
 	}
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	if err == nil {
+	switch {
+	case err == nil:
 		return f, nil
-	}
-	if errors.Is(err, syscall.EWOULDBLOCK) {
+	case errors.Is(err, syscall.EWOULDBLOCK):
 		err = fmt.Errorf("another process or sink uses %s: give each a directory of its own: %w", dir, err)
-	} else {
+	default:
 		err = fmt.Errorf("locking %s: %w", dir, err)
 	}
 	return nil, errors.Join(err, f.Close())
