@@ -104,11 +104,6 @@ func (b *batch) wait(ctx context.Context) error {
 	case <-b.done:
 		return b.err
 	case <-ctx.Done():
-	}
-	select {
-	case <-b.done:
-		return b.err
-	default:
 		return fmt.Errorf("the disk has not confirmed yet, so the outcome is unknown: %w", ctx.Err())
 	}
 }

@@ -153,7 +153,7 @@ func (l *Log) Close() error {
 		l.news.Wait()
 	}
 	l.mu.Unlock()
-	l.closeSegment()
+	l.reader.close()
 	return errors.Join(l.SaveProgress(), l.release())
 }
 

@@ -27,11 +27,11 @@ type Record struct {
 // reader walks through the segments.
 type reader struct {
 	segment *segment // nil between two segments
-	file    File
-	data    []byte // of the segment, from its start
-	off     int    // where the next step begins
-	last    uint64 // the sequence number of the last record
-	refused int    // reads in a row that the disk refused
+	file    File     // nil until the segment is read
+	data    []byte   // of the segment, from its start
+	off     int      // where the next step begins
+	last    uint64   // the sequence number of the last record
+	refused int      // reads of the segment in a row that failed
 }
 
 // Next returns the next record, which then waits for Acknowledge or Reject. When there is
@@ -122,23 +122,19 @@ func (l *Log) hasMore() bool {
 
 // fill reads the current segment up to size. When the disk refuses, the next call tries
 // again, up to maxReads times: then zeros stand for the blocks that it cannot read.
-func (l *Log) fill(size int) (err error) {
+func (l *Log) fill(size int) error {
 	r := &l.reader
-	if r.file == nil {
-		r.file, err = l.opts.Disk.OpenFile(r.segment.path, os.O_RDONLY)
-	}
 	had := len(r.data)
 	data := slices.Grow(r.data, size-had)[:size]
-	clear(data[had:])
-	if err == nil {
-		err = readWhole(r.file, data[had:], int64(had))
-	}
+	err := r.read(l.opts.Disk, data[had:], int64(had))
 	if err == nil {
 		r.data, r.refused = data, 0
 		return nil
 	}
-	r.refused++
-	if gone := errors.Is(err, fs.ErrNotExist); gone || r.file != nil && r.refused >= maxReads {
+	if r.file != nil {
+		r.refused++
+	}
+	if r.refused == maxReads || errors.Is(err, fs.ErrNotExist) {
 		r.data, r.refused = data, 0
 		l.mu.Lock()
 		r.segment.unread = true
@@ -147,41 +143,44 @@ func (l *Log) fill(size int) (err error) {
 	return fmt.Errorf("reading %s: %w", r.segment.path, err)
 }
 
-// readWhole fills buf from off. Where the disk refuses, zeros stand for the blocks that
-// it cannot read, and the error says why.
-func readWhole(f File, buf []byte, off int64) error {
-	n, unreadable := f.ReadAt(buf, off)
+// read fills buf from the file of the segment, which it opens where it is not. Where the
+// disk refuses, zeros stand for the blocks that it cannot read, and the error says why.
+func (r *reader) read(d Disk, buf []byte, off int64) (err error) {
+	clear(buf)
+	if r.file == nil {
+		if r.file, err = d.OpenFile(r.segment.path, os.O_RDONLY); err != nil {
+			return err
+		}
+	}
+	n, err := r.file.ReadAt(buf, off)
 	if n == len(buf) {
 		return nil
 	}
-	clear(buf[n:])
 	for at := n - n%readBlock; at < len(buf); at += readBlock {
 		block := buf[at:min(at+readBlock, len(buf))]
-		if m, err := f.ReadAt(block, off+int64(at)); m < len(block) {
+		if m, failed := r.file.ReadAt(block, off+int64(at)); m < len(block) {
 			clear(block[m:])
-			unreadable = err
+			err = failed
 		}
 	}
-	return unreadable
+	return err
 }
 
-// leave is called when all of a sealed segment is read.
-func (l *Log) leave() error {
-	seg := l.reader.segment
-	l.closeSegment()
-	l.mu.Lock()
-	seg.read = true
-	drop := l.dropDrained()
-	l.mu.Unlock()
-	return l.removeAll(drop)
-}
-
-// closeSegment ends the reading of the current segment. The sequence number of its last
-// record stays.
-func (l *Log) closeSegment() {
-	r := &l.reader
+func (r *reader) close() {
 	if r.file != nil {
 		_ = r.file.Close() // it was only read
 	}
+}
+
+// leave is called when all of a sealed segment is read. Only the sequence number of its
+// last record is still needed.
+func (l *Log) leave() error {
+	r := &l.reader
+	l.mu.Lock()
+	r.segment.read = true
+	drop := l.dropDrained()
+	l.mu.Unlock()
+	r.close()
 	l.reader = reader{data: r.data[:0], last: r.last}
+	return l.removeAll(drop)
 }

@@ -71,58 +71,29 @@ func next(data []byte, off int) (s Step, ok bool) {
 	if len(bytes.TrimLeft(rest, "\x00")) == 0 {
 		return Step{}, false
 	}
-	s = Step{Start: off, End: len(data)}
-	h, ok := parseHead(rest)
-	complete := ok && headSize+h.length <= len(rest)
-	if complete {
-		payload := rest[headSize : headSize+h.length]
-		if checksum(payload) == h.sum {
-			s.End = off + headSize + h.length
-			s.Whole, s.Seq, s.At, s.Payload = true, h.seq, h.at, payload
-			return s, true
-		}
+	size, ok := recordSize(rest)
+	if ok && size <= len(rest) && checksum(rest[headSize:size]) == binary.LittleEndian.Uint32(rest[24:]) {
+		return Step{
+			Start: off, End: off + size, Whole: true, Seq: binary.LittleEndian.Uint64(rest[8:]),
+			At: time.Unix(0, int64(binary.LittleEndian.Uint64(rest[16:]))), Payload: rest[headSize:size],
+		}, true
 	}
-	if n := nextHead(rest); n > 0 {
-		s.End = off + n
-		return s, true
+	for at := 1; at < len(rest); at++ {
+		if _, ok := recordSize(rest[at:]); ok {
+			return Step{Start: off, End: off + at}, true
+		}
 	}
 	// A last record of its full length was not cut short: it is damaged.
-	s.Torn = !complete || headSize+h.length < len(rest)
-	return s, true
+	return Step{Start: off, End: len(data), Torn: !ok || size != len(rest)}, true
 }
 
-type head struct {
-	length int
-	seq    uint64
-	at     time.Time
-	sum    uint32 // of the payload
-}
-
-// parseHead reports false when b does not begin with the undamaged head of a record.
-func parseHead(b []byte) (head, bool) {
+// recordSize returns the size of the record at the start of b. It reports false when b
+// does not begin with an undamaged head.
+func recordSize(b []byte) (size int, ok bool) {
 	if len(b) < headSize || !bytes.HasPrefix(b, mark) ||
 		binary.LittleEndian.Uint32(b[28:]) != checksum(b[:28]) {
-		return head{}, false
+		return 0, false
 	}
-	h := head{
-		length: int(binary.LittleEndian.Uint32(b[4:])),
-		seq:    binary.LittleEndian.Uint64(b[8:]),
-		at:     time.Unix(0, int64(binary.LittleEndian.Uint64(b[16:]))),
-		sum:    binary.LittleEndian.Uint32(b[24:]),
-	}
-	return h, h.length <= MaxPayload
-}
-
-// nextHead returns the offset of the first undamaged head behind the start of b, or 0.
-func nextHead(b []byte) int {
-	for at := 1; ; at++ {
-		i := bytes.Index(b[at:], mark)
-		if i < 0 {
-			return 0
-		}
-		at += i
-		if _, ok := parseHead(b[at:]); ok {
-			return at
-		}
-	}
+	payload := binary.LittleEndian.Uint32(b[4:])
+	return headSize + int(payload), payload <= MaxPayload
 }

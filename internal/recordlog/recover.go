@@ -6,32 +6,37 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 )
 
-const segmentSuffix = ".seg"
+const (
+	segmentSuffix = ".seg"
+	numberDigits  = 20
+)
 
-func segmentName(first uint64) string { return fmt.Sprintf("%020d%s", first, segmentSuffix) }
-
-// SegmentNumber returns the number in the name of a segment, and whether it is one.
-func SegmentNumber(name string) (first uint64, ok bool) {
-	digits, ok := strings.CutSuffix(name, segmentSuffix)
-	first, err := strconv.ParseUint(digits, 10, 64)
-	return first, ok && err == nil && name == segmentName(first)
+func segmentName(first uint64) string {
+	return fmt.Sprintf("%0*d%s", numberDigits, first, segmentSuffix)
 }
 
-// segmentNumbers returns the numbers of the segments in dir, oldest first.
-func segmentNumbers(dir string) (numbers []uint64, err error) {
+// IsSegment reports whether name is that of a segment.
+func IsSegment(name string) bool {
+	digits, ok := strings.CutSuffix(name, segmentSuffix)
+	return ok && len(digits) == numberDigits && strings.Trim(digits, "0123456789") == ""
+}
+
+// numbers returns the numbers of the segments whose files in dir have this suffix, oldest
+// first.
+func numbers(dir, suffix string) (all []uint64, err error) {
 	files, err := os.ReadDir(dir)
 	for _, f := range files {
-		if first, ok := SegmentNumber(f.Name()); ok {
-			numbers = append(numbers, first)
+		name := f.Name()
+		first, err := strconv.ParseUint(name[:min(len(name), numberDigits)], 10, 64)
+		if err == nil && strings.HasSuffix(name, suffix) {
+			all = append(all, first)
 		}
 	}
-	slices.Sort(numbers)
-	return numbers, err
+	return all, err
 }
 
 // recover counts what an earlier process left. Next finds the damage in it, and removes
@@ -39,16 +44,31 @@ func segmentNumbers(dir string) (numbers []uint64, err error) {
 func (l *Log) recover() error {
 	l.earlier = l.progress.saved
 	l.taken = l.earlier
-	l.seq = max(l.earlier, lastDamaged(filepath.Join(l.dir, damagedDir)))
-	numbers, err := segmentNumbers(l.dir)
+	l.seq = l.earlier
+	// A second segment of the number of a damaged one would be saved under the same names.
+	damaged, err := numbers(filepath.Join(l.dir, damagedDir), "")
 	if err != nil {
 		return err
 	}
-	for _, first := range numbers {
+	if len(damaged) > 0 {
+		l.seq = max(l.seq, damaged[len(damaged)-1])
+	}
+	segments, err := numbers(l.dir, segmentSuffix)
+	if err != nil {
+		return err
+	}
+	for _, first := range segments {
 		seg := &segment{path: filepath.Join(l.dir, segmentName(first)), sealed: true}
-		data, err := readSegment(l.opts.Disk, seg.path)
+		info, err := os.Stat(seg.path)
 		if err != nil {
 			return err
+		}
+		data := make([]byte, info.Size())
+		r := reader{segment: seg}
+		err = r.read(l.opts.Disk, data, 0)
+		r.close()
+		if r.file == nil {
+			return err // otherwise Next tries again to read what cannot be read
 		}
 		found := count(data, l.earlier)
 		seg.size, seg.waiting, seg.bytes = int64(len(data)), found.Depth, found.Bytes
@@ -58,38 +78,6 @@ func (l *Log) recover() error {
 		l.seq = max(l.seq, found.last, first+uint64(len(data))/headSize)
 	}
 	return nil
-}
-
-// lastDamaged returns the highest number of a segment of which dir holds something. The
-// segment itself may be gone. Another one of its number would be saved under the same names.
-func lastDamaged(dir string) (last uint64) {
-	files, err := os.ReadDir(dir)
-	if err != nil {
-		return 0 // nothing can be saved there either
-	}
-	for _, f := range files {
-		number, _, _ := strings.Cut(strings.TrimSuffix(f.Name(), segmentSuffix), "-")
-		first, err := strconv.ParseUint(number, 10, 64)
-		if err == nil {
-			last = max(last, first)
-		}
-	}
-	return last
-}
-
-// readSegment reads a whole segment. Zeros stand for what the disk refuses to read.
-func readSegment(d Disk, path string) ([]byte, error) {
-	f, err := d.OpenFile(path, os.O_RDONLY)
-	if err != nil {
-		return nil, err
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	data := make([]byte, info.Size())
-	_ = readWhole(f, data, 0) // Next reports it
-	return data, f.Close()
 }
 
 // tally is what stands in a segment.
@@ -136,11 +124,11 @@ func Look(dir string) (stats Stats, damaged, kept int, err error) {
 		return Stats{}, 0, 0, err
 	}
 	_, acknowledged := parseProgress(progress)
-	numbers, err := segmentNumbers(dir)
+	segments, err := numbers(dir, segmentSuffix)
 	if err != nil {
 		return Stats{}, 0, 0, err
 	}
-	for _, first := range numbers {
+	for _, first := range segments {
 		data, err := os.ReadFile(filepath.Join(dir, segmentName(first)))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // acknowledged meanwhile

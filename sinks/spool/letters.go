@@ -68,7 +68,7 @@ func (s *stage) bury(e *entry, reason error) error {
 	s.metrics.failures.Inc()
 	s.metrics.deadLettered.Inc()
 	s.report(e.event, &DeadLetterError{ID: id, Err: reason})
-	s.forgotten(s.log.Acknowledge(e.Record))
+	s.trouble(s.log.Acknowledge(e.Record))
 	return nil
 }
 

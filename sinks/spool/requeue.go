@@ -25,7 +25,7 @@ import (
 func Requeue(dir string, ids ...string) error {
 	var errs []error
 	for _, id := range ids {
-		if _, ok := recordlog.SegmentNumber(id); ok {
+		if recordlog.IsSegment(id) {
 			errs = append(errs, requeueSegment(dir, id))
 			continue
 		}
@@ -77,9 +77,7 @@ const upkeepEvery = time.Second
 
 func (s *stage) keepUp(ctx context.Context) {
 	for ok := true; ok; ok = sleep(ctx, upkeepEvery) {
-		if err := s.log.SaveProgress(); err != nil {
-			s.report(nil, fmt.Errorf("spool: %w", err))
-		}
+		s.trouble(s.log.SaveProgress())
 		s.takeRequeued(ctx)
 		s.countDead()
 	}
@@ -90,7 +88,7 @@ func (s *stage) keepUp(ctx context.Context) {
 func (s *stage) takeRequeued(ctx context.Context) {
 	ids, _, err := letterIDs(s.path(requeueDir))
 	if err != nil {
-		s.report(nil, fmt.Errorf("spool: looking for requeued letters: %w", err))
+		s.trouble(fmt.Errorf("looking for requeued letters: %w", err))
 		return
 	}
 	for _, id := range ids {
@@ -109,7 +107,7 @@ func (s *stage) takeRequeued(ctx context.Context) {
 		if class, _ := driver.ClassOf(err); ctx.Err() != nil || class == auditing.ClassClosed {
 			return
 		}
-		s.report(nil, fmt.Errorf("spool: requeueing dead letter %s: %w", id, err))
+		s.trouble(fmt.Errorf("requeueing dead letter %s: %w", id, err))
 		if !spoilt {
 			return
 		}

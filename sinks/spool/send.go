@@ -82,7 +82,7 @@ func (s *sender) collect(ctx context.Context) bool {
 	for len(s.held) < s.mostEvents && (bytes < s.mostBytes || s.probes() && len(s.held) < leastProbes) {
 		record, err := s.log.Next(ctx, len(s.held) == 0)
 		if err != nil {
-			s.report(nil, fmt.Errorf("spool: %w", err))
+			s.trouble(err)
 			if len(s.held) == 0 && sleep(ctx, s.pause.NextBackOff()) {
 				continue
 			}
@@ -103,7 +103,7 @@ func (s *sender) collect(ctx context.Context) bool {
 func (s *sender) decode(record *recordlog.Record) *entry {
 	event, err := driver.Decode(record.Payload)
 	if err != nil {
-		s.forgotten(s.log.Reject(record, fmt.Errorf("a record that holds no event: %w", err)))
+		s.trouble(s.log.Reject(record, fmt.Errorf("a record that holds no event: %w", err)))
 		return nil
 	}
 	record.Payload = nil // it is valid until the next record only
@@ -161,12 +161,5 @@ func (s *stage) delivered(entries ...*entry) {
 	for i, e := range entries {
 		records[i] = e.Record
 	}
-	s.forgotten(s.log.Acknowledge(records...))
-}
-
-// forgotten reports what went wrong when the log forgot events.
-func (s *stage) forgotten(err error) {
-	if err != nil {
-		s.report(nil, fmt.Errorf("spool: %w", err))
-	}
+	s.trouble(s.log.Acknowledge(records...))
 }

@@ -199,6 +199,13 @@ func (s *stage) report(e *driver.Event, err error) {
 	s.opts.OnFailure(s.sending, ae, err)
 }
 
+// trouble tells OnFailure of an error that concerns no single event; nil for none.
+func (s *stage) trouble(err error) {
+	if err != nil {
+		s.report(nil, fmt.Errorf("spool: %w", err))
+	}
+}
+
 // Close drains the log, and then closes the next sink: see Sink.
 func (s *stage) Close(ctx context.Context) error {
 	s.log.Seal()
