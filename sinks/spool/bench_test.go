@@ -32,10 +32,9 @@ func benchEvent() *v1alpha1.AuditEvent {
 	return ae
 }
 
-// BenchmarkWrite measures durable events a second, while the destination is away
-// and while it takes everything at once. In turn with it, so that both see the
-// same disk, it measures what the disk gives to one writer without a spool: one
-// write of a record's size and one fdatasync an event.
+// BenchmarkWrite measures durable events a second, while the destination is away and while
+// it takes everything at once. In turns with that it measures the disk without a spool: one
+// writer that writes a record and calls fdatasync for each event.
 func BenchmarkWrite(b *testing.B) {
 	for _, next := range []string{"away", "taking"} {
 		for _, writers := range []int{1, 64, 1024} {
@@ -52,7 +51,7 @@ func BenchmarkWrite(b *testing.B) {
 	}
 }
 
-// taking takes every event and keeps none.
+// taking takes every event and keeps nothing.
 type taking struct {
 	driver.Base
 	batch int

@@ -31,8 +31,8 @@ func leftBehind(t *testing.T, n int) (dir, segment string, names []string) {
 	return dir, segments[0], names
 }
 
-// life opens dir once, drains it and returns what was delivered and what reported.
-func life(t *testing.T, dir string) (delivered []string, damage []spool.Damage) {
+// reopen opens dir, drains it, and returns what was delivered and what was reported.
+func reopen(t *testing.T, dir string) (delivered []string, damage []spool.Damage) {
 	t.Helper()
 	r := &sinktest.Recorder{}
 	var h heard
@@ -74,7 +74,7 @@ func TestABitFlippedAnywhereCostsAtMostTheRecordItIsIn(t *testing.T) {
 		flipped[at] ^= 1 << (at % 8)
 		lost := recordAt(whole, at)
 		want := slices.Delete(slices.Clone(names), lost, lost+1)
-		delivered, damage := life(t, copyOf(t, dir, segment, flipped))
+		delivered, damage := reopen(t, copyOf(t, dir, segment, flipped))
 		if !slices.Equal(delivered, want) || len(damage) != 1 {
 			t.Fatalf("with a bit flipped at %d of %d: delivered %v, want %v; reported %v", at, len(whole), delivered, want, damage)
 		}
@@ -118,7 +118,7 @@ func TestASegmentCutAnywhereCostsAtMostTheRecordThatIsCut(t *testing.T) {
 	for at := 0; at < len(whole); at += stride {
 		for _, behind := range []int{0, 5000}[:1+at%2] { // nothing, or the zeros of a longer file
 			content := append(slices.Clone(whole[:at]), make([]byte, behind)...)
-			delivered, damage := life(t, copyOf(t, dir, segment, content))
+			delivered, damage := reopen(t, copyOf(t, dir, segment, content))
 			if want := names[:recordAt(whole, at)]; !slices.Equal(delivered, want) {
 				t.Fatalf("cut at %d: delivered %v, want %v", at, delivered, want)
 			}
@@ -135,7 +135,7 @@ func TestARecordThatHoldsNoEventIsSetAside(t *testing.T) {
 	content := recordlog.AppendRecord(nil, 1, time.Now(), []byte(`{"spec": 7}`))
 	segment := filepath.Join(dir, "00000000000000000001.seg")
 	path := copyOf(t, dir, segment, content)
-	delivered, damage := life(t, path)
+	delivered, damage := reopen(t, path)
 	if len(delivered) != 0 || len(damage) != 1 || damage[0].Err == nil || !strings.Contains(damage[0].String(), "no event") {
 		t.Errorf("delivered %v, reported %v", delivered, damage)
 	}
@@ -155,7 +155,7 @@ func TestDamageThatIsDeliveredAlreadyIsNotReported(t *testing.T) {
 		t.Fatalf("segments %v (%v), want one", segments, err)
 	}
 	flip(t, segments[0], 100)
-	delivered, damage := life(t, dir)
+	delivered, damage := reopen(t, dir)
 	if !slices.Equal(delivered, late) || len(damage) != 0 {
 		t.Errorf("delivered %v, want %v; reported %v", delivered, late, damage)
 	}
@@ -190,7 +190,7 @@ func TestADamagedProgressRecordRepeatsDeliveriesAndLosesNone(t *testing.T) {
 	if err := os.WriteFile(path, make([]byte, info.Size()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if delivered, _ := life(t, dir); !slices.Equal(delivered, names) {
+	if delivered, _ := reopen(t, dir); !slices.Equal(delivered, names) {
 		t.Errorf("delivered %v, want %v", delivered, names)
 	}
 }

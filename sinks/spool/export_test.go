@@ -12,14 +12,14 @@ type Fault struct {
 	// On is asked before each operation ("create", "open", "rename", "remove",
 	// "syncdir", "read", "write", "truncate", "sync"); an error makes it fail.
 	On func(op, path string) error
-	// Short is how many bytes a write that fails has written all the same; -1 for
-	// one that reports no error and writes one byte less than asked for.
+	// Short is how many bytes a failing write stores before it fails. -1 makes it store one
+	// byte less than asked for, and report no error.
 	Short int
 }
 
-// FaultyDisk is the real disk with faults.
+// FaultyDisk is the disk of the operating system, with faults.
 type FaultyDisk struct {
-	// Unsynced leaves every fsync out, for tests that start thousands of times.
+	// Unsynced leaves every fsync out, for tests that open thousands of spools.
 	Unsynced bool
 
 	mu    sync.Mutex

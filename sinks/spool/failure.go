@@ -35,36 +35,26 @@ func refused(err error) bool {
 // probes reports that a later event is tried beside the oldest.
 func (s *sender) probes() bool { return s.failed >= probeAfter }
 
-// settle does what the outcomes of a round ask for:
-//
-//   - An event that is stored is forgotten, and one that is refused becomes a dead letter.
-//     When every event of a batch is refused, one of them may be the cause, so each is
-//     tried by itself first.
-//   - An event that failed while a later one was stored is set aside: the destination is
-//     there, and the event must not hold up the others.
-//   - Behind the last event that was stored the destination may have gone away. So the
-//     others stay in their order, and after a pause fewer are tried at once. That also
-//     finds the event because of which a whole request fails.
+// settle does what the outcomes of a round ask for, as the package comment says.
 func (s *sender) settle(ctx context.Context, batch []*entry, errs []error) {
+	if len(batch) > 1 && !slices.ContainsFunc(errs, func(err error) bool { return !refused(err) }) {
+		for i, e := range batch {
+			s.retryLater(e, errs[i])
+		}
+		s.size = 1 // one of them may be the cause
+		return
+	}
 	last := s.settleStored(batch, errs)
 	left, behind, asked := 0, 0, time.Duration(0)
-	together := len(batch) > 1 && !slices.ContainsFunc(errs, func(err error) bool { return !refused(err) })
 	for i, e := range batch {
-		err := errs[i]
-		if err == nil {
+		if errs[i] == nil {
 			continue
 		}
 		if ctx.Err() != nil {
 			return
 		}
-		if refused(err) && !together {
-			if err = s.bury(e, err); err == nil {
-				e.settled = true
-				continue
-			}
-		}
-		s.retryLater(e, err)
-		if i < last && s.setAside(ctx, e, err) {
+		err := s.settleFailed(e, errs[i])
+		if err == nil || i < last && s.setAside(ctx, e, err) {
 			e.settled = true
 			continue
 		}
@@ -73,10 +63,6 @@ func (s *sender) settle(ctx context.Context, batch []*entry, errs []error) {
 			behind++
 		}
 		asked = max(asked, pauseOf(err))
-	}
-	if together {
-		s.size = 1
-		return
 	}
 	s.adapt(len(batch), last >= 0, behind)
 	if left > 0 {
@@ -96,6 +82,18 @@ func (s *sender) settleStored(batch []*entry, errs []error) (last int) {
 	}
 	s.delivered(stored...)
 	return last
+}
+
+// settleFailed makes a dead letter of an event that is refused. It returns nil when that
+// is done, and otherwise why the event has to be tried again.
+func (s *stage) settleFailed(e *entry, err error) error {
+	if refused(err) {
+		err = s.bury(e, err)
+	}
+	if err != nil {
+		s.retryLater(e, err)
+	}
+	return err
 }
 
 // adapt chooses the size of the next batch after one of n events. stored says whether any
@@ -138,12 +136,9 @@ func (s *stage) setAside(ctx context.Context, e *entry, err error) bool {
 			if ctx.Err() != nil {
 				return
 			}
-			if refused(err) {
-				if err = s.bury(e, err); err == nil {
-					return
-				}
+			if err = s.settleFailed(e, err); err == nil {
+				return
 			}
-			s.retryLater(e, err)
 		}
 	})
 	return true
@@ -163,13 +158,9 @@ func pauseOf(err error) time.Duration {
 
 // backoff returns the pauses of one series of attempts. It is not safe for concurrent use.
 func (s *stage) backoff() *backoff.ExponentialBackOff {
-	b := backoff.NewExponentialBackOff()
-	b.InitialInterval = s.opts.MinBackoff
-	b.MaxInterval = s.opts.MaxBackoff
-	b.Multiplier = 2
-	b.RandomizationFactor = 0.5
-	b.Reset()
-	return b
+	return &backoff.ExponentialBackOff{
+		InitialInterval: s.opts.MinBackoff, MaxInterval: s.opts.MaxBackoff, Multiplier: 2, RandomizationFactor: 0.5,
+	}
 }
 
 // sleep reports whether it could before ctx ended.

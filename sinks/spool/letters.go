@@ -59,7 +59,7 @@ func (e *DeadLetterError) Unwrap() error { return e.Err }
 // bury makes the event of e a dead letter, and forgets it. When that fails, the event
 // stays in the log and is to be tried again.
 func (s *stage) bury(e *entry, reason error) error {
-	id, err := writeLetter(s.opts.disk, s.path(deadDir), e.Seq, e.event, DeadLetter{
+	id, err := writeLetter(s.opts.disk, filepath.Join(s.dir, deadDir), e.Seq, e.event, DeadLetter{
 		Reason: reason.Error(), Sink: s.next.Info().Chain, StoredAt: e.At,
 	})
 	if err != nil {
@@ -136,7 +136,7 @@ type deadLetters struct {
 // taken out of it at any time. It is called by one goroutine at a time.
 func (s *stage) countDead() {
 	d := &s.dead
-	info, err := os.Stat(s.path(deadDir))
+	info, err := os.Stat(filepath.Join(s.dir, deadDir))
 	if err != nil {
 		return
 	}
@@ -146,7 +146,7 @@ func (s *stage) countDead() {
 		return
 	}
 	now := time.Now()
-	ids, bytes, err := letterIDs(s.path(deadDir))
+	ids, bytes, err := letterIDs(filepath.Join(s.dir, deadDir))
 	if err != nil {
 		return
 	}

@@ -86,13 +86,13 @@ func (s *stage) keepUp(ctx context.Context) {
 // takeRequeued stores the requeued letters as new events, and removes each when that is
 // durable.
 func (s *stage) takeRequeued(ctx context.Context) {
-	ids, _, err := letterIDs(s.path(requeueDir))
+	ids, _, err := letterIDs(filepath.Join(s.dir, requeueDir))
 	if err != nil {
 		s.trouble(fmt.Errorf("looking for requeued letters: %w", err))
 		return
 	}
 	for _, id := range ids {
-		path := s.path(requeueDir, id+letterSuffix)
+		path := filepath.Join(s.dir, requeueDir, id+letterSuffix)
 		err := s.takeLetter(ctx, path)
 		if err == nil {
 			err = s.opts.disk.Remove(path)
@@ -102,7 +102,7 @@ func (s *stage) takeRequeued(ctx context.Context) {
 		}
 		spoilt := refused(err) // somebody has edited it
 		if spoilt {
-			err = errors.Join(err, s.opts.disk.Rename(path, s.path(deadDir, id+letterSuffix)))
+			err = errors.Join(err, s.opts.disk.Rename(path, filepath.Join(s.dir, deadDir, id+letterSuffix)))
 		}
 		if class, _ := driver.ClassOf(err); ctx.Err() != nil || class == auditing.ClassClosed {
 			return

@@ -19,17 +19,6 @@ const (
 	minRequestBytes = 64 << 10
 )
 
-// setBounds says how much a request holds, for a next sink that takes batch events.
-func (s *stage) setBounds(batch int) {
-	if batch <= 0 {
-		batch = unboundedBatch
-	}
-	s.mostEvents = batch
-	s.mostBytes = int64(max(maxRequestBytes/s.opts.Parallel, minRequestBytes))
-	s.alone = make(chan struct{}, min(batch, maxAlone))
-	s.retrying = make(chan struct{}, maxRetrying)
-}
-
 // entry is an event on its way to the next sink.
 type entry struct {
 	*recordlog.Record

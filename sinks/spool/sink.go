@@ -51,10 +51,10 @@ type stage struct {
 	metrics *metrics
 
 	reading    sync.Mutex    // held by the sender that reads the log
-	mostEvents int           // of one request to the next sink
-	mostBytes  int64         // of its records, where it has several
-	alone      chan struct{} // has one element for each event that is set aside
-	retrying   chan struct{} // has one element for each of those that is under way
+	mostEvents int           // in one request to the next sink
+	mostBytes  int64         // of its records, when it has several
+	alone      chan struct{} // holds one element for each event that is set aside
+	retrying   chan struct{} // holds one element for each of those that is under way
 	aside      sync.WaitGroup
 
 	sending     context.Context
@@ -74,17 +74,27 @@ func New(dir string, next auditing.Sink, opts Options) (*Sink, error) {
 	if err := opts.complete(); err != nil {
 		return nil, fmt.Errorf("spool: %w", err)
 	}
-	s := &stage{opts: opts, dir: dir, next: driver.Of(next), ended: make(chan struct{})}
-	behind := s.next.Info()
-	component, err := driver.Component(opts.Component, s.next)
+	d := driver.Of(next)
+	behind := d.Info()
+	component, err := driver.Component(opts.Component, d)
 	if err != nil {
 		return nil, fmt.Errorf("spool: %w", err)
 	}
-	s.info = driver.Info{
-		Name: sinkName, Chain: sinkName + "(" + behind.Chain + ")", Component: component,
-		Level: auditing.LevelDurable, Namespaced: behind.Namespaced, Batch: acceptedBatch, Repeats: behind.Repeats,
+	most := behind.Batch
+	if most <= 0 {
+		most = unboundedBatch
 	}
-	s.setBounds(behind.Batch)
+	s := &stage{
+		opts: opts, dir: dir, next: d, mostEvents: most,
+		info: driver.Info{
+			Name: sinkName, Chain: sinkName + "(" + behind.Chain + ")", Component: component,
+			Level: auditing.LevelDurable, Namespaced: behind.Namespaced, Batch: acceptedBatch, Repeats: behind.Repeats,
+		},
+		mostBytes: int64(max(maxRequestBytes/opts.Parallel, minRequestBytes)),
+		alone:     make(chan struct{}, min(most, maxAlone)),
+		retrying:  make(chan struct{}, maxRetrying),
+		ended:     make(chan struct{}),
+	}
 	s.metrics = newMetrics(s)
 	s.sending, s.stopSending = context.WithCancel(context.Background())
 	if err := s.open(); err != nil {
@@ -97,7 +107,7 @@ func New(dir string, next auditing.Sink, opts Options) (*Sink, error) {
 // open opens the log and starts to deliver from it.
 func (s *stage) open() (err error) {
 	for _, folder := range []string{deadDir, requeueDir} {
-		if err := os.MkdirAll(s.path(folder), 0o700); err != nil {
+		if err := os.MkdirAll(filepath.Join(s.dir, folder), 0o700); err != nil {
 			return err
 		}
 	}
@@ -115,10 +125,6 @@ func (s *stage) open() (err error) {
 	s.countDead()
 	go s.run(unregister)
 	return nil
-}
-
-func (s *stage) path(elem ...string) string {
-	return filepath.Join(append([]string{s.dir}, elem...)...)
 }
 
 // run delivers what is stored until the log is sealed and empty, or Close gives up.
@@ -206,34 +212,29 @@ func (s *stage) trouble(err error) {
 	}
 }
 
-// Close drains the log, and then closes the next sink: see Sink.
-func (s *stage) Close(ctx context.Context) error {
-	s.log.Seal()
-	var err error
-	select {
-	case <-s.ended:
-		err = s.endErr
-	case <-ctx.Done():
-		s.stopSending()
-		err = s.unfinished(ctx)
-	}
-	return errors.Join(err, s.next.Close(ctx))
-}
-
 // windUp is how long Close waits, beyond its context, for what it has cancelled.
 const windUp = 200 * time.Millisecond
 
-// unfinished says what a Close left behind whose context ended.
-func (s *stage) unfinished(ctx context.Context) error {
+// Close drains the log, and then closes the next sink: see Sink.
+func (s *stage) Close(ctx context.Context) error {
+	s.log.Seal()
+	select {
+	case <-s.ended:
+		return errors.Join(s.endErr, s.next.Close(ctx))
+	case <-ctx.Done():
+	}
+	s.stopSending()
 	busy := ""
 	select {
 	case <-s.ended:
 	case <-time.After(windUp):
 		busy = ", and a write is still under way, so that the directory stays locked until it ends"
 	}
-	depth := s.log.Stats().Depth
-	if depth == 0 && busy == "" {
-		return s.endErr
+	var left error
+	if depth := s.log.Stats().Depth; depth > 0 || busy != "" {
+		left = fmt.Errorf("spool: closed with %d events left in %s for the next process%s: %w", depth, s.dir, busy, ctx.Err())
+	} else {
+		left = s.endErr
 	}
-	return fmt.Errorf("spool: closed with %d events left in %s for the next process%s: %w", depth, s.dir, busy, ctx.Err())
+	return errors.Join(left, s.next.Close(ctx))
 }
