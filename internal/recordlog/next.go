@@ -86,17 +86,18 @@ func (l *Log) take(s Step) *Record {
 	return rec
 }
 
-// readOn makes more of the current segment available, or turns to the next segment. It
-// reports false where Next has to return nil.
+// readOn makes more of the current segment available, turns to the next segment, or waits.
+// It reports false when there is nothing more, and nothing to wait for.
 func (l *Log) readOn(ctx context.Context, wait bool) (more bool, err error) {
 	r := &l.reader
 	l.mu.Lock()
-	for !l.hasMore() {
-		if !wait || l.flushed || ctx.Err() != nil {
-			l.mu.Unlock()
+	if !l.hasMore() {
+		defer l.mu.Unlock()
+		if !wait || l.flushed {
 			return false, nil
 		}
 		l.awaitNews(ctx)
+		return true, nil
 	}
 	size := int(r.segment.size)
 	l.mu.Unlock()

@@ -1,11 +1,15 @@
 package spool
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
+	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/internal/recordlog"
 )
 
@@ -36,4 +40,57 @@ func Stats(dir string) (Summary, error) {
 		Depth: waiting.Depth, Bytes: waiting.Bytes, Oldest: waiting.Oldest,
 		DeadLetters: len(dead), Requeued: len(requeued), Damaged: damaged, SetAside: kept,
 	}, nil
+}
+
+// List returns the dead letters in the directory of a spool, oldest first. When
+// some cannot be read, it returns the others with an error that names those.
+func List(dir string) ([]DeadLetter, error) {
+	ids, _, err := letterIDs(filepath.Join(dir, deadDir))
+	if err != nil {
+		return nil, fmt.Errorf("spool: listing the dead letters in %s: %w", dir, err)
+	}
+	var letters []DeadLetter
+	var errs []error
+	for _, id := range ids {
+		letter, err := Show(dir, id)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		letters = append(letters, letter)
+	}
+	return letters, errors.Join(errs...)
+}
+
+// Show returns one dead letter.
+func Show(dir, id string) (DeadLetter, error) {
+	path, err := letterPath(dir, deadDir, id)
+	if err != nil {
+		return DeadLetter{}, err
+	}
+	letter, err := readLetter(path)
+	if err != nil {
+		return DeadLetter{}, fmt.Errorf("spool: reading dead letter %s: %w", id, err)
+	}
+	letter.ID = id
+	return letter, nil
+}
+
+func readLetter(path string) (letter DeadLetter, err error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return DeadLetter{}, err
+	}
+	if err := json.Unmarshal(text, &letter); err != nil {
+		return DeadLetter{}, driver.Permanent(fmt.Errorf("it is damaged: %w", err))
+	}
+	return letter, nil
+}
+
+// letterPath refuses an ID that is not the name of a file in the folder.
+func letterPath(dir, folder, id string) (string, error) {
+	if id == "" || id == "." || id == ".." || strings.ContainsAny(id, `/\`) {
+		return "", fmt.Errorf("spool: %q is not the ID of a dead letter: take one that List gives", id)
+	}
+	return filepath.Join(dir, folder, id+letterSuffix), nil
 }

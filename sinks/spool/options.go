@@ -3,6 +3,7 @@ package spool
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -93,4 +94,37 @@ func (o *Options) complete() error {
 		err = errors.Join(err, options.At(*o, "MaxBackoff", "is shorter than minBackoff: want at least that"))
 	}
 	return err
+}
+
+// Damage is a stretch of a segment in which no event could be found, or a whole segment
+// that the disk refused to read in part.
+type Damage struct {
+	// Segment is the file, and Offset and Bytes the stretch in it.
+	Segment       string
+	Offset, Bytes int64
+	// Torn says that it was the end of the file: most likely a write that a crash cut
+	// short, and that was never confirmed. Damage to the head of the last record looks the
+	// same.
+	Torn bool
+	// SavedAs is the file with a copy of the bytes; "" when it could not be written, and
+	// then the whole segment is kept in its place.
+	SavedAs string
+	// Err says what is wrong, or why there is no copy. May be nil.
+	Err error
+}
+
+// String says what was found and where it is kept.
+func (d Damage) String() string {
+	what := "damage"
+	if d.Torn {
+		what = "torn end"
+	}
+	text := fmt.Sprintf("spool: %s in %s: %d bytes at offset %d set aside", what, d.Segment, d.Bytes, d.Offset)
+	if d.SavedAs != "" {
+		text += " as " + d.SavedAs
+	}
+	if d.Err != nil {
+		text += ": " + d.Err.Error()
+	}
+	return text
 }

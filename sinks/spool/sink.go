@@ -193,6 +193,20 @@ func (s *stage) full(waiting recordlog.Stats) error {
 	return nil
 }
 
+// damaged counts and reports damage that the log has found.
+func (s *stage) damaged(segment string, bytes recordlog.Step, savedAs string, err error) {
+	if bytes.Torn {
+		s.metrics.torn.Inc()
+	} else {
+		s.metrics.damaged.Inc()
+	}
+	if s.opts.OnDamage != nil {
+		s.opts.OnDamage(Damage{
+			Segment: segment, Offset: int64(bytes.Start), Bytes: bytes.Size(), Torn: bytes.Torn, SavedAs: savedAs, Err: err,
+		})
+	}
+}
+
 // report tells OnFailure of e, which may be nil.
 func (s *stage) report(e *driver.Event, err error) {
 	if s.opts.OnFailure == nil {
