@@ -148,9 +148,9 @@ func (l *Log) write(seg *segment, b []byte) error {
 	return nil
 }
 
-// sealSegment ends the writing of a segment; nil for none. It cuts off what is behind the
-// records. Where that fails, zeros do no harm, and anything else is taken for a torn end,
-// or read although it was not confirmed.
+// sealSegment ends the writing of a segment; nil for none. It cuts off the bytes behind the
+// records. Where that fails, zeros do no harm, and other bytes are taken for a torn end, or
+// read as records although they were not confirmed.
 func (l *Log) sealSegment(seg *segment) {
 	if seg == nil {
 		return

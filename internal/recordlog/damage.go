@@ -50,7 +50,7 @@ func (l *Log) report(seg *segment, s Step, savedAs string, err error) {
 
 // Salvage calls store for each record of a segment that is kept in damagedDir, by its
 // name there. It removes the segment when there was nothing else in it. Otherwise the
-// segment stays, and the error says what store took and what is left.
+// segment stays, and the error says how many records store took, and what else is in it.
 func Salvage(dir, name string, store func(Step) error) error {
 	path := filepath.Join(dir, damagedDir, name)
 	data, err := os.ReadFile(path)
@@ -73,6 +73,6 @@ func Salvage(dir, name string, store func(Step) error) error {
 	if stored > 0 && len(left) == 0 {
 		return os.Remove(path)
 	}
-	return fmt.Errorf("%d events were taken from %s, and it stays for what is left: %w: remove it when nobody needs it any more",
+	return fmt.Errorf("%d events were taken from %s, and it stays because of the rest: %w: remove it when it is no longer needed",
 		stored, path, errors.Join(left...))
 }

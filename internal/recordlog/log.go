@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// damagedDir is the folder for what is kept because it could not be read.
+// damagedDir is the folder for bytes and segments that are kept because of damage.
 const damagedDir = "damaged"
 
 // Options of Open. Nil functions are not called.
@@ -18,8 +18,8 @@ type Options struct {
 	// SegmentBytes is the size at which a new segment is begun. Next holds one segment
 	// in memory, and a segment is removed when all of its records are acknowledged.
 	SegmentBytes int64
-	// Full says why the log must take no record now. It is given what waits, with the
-	// bytes of the new record, and must not call the log.
+	// Full returns an error when the log must not take another record now. It is given the
+	// Stats with the bytes of that record, and must not call the log.
 	Full func(Stats) error
 	// Wait makes Append wait while the log is full, instead of failing.
 	Wait bool
@@ -27,17 +27,17 @@ type Options struct {
 	OnSync func(took time.Duration, err error)
 	// OnDamage hears, during Next and Acknowledge, of bytes in a segment that are not a
 	// record. savedAs is the file with a copy of them; "" when it could not be written, and
-	// then the whole segment is kept in damaged. err says what is wrong; nil for bytes that
-	// look like nothing. It must not call the log.
+	// then the whole segment is kept in damaged. err says more, and may be nil. It must not
+	// call the log.
 	OnDamage func(segment string, bytes Step, savedAs string, err error)
 	// Disk is that of the operating system when nil.
 	Disk Disk
 }
 
-// Stats says what waits in a log.
+// Stats counts the records that wait in a log.
 type Stats struct {
 	// Depth is the number of records that are not acknowledged, and Bytes what they
-	// take. In an open log, Bytes includes what is not yet fsynced.
+	// take. In an open log, Bytes includes records that are not yet fsynced.
 	Depth, Bytes int64
 	// Oldest is when the oldest of them was appended; zero when there is none.
 	Oldest time.Time
@@ -63,8 +63,8 @@ type Log struct {
 	reader reader // of Next
 
 	mu       sync.Mutex
-	work     sync.Cond  // the committer waits for it
-	news     sync.Cond  // whoever waits for the committer, for Acknowledge or Seal
+	work     sync.Cond  // wakes the committer
+	news     sync.Cond  // wakes Append, Next and Close after a change
 	seq      uint64     // the last sequence number that was given out
 	pending  *batch     // what the next fsync makes durable; nil for nothing
 	spare    []byte     // a buffer for the batch after it
@@ -104,15 +104,16 @@ func Open(dir string, opts Options) (*Log, error) {
 
 func (l *Log) release() error { return errors.Join(l.progress.file.Close(), l.lock.Close()) }
 
-// Stats says what waits.
+// Stats counts the records that wait.
 func (l *Log) Stats() Stats {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.stats
 }
 
-// SaveProgress notes on the disk which records are acknowledged. What was acknowledged
-// since the last call is read again after a crash. It is for one goroutine at a time.
+// SaveProgress notes on the disk which records are acknowledged. After a crash, records
+// that were acknowledged since the last call are read again. It is for one goroutine at a
+// time.
 func (l *Log) SaveProgress() error {
 	l.mu.Lock()
 	upTo := l.taken
@@ -133,8 +134,8 @@ func (l *Log) Retry() {
 	l.news.Broadcast()
 }
 
-// Seal makes Append fail with ErrSealed from now on. Next returns what is left, and then
-// nothing. Sealing twice is harmless.
+// Seal makes Append fail with ErrSealed from now on. Next returns the records that are left,
+// and then nil. Sealing twice is harmless.
 func (l *Log) Seal() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

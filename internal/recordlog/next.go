@@ -34,10 +34,10 @@ type reader struct {
 	refused int      // reads of the segment in a row that failed
 }
 
-// Next returns the next record, which then waits for Acknowledge or Reject. When there is
-// none it waits for one, or returns nil if it is not to wait. It also returns nil when
-// ctx has ended, and when the log is sealed and everything is read. After an error of the
-// disk it can be called again, which goes on at the same place.
+// Next returns the next record, which is then to be passed to Acknowledge or Reject. When
+// there is no record, it waits for one, or returns nil if wait is false. It also returns nil
+// when ctx has ended, and when the log is sealed and everything is read. After an error of
+// the disk, the next call goes on at the same place.
 //
 // The payload of the record is valid until the next call. Next is not safe for concurrent
 // use with itself and Reject.
@@ -65,7 +65,7 @@ func (l *Log) take(s Step) *Record {
 	r := &l.reader
 	if !s.Whole {
 		behind, _ := next(r.data, s.End)
-		if !behind.Whole || behind.Seq-1 > l.earlier { // otherwise all that stood there was acknowledged
+		if !behind.Whole || behind.Seq-1 > l.earlier { // otherwise the records there were acknowledged
 			l.saveDamage(s, nil)
 		}
 		return nil

@@ -39,8 +39,8 @@ func numbers(dir, suffix string) (all []uint64, err error) {
 	return all, err
 }
 
-// recover counts what an earlier process left. Next finds the damage in it, and removes
-// what was acknowledged.
+// recover counts the records that an earlier process left. Next finds the damage between
+// them, and removes segments that were acknowledged.
 func (l *Log) recover() error {
 	l.earlier = l.progress.saved
 	l.taken = l.earlier
@@ -105,7 +105,7 @@ func count(data []byte, acknowledged uint64) (t tally) {
 	return t
 }
 
-// add adds what was appended later.
+// add adds records that were appended later.
 func (s *Stats) add(later Stats) {
 	if s.Depth == 0 {
 		s.Oldest = later.Oldest
@@ -114,10 +114,10 @@ func (s *Stats) add(later Stats) {
 	s.Bytes += later.Bytes
 }
 
-// Look returns the Stats of the log in dir, and how many damaged stretches stand in what
-// waits and how many files in damagedDir. It only reads, and the log may be open: then
-// this is a picture of no one moment, and the end of a segment may be a record that is
-// being written, so a torn one does not count.
+// Look returns the Stats of the log in dir, the number of damaged stretches in its segments,
+// and the number of files in damagedDir. It only reads. The log may be open: records that
+// change meanwhile are counted as they were or as they are, and a torn end, which may be a
+// record that is being written, does not count as damage.
 func Look(dir string) (stats Stats, damaged, kept int, err error) {
 	progress, err := os.ReadFile(filepath.Join(dir, progressName))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/driver"
+	"github.com/paddock-dev/audit/internal/recordlog"
 )
 
 const (
@@ -35,7 +36,7 @@ func refused(err error) bool {
 // probes reports that a later event is tried beside the oldest.
 func (s *sender) probes() bool { return s.failed >= probeAfter }
 
-// settle does what the outcomes of a round ask for, as the package comment says.
+// settle acts on the outcomes of a round, by the rules of the package comment.
 func (s *sender) settle(ctx context.Context, batch []*entry, errs []error) {
 	if len(batch) > 1 && !slices.ContainsFunc(errs, func(err error) bool { return !refused(err) }) {
 		for i, e := range batch {
@@ -70,14 +71,14 @@ func (s *sender) settle(ctx context.Context, batch []*entry, errs []error) {
 	}
 }
 
-// settleStored forgets what is stored, and returns the index of the last such event, or -1.
+// settleStored forgets the events that are stored, and returns the index of the last such event, or -1.
 func (s *sender) settleStored(batch []*entry, errs []error) (last int) {
 	last = -1
-	var stored []*entry
+	var stored []*recordlog.Record
 	for i, e := range batch {
 		if errs[i] == nil {
 			e.settled, last = true, i
-			stored = append(stored, e)
+			stored = append(stored, e.Record)
 		}
 	}
 	s.delivered(stored...)
@@ -130,7 +131,7 @@ func (s *stage) setAside(ctx context.Context, e *entry, err error) bool {
 			err = s.request(ctx, []*entry{e})[0]
 			<-s.retrying
 			if err == nil {
-				s.delivered(e)
+				s.delivered(e.Record)
 				return
 			}
 			if ctx.Err() != nil {

@@ -77,7 +77,7 @@ func (s *stage) bury(e *entry, reason error) error {
 // file.
 func writeLetter(d recordlog.Disk, folder string, seq uint64, e *driver.Event, letter DeadLetter) (id string, err error) {
 	ae := e.Object()
-	ae.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("AuditEvent")) // for whoever reads the file
+	ae.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("AuditEvent")) // for readers of the file
 	letter.Event, letter.StoredAt, letter.RefusedAt = *ae, letter.StoredAt.UTC(), time.Now().UTC()
 	text, err := json.MarshalIndent(letter, "", "  ")
 	if err != nil {
@@ -108,7 +108,7 @@ func letterIDs(dir string) (ids []string, bytes int64, err error) {
 		}
 		info, err := f.Info()
 		if errors.Is(err, os.ErrNotExist) {
-			continue // taken away meanwhile
+			continue // it was removed meanwhile
 		}
 		if err != nil {
 			return nil, 0, err
@@ -118,18 +118,18 @@ func letterIDs(dir string) (ids []string, bytes int64, err error) {
 	}
 	number := func(id string) uint64 {
 		digits, _, _ := strings.Cut(id, "-")
-		n, _ := strconv.ParseUint(digits, 10, 64) // 0 for a name that somebody else gave
+		n, _ := strconv.ParseUint(digits, 10, 64) // 0 for another form of name
 		return n
 	}
 	slices.SortStableFunc(ids, func(a, b string) int { return cmp.Compare(number(a), number(b)) })
 	return ids, bytes, nil
 }
 
-// deadLetters is what is known of the folder of dead letters.
+// deadLetters is the last count of the folder of dead letters.
 type deadLetters struct {
 	count, bytes atomic.Int64
 
-	changed, counted time.Time // when the folder had changed at the last count, and when that was
+	changed, counted time.Time // the folder's time of change at that count, and the time of the count
 }
 
 // countDead counts the dead letters again when their folder has changed, as letters can be

@@ -50,7 +50,7 @@ func newMetrics(s *stage) *metrics {
 	}
 }
 
-// register gives the metrics to a registry, nil for none, and returns what takes them back.
+// register registers the metrics, unless to is nil. unregister undoes that.
 func (m *metrics) register(to prometheus.Registerer, name string) (unregister func(), err error) {
 	if to == nil {
 		return func() {}, nil

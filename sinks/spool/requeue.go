@@ -100,7 +100,7 @@ func (s *stage) takeRequeued(ctx context.Context) {
 		if err == nil {
 			continue
 		}
-		spoilt := refused(err) // somebody has edited it
+		spoilt := refused(err) // its file was edited
 		if spoilt {
 			err = errors.Join(err, s.opts.disk.Rename(path, filepath.Join(s.dir, deadDir, id+letterSuffix)))
 		}

@@ -27,7 +27,7 @@ type entry struct {
 	settled bool // the sender has nothing more to do with it
 }
 
-// sender hands on what waits, oldest first. Options.Parallel senders are at work, each
+// sender hands on the events that wait, oldest first. Options.Parallel senders are at work, each
 // with events of its own.
 type sender struct {
 	*stage
@@ -38,7 +38,7 @@ type sender struct {
 	pause  *backoff.ExponentialBackOff
 }
 
-// sendAll delivers what is stored until ctx ends, or the log is sealed and empty.
+// sendAll delivers events until ctx ends, or the log is sealed and empty.
 func (s *stage) sendAll(ctx context.Context) {
 	var senders sync.WaitGroup
 	for range s.opts.Parallel {
@@ -55,8 +55,8 @@ func (s *stage) sendAll(ctx context.Context) {
 	s.aside.Wait()
 }
 
-// collect reads what waits now, up to what one request can hold. It waits only while
-// nothing is held. It reports false when nothing is held and nothing more will come.
+// collect reads the events that wait now, at most as many as one request can hold. It waits
+// for events only while none is held. It reports false when none is held and none will come.
 func (s *sender) collect(ctx context.Context) bool {
 	if len(s.held) == 0 {
 		s.reading.Lock()
@@ -95,7 +95,7 @@ func (s *sender) decode(record *recordlog.Record) *entry {
 		s.trouble(s.log.Reject(record, fmt.Errorf("a record that holds no event: %w", err)))
 		return nil
 	}
-	record.Payload = nil // it is valid until the next record only
+	record.Payload = nil // it is valid only until the next record is read
 	return &entry{Record: record, event: event}
 }
 
@@ -144,11 +144,7 @@ func (s *stage) request(ctx context.Context, entries []*entry) []error {
 }
 
 // delivered forgets events that the next sink has stored.
-func (s *stage) delivered(entries ...*entry) {
-	s.metrics.delivered.Add(float64(len(entries)))
-	records := make([]*recordlog.Record, len(entries))
-	for i, e := range entries {
-		records[i] = e.Record
-	}
+func (s *stage) delivered(records ...*recordlog.Record) {
+	s.metrics.delivered.Add(float64(len(records)))
 	s.trouble(s.log.Acknowledge(records...))
 }

@@ -54,7 +54,7 @@ type stage struct {
 	mostEvents int           // in one request to the next sink
 	mostBytes  int64         // of its records, when it has several
 	alone      chan struct{} // holds one element for each event that is set aside
-	retrying   chan struct{} // holds one element for each of those that is under way
+	retrying   chan struct{} // holds one element for each of those events that is being sent
 	aside      sync.WaitGroup
 
 	sending     context.Context
@@ -127,7 +127,7 @@ func (s *stage) open() (err error) {
 	return nil
 }
 
-// run delivers what is stored until the log is sealed and empty, or Close gives up.
+// run delivers events until the log is sealed and empty, or Close gives up.
 func (s *stage) run(unregister func()) {
 	upkeep, stopUpkeep := context.WithCancel(s.sending)
 	var keeping sync.WaitGroup
