@@ -55,7 +55,9 @@ func (l *Log) add(ctx context.Context, payload []byte) (*batch, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for ; ; l.awaitNews(ctx) {
-		full := l.full(size)
+		stats := l.stats
+		stats.Bytes += size
+		full := l.opts.Full(stats)
 		switch {
 		case l.sealed:
 			return nil, ErrSealed
@@ -72,16 +74,6 @@ func (l *Log) add(ctx context.Context, payload []byte) (*batch, error) {
 	}
 }
 
-// full asks Options.Full. l.mu is held.
-func (l *Log) full(size int64) error {
-	if l.opts.Full == nil {
-		return nil
-	}
-	stats := l.stats
-	stats.Bytes += size
-	return l.opts.Full(stats)
-}
-
 // put appends a record to the pending batch. l.mu is held.
 func (l *Log) put(payload []byte) *batch {
 	now := time.Now()
@@ -91,10 +83,9 @@ func (l *Log) put(payload []byte) *batch {
 		l.spare = nil
 	}
 	b := l.pending
-	before := len(b.buf)
 	b.buf = AppendRecord(b.buf, l.seq, now, payload)
 	b.count++
-	l.stats.Bytes += int64(len(b.buf) - before)
+	l.stats.Bytes += int64(headSize + len(payload))
 	return b
 }
 

@@ -139,9 +139,7 @@ func (l *Log) write(seg *segment, b []byte) error {
 	}
 	start := time.Now()
 	err := seg.file.Sync()
-	if l.opts.OnSync != nil {
-		l.opts.OnSync(time.Since(start), err)
-	}
+	l.opts.OnSync(time.Since(start), err)
 	if err != nil {
 		return fmt.Errorf("syncing %s: %w", seg.path, err)
 	}

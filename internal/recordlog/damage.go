@@ -27,7 +27,7 @@ func (l *Log) saveDamage(s Step, cause error) {
 		seg.keep = true
 		l.mu.Unlock()
 	}
-	l.report(seg, s, savedAs, cause)
+	l.opts.OnDamage(seg.path, s, savedAs, cause)
 }
 
 // keepSegment moves a whole segment to damagedDir. It reports one that the disk refused
@@ -36,16 +36,10 @@ func (l *Log) keepSegment(seg *segment) error {
 	to := filepath.Join(l.dir, damagedDir, filepath.Base(seg.path))
 	err := l.opts.Disk.Rename(seg.path, to)
 	if err == nil && seg.unread {
-		l.report(seg, Step{End: int(seg.size)}, to,
+		l.opts.OnDamage(seg.path, Step{End: int(seg.size)}, to,
 			errors.New("the disk refuses to read some of it, and events there are not delivered: requeue it when it can be read"))
 	}
 	return err
-}
-
-func (l *Log) report(seg *segment, s Step, savedAs string, err error) {
-	if l.opts.OnDamage != nil {
-		l.opts.OnDamage(seg.path, s, savedAs, err)
-	}
 }
 
 // Salvage calls store for each record of a segment that is kept in damagedDir, by its

@@ -13,7 +13,7 @@ import (
 // damagedDir is the folder for bytes and segments that are kept because of damage.
 const damagedDir = "damaged"
 
-// Options of Open. Nil functions are not called.
+// Options of Open. Functions may be nil.
 type Options struct {
 	// SegmentBytes is the size at which a new segment is begun. Next holds one segment
 	// in memory, and a segment is removed when all of its records are acknowledged.
@@ -82,6 +82,15 @@ type Log struct {
 func Open(dir string, opts Options) (*Log, error) {
 	if opts.Disk == nil {
 		opts.Disk = OS
+	}
+	if opts.Full == nil {
+		opts.Full = func(Stats) error { return nil }
+	}
+	if opts.OnSync == nil {
+		opts.OnSync = func(time.Duration, error) {}
+	}
+	if opts.OnDamage == nil {
+		opts.OnDamage = func(string, Step, string, error) {}
 	}
 	l := &Log{dir: dir, opts: opts}
 	l.work.L, l.news.L = &l.mu, &l.mu

@@ -95,7 +95,7 @@ func count(data []byte, acknowledged uint64) (t tally) {
 		case s.Torn:
 		case !s.Whole:
 			t.damaged++
-		case s.Seq > t.last: // otherwise it is left from a write that failed, and written over
+		case s.Seq > t.last:
 			t.last = s.Seq
 			if s.Seq > acknowledged {
 				t.add(Stats{Depth: 1, Bytes: s.Size(), Oldest: s.At})

@@ -51,10 +51,10 @@ type Options struct {
 	// confirms slowly is fed faster, and the order among those batches is not kept.
 	// Together they hold about 4 MiB of records, and 64 KiB each at least. Events that
 	// are set aside are sent beside them, up to 16 at once.
-	Parallel int `yaml:"parallel" default:"1" min:"1" max:"1000" doc:"events on their way at once; 1 keeps their order"`
+	Parallel int `yaml:"parallel" default:"1" min:"1" max:"1000" doc:"batches on their way at once; 1 keeps the order of events"`
 	// Timeout bounds each request to the next sink, however many events it holds. 30 s
 	// when 0, from 1 ms to 1 h.
-	Timeout time.Duration `yaml:"timeout" default:"30s" min:"1ms" max:"1h" doc:"bound of one write to the next sink"`
+	Timeout time.Duration `yaml:"timeout" default:"30s" min:"1ms" max:"1h" doc:"bound of one request to the next sink"`
 	// MinBackoff and MaxBackoff bound the pause after a request that failed. It doubles,
 	// with jitter, from the one to the other: 100 ms and 30 s when 0, from 1 ms to 1 h. A
 	// longer pause that the destination asks for is kept, up to 10 minutes.
@@ -91,7 +91,7 @@ func (o *Options) complete() error {
 	}
 	err := options.Complete(o)
 	if o.MaxBackoff < o.MinBackoff {
-		err = errors.Join(err, options.At(*o, "MaxBackoff", "is shorter than minBackoff: want at least that"))
+		err = errors.Join(err, options.At(*o, "MaxBackoff", "must be at least minBackoff"))
 	}
 	return err
 }
