@@ -79,8 +79,10 @@ func (l *Log) put(payload []byte) *batch {
 	now := time.Now()
 	l.seq++
 	if l.pending == nil {
-		l.pending = &batch{buf: l.spare[:0], first: l.seq, at: now, done: make(chan struct{})}
-		l.spare = nil
+		l.pending = &batch{first: l.seq, at: now, done: make(chan struct{})}
+		if last := len(l.spares) - 1; last >= 0 {
+			l.pending.buf, l.spares = l.spares[last], l.spares[:last]
+		}
 	}
 	b := l.pending
 	b.buf = AppendRecord(b.buf, l.seq, now, payload)

@@ -92,7 +92,7 @@ func (l *Log) commit(active *segment, b *batch) (*segment, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.spare, b.buf = b.buf, nil
+	l.spares, b.buf = append(l.spares, b.buf[:0]), nil
 	l.news.Broadcast()
 	if err != nil {
 		l.stats.Bytes -= size

@@ -67,7 +67,7 @@ type Log struct {
 	news     sync.Cond  // wakes Append, Next and Close after a change
 	seq      uint64     // the last sequence number that was given out
 	pending  *batch     // what the next fsync makes durable; nil for nothing
-	spare    []byte     // a buffer for the batch after it
+	spares   [][]byte   // buffers for batches: while one is written, another one fills
 	segments []*segment // with records that wait, oldest first
 	window   []*Record  // read and not acknowledged, oldest first
 	taken    uint64     // the last sequence number that was put into window

@@ -147,11 +147,24 @@ func (s *stage) Info() driver.Info { return s.info }
 // Check asks the next sink.
 func (s *stage) Check(ctx context.Context) error { return s.next.Check(ctx) }
 
+// buffers are for the JSON of events. maxPooled keeps the buffer of a rare giant event out.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+const maxPooled = 64 << 10
+
 // Store returns when the events are fsynced.
 func (s *stage) Store(ctx context.Context, events []*driver.Event) []error {
+	buffer := buffers.Get().(*[]byte) //nolint:forcetypeassert // it holds nothing else
+	all := (*buffer)[:0]
 	payloads := make([][]byte, len(events))
 	for i, e := range events {
-		payloads[i] = e.JSON()
+		start := len(all)
+		all = e.AppendJSON(all)
+		payloads[i] = all[start:]
+	}
+	if cap(all) <= maxPooled {
+		*buffer = all
+		defer buffers.Put(buffer)
 	}
 	errs := s.log.Append(ctx, payloads...)
 	for i, err := range errs {
