@@ -79,7 +79,7 @@ compose-test: $(filter bin/victoria-logs,$(SERVERS)) ## Prove examples/compose w
 
 .PHONY: crash
 crash: $(SERVERS) ## Kill a process that writes through a spool 1,000 times, and look for what it confirmed
-	AUDIT_SPOOL_KILLS=1000 go test -count 1 -v -timeout 60m -run HoweverOftenTheProcessIsKilled ./sinks/spool
+	AUDIT_SPOOL_KILLS=1000 go test -count 1 -v -timeout 60m -run KillsLoseNothingThatWasConfirmed ./sinks/spool
 
 .PHONY: crash-server
 crash-server: bin/victoria-logs ## Kill VictoriaLogs 20 times at each level under load, and count what it had confirmed

@@ -22,6 +22,8 @@ const (
 	naming       = module + "/internal/names"
 	eventMetrics = module + "/internal/metrics"
 	shared       = module + "/internal/sharedmetrics"
+	recordLog    = module + "/internal/recordlog"
+	optionTags   = module + "/internal/options"
 )
 
 // goPackage is what `go list -json` says of a package.
@@ -58,6 +60,7 @@ var allArrows = []arrows{
 	{pkg: "internal/eventjson", imports: []string{api, machinery, text}, never: []string{client, runtime, zap, grafana, prometheus}},
 	{pkg: "internal/names", imports: []string{api, machinery, text, "github.com/oklog/ulid/v2"}, never: []string{client, runtime, zap, grafana, prometheus}},
 	{pkg: "internal/metrics", imports: []string{api, machinery, prometheus}, never: []string{client, runtime, zap, grafana}},
+	{pkg: "internal/recordlog", imports: []string{}},
 	{
 		pkg: "auditing", imports: []string{api, machinery, prometheus, text, naming, eventMetrics},
 		never: []string{client, runtime, zap, grafana, sinks, author, module + "/config"},
@@ -68,12 +71,12 @@ var allArrows = []arrows{
 	},
 	{pkg: "auditing/sinktest", ownImports: []string{api, core, author}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/kube", ownImports: []string{api, core, author}, never: []string{zap, grafana}},
-	{pkg: "sinks/log", ownImports: []string{api, core, author}, never: []string{client, runtime, grafana}},
-	{pkg: "sinks/loki", ownImports: []string{api, core, author, eventJSON, shared, module + "/internal/options", sinks + "/loki"}, never: []string{client, runtime, zap, grafana + "/loki-client-go", grafana + "/loki/v3"}},
-	{pkg: "sinks/multi", imports: []string{api, core, author}, never: []string{client, runtime, zap, grafana}},
-	{pkg: "sinks/retry", ownImports: []string{api, core, author, shared}, never: []string{client, runtime, zap, grafana}},
-	{pkg: "sinks/spool", ownImports: []string{api, core, author}, never: []string{client, runtime, zap, grafana}},
-	{pkg: "sinks/flood", ownImports: []string{api, core, author, shared}, never: []string{client, runtime, zap, grafana}},
+	{pkg: "sinks/log", ownImports: []string{api, core, author, optionTags}, never: []string{client, runtime, grafana}},
+	{pkg: "sinks/loki", ownImports: []string{api, core, author, eventJSON, shared, optionTags, sinks + "/loki"}, never: []string{client, runtime, zap, grafana + "/loki-client-go", grafana + "/loki/v3"}},
+	{pkg: "sinks/multi", imports: []string{api, core, author, optionTags}, never: []string{client, runtime, zap, grafana}},
+	{pkg: "sinks/retry", ownImports: []string{api, core, author, shared, optionTags}, never: []string{client, runtime, zap, grafana}},
+	{pkg: "sinks/spool", ownImports: []string{api, core, author, recordLog, optionTags}, never: []string{client, runtime, zap, grafana}},
+	{pkg: "sinks/flood", ownImports: []string{api, core, author, shared, optionTags}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "config", never: []string{sinks, client, runtime, zap, grafana}},
 	{
 		pkg: "retention", ownImports: []string{api, core, author, module + "/config"},

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/auditing/sinktest"
 	"github.com/paddock-dev/audit/driver"
@@ -20,7 +21,7 @@ func refusedSpool(t *testing.T) (dir, id string) {
 	next := &sinktest.Recorder{}
 	next.FailWith(driver.Permanent(errors.New("the lake refuses it")))
 	dead := make(chan string, 1)
-	s, err := spool.New(dir, next, spool.Options{OnFailure: func(_ string, err error) {
+	s, err := spool.New(dir, next, spool.Options{OnFailure: func(_ context.Context, _ *v1alpha1.AuditEvent, err error) {
 		var letter *spool.DeadLetterError
 		if errors.As(err, &letter) {
 			dead <- letter.ID

@@ -32,10 +32,10 @@ func Types(opts ...Option) *config.Types {
 		{Name: "flood", Doc: "collapses floods of like events into summaries", New: func() config.Section { return &floodSection{} }},
 		{Name: "kube", Doc: "AuditEvent objects in the API server", New: func() config.Section { return &kubeSection{client: o.client} }},
 		{Name: "log", Doc: "one JSON line an event, on a standard stream or in a file that it rotates", New: func() config.Section { return &logSection{} }},
-		{Name: "loki", Doc: "Grafana Loki, which confirms every event, or VictoriaLogs", New: newLoki},
+		{Name: "loki", Doc: "Grafana Loki, which confirms every event, or VictoriaLogs", New: func() config.Section { return &lokiSection{} }},
 		{Name: "multi", Doc: "several sinks at once", New: func() config.Section { return &multiSection{} }},
 		{Name: "retry", Doc: "writes again to the next sink while that may help", New: func() config.Section { return &retrySection{} }},
-		{Name: "spool", Doc: "stores events on the local disk before it hands them on to the next sink", New: newSpool},
+		{Name: "spool", Doc: "stores events on the local disk before it hands them on to the next sink", New: func() config.Section { return &spoolSection{} }},
 	} {
 		if err := types.Add(t); err != nil {
 			panic(err) // a mistake in this package

@@ -1,6 +1,7 @@
 package deploytest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -81,7 +82,7 @@ func TestSpoolDrainsWithTheEmitterRoleAfterAnOutage(t *testing.T) {
 	refused := make(chan error, 1) // the first
 	sink, err := spool.New(t.TempDir(), next, spool.Options{
 		Component: "broker", Parallel: 8, MinBackoff: 10 * time.Millisecond, MaxBackoff: 100 * time.Millisecond,
-		OnFailure: func(_ string, err error) {
+		OnFailure: func(_ context.Context, _ *v1alpha1.AuditEvent, err error) {
 			if letter := new(spool.DeadLetterError); errors.As(err, &letter) {
 				select {
 				case refused <- err:

@@ -30,7 +30,7 @@ type Options struct {
 	// happens to its process. LevelAcknowledged when 0 for Loki, whose answer
 	// promises that, and LevelAccepted for VictoriaLogs, where Write has to wait for
 	// more than the answer (see ServerVictoriaLogs).
-	Level auditing.Level
+	Level auditing.Level `yaml:"level" enum:"accepted,acknowledged" doc:"what a write promises; acknowledged where it is left out, but accepted for victorialogs, where acknowledged waits for the disk of the server"`
 
 	// Oldest is how old an event may be for the server to keep it. Write refuses an
 	// older one with ClassPermanent, for a server that would confirm and drop it. A

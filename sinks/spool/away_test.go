@@ -15,13 +15,13 @@ import (
 	"github.com/paddock-dev/audit/sinks/spool"
 )
 
-// tally counts deliveries without keeping the events.
+// tally counts how often each event is delivered, and keeps no events.
 type tally struct {
 	driver.Base
 	away atomic.Bool
 
 	mu    sync.Mutex
-	times []uint8 // that each event came
+	times []uint8 // how often each event came
 	last  map[string]int
 	wrong error
 }
@@ -58,7 +58,7 @@ const (
 	heapBound   = 64 << 20
 )
 
-func TestADestinationThatIsAwayFor100000EventsGetsEachOnceInBoundedMemory(t *testing.T) {
+func TestLongOutageDeliversEachEventOnceInBoundedMemory(t *testing.T) {
 	to := &tally{times: make([]uint8, awayEvents+1), last: map[string]int{}}
 	to.away.Store(true)
 	base := heap()
@@ -115,7 +115,8 @@ func heap() uint64 {
 	return stats.HeapAlloc
 }
 
-// watchHeap returns a function that ends the watch and returns the most it saw.
+// watchHeap watches the size of the heap. It returns a function that ends the watch and
+// returns the largest size.
 func watchHeap(t *testing.T) func() uint64 {
 	t.Helper()
 	var most uint64

@@ -139,7 +139,7 @@ func TestARefusedRequestCostsOnlyTheEventItIsRefusedFor(t *testing.T) {
 				return nil
 			}
 			if panics {
-				panic("an event that nobody thought of")
+				panic("an unexpected event")
 			}
 			return driver.Permanent(errors.New("400: bad request"))
 		}}
@@ -219,7 +219,7 @@ func TestARefusedRequestIsNarrowedWithoutLongPauses(t *testing.T) {
 	})
 }
 
-func TestAnEventThatIsSetAsideKeepsThePauseAskedFor(t *testing.T) {
+func TestEventThatIsSetAsideKeepsThePauseAskedFor(t *testing.T) {
 	dir, _ := backlog(t, 3)
 	synctest.Test(t, func(t *testing.T) {
 		d := &destination{}
@@ -242,7 +242,7 @@ func TestAnEventThatIsSetAsideSurvivesARestart(t *testing.T) {
 	d := &destination{}
 	d.poison(errAway, "ae-7")
 	opts := quick()
-	opts.SegmentBytes = 4 << 10 // what is written later lies in other files
+	opts.SegmentBytes = 4 << 10 // so that later events are in other files
 	s := open(t, dir, d.sink(), opts)
 	later := mustWrite(t, s, "later", 20)
 	eventually(t, "the others are stored", func() bool { return len(d.holds()) == len(names)+len(later)-1 })
@@ -263,7 +263,7 @@ func TestAnEventThatIsSetAsideSurvivesARestart(t *testing.T) {
 	}
 }
 
-func TestOnlySoManyEventsAreSetAside(t *testing.T) {
+func TestEventsThatAreSetAsideAreBounded(t *testing.T) {
 	const batch = 4
 	dir, names := backlog(t, 40)
 	d := &destination{batch: batch}
@@ -352,7 +352,7 @@ func TestARequeuedLetterIsNotCountedAsANewEvent(t *testing.T) {
 	}
 }
 
-func TestTakesWhatItSaysFromTheNextSink(t *testing.T) {
+func TestInfoComesFromTheNextSink(t *testing.T) {
 	s := open(t, t.TempDir(), kube.Sink{Component: "broker"}, quick())
 	info := driver.Of(s).Info()
 	if info.Component != "broker" || !info.Namespaced || info.Repeats != driver.RepeatsRecognised || info.Chain != "spool(kube)" {

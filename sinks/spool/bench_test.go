@@ -2,6 +2,7 @@ package spool_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/auditing/sinktest"
 	"github.com/paddock-dev/audit/driver"
+	"github.com/paddock-dev/audit/internal/recordlog"
 	"github.com/paddock-dev/audit/sinks/spool"
 )
 
@@ -30,10 +32,9 @@ func benchEvent() *v1alpha1.AuditEvent {
 	return ae
 }
 
-// BenchmarkWrite measures durable events a second, while the destination is away
-// and while it takes everything at once. In turn with it, so that both see the
-// same disk, it measures what the disk gives to one writer without a spool: one
-// write of a record's size and one fdatasync an event.
+// BenchmarkWrite measures durable events a second, while the destination is away and while
+// it takes everything at once. In turns with that it measures the disk without a spool: one
+// writer that writes a record and calls fdatasync for each event.
 func BenchmarkWrite(b *testing.B) {
 	for _, next := range []string{"away", "taking"} {
 		for _, writers := range []int{1, 64, 1024} {
@@ -50,7 +51,7 @@ func BenchmarkWrite(b *testing.B) {
 	}
 }
 
-// taking takes every event and keeps none.
+// taking takes every event and keeps nothing.
 type taking struct {
 	driver.Base
 	batch int
@@ -123,7 +124,8 @@ func writeFor(b *testing.B, s auditing.Sink, writers int, turn time.Duration, le
 
 // raw is a file that is synced after every record.
 type raw struct {
-	file   *os.File
+	file   recordlog.File
+	end    int64
 	record []byte
 	syncs  int
 	took   time.Duration
@@ -135,23 +137,22 @@ func newRaw(b *testing.B) *raw {
 	if err != nil {
 		b.Fatal(err)
 	}
-	f, err := os.Create(filepath.Join(b.TempDir(), "raw"))
+	f, err := recordlog.OS.OpenFile(filepath.Join(b.TempDir(), "raw"), os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { f.Close() })
-	return &raw{file: f, record: spool.OneRecord(1, time.Now(), e.JSON())}
+	return &raw{file: f, record: recordlog.AppendRecord(nil, 1, time.Now(), e.JSON())}
 }
 
 func (r *raw) writeFor(b *testing.B, turn time.Duration) {
 	start := time.Now()
 	for ; time.Since(start) < turn; r.syncs++ {
-		if _, err := r.file.Write(r.record); err != nil {
+		n, err := r.file.WriteAt(r.record, r.end)
+		if err := errors.Join(err, r.file.Sync()); err != nil {
 			b.Fatal(err)
 		}
-		if err := spool.Datasync(r.file); err != nil {
-			b.Fatal(err)
-		}
+		r.end += int64(n)
 	}
 	r.took += time.Since(start)
 }

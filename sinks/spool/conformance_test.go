@@ -30,12 +30,12 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// keepOpen is a sink that several others share, so that none may close it.
+// keepOpen is a sink that several others share. Its Close does nothing.
 type keepOpen struct{ driver.Driver }
 
 func (keepOpen) Close(context.Context) error { return nil }
 
-// The disk is what fails and hangs: the destination is behind it.
+// A Write of a spool ends at the disk. So the disk fails and hangs here, not the destination.
 
 func failingDisk(t *testing.T) func(context.Context) (sinktest.Fault, error) {
 	return func(context.Context) (sinktest.Fault, error) {

@@ -15,8 +15,8 @@ import (
 	"github.com/paddock-dev/audit/internal/testenv"
 )
 
-// kubeNames returns the names of the objects in the order of their times: a batch is
-// created several at once.
+// kubeNames returns the names of the objects in the order of their times, because the
+// objects of a batch are created at the same time.
 func kubeNames(t *testing.T, k *testenv.Kube, ns string) []string {
 	t.Helper()
 	c, err := kubeClient(k.Config)
@@ -42,9 +42,8 @@ func byTime(events []v1alpha1.AuditEvent) []string {
 	return names
 }
 
-// logsNames returns the names in the rows, in their order. VictoriaLogs stores a
-// row again that it is sent again, and its readers fold rows that are the same:
-// one that is there twice comes once.
+// logsNames returns the names in the rows, in their order. VictoriaLogs stores a row twice
+// that is sent twice. Its readers take equal rows for one, and so does this function.
 func logsNames(t *testing.T, l *testenv.VictoriaLogs, ns string) []string {
 	t.Helper()
 	const day = 24 * time.Hour
@@ -67,8 +66,8 @@ func logsNames(t *testing.T, l *testenv.VictoriaLogs, ns string) []string {
 	return byTime(events)
 }
 
-// check holds what is stored against what was confirmed. Names of one writer
-// sort in the order in which it wrote them.
+// check compares the events that are stored with those that were confirmed. The names of
+// one writer sort in the order in which it wrote them.
 func check(t *testing.T, to string, confirmed, stored []string) {
 	t.Helper()
 	times := map[string]int{}

@@ -28,11 +28,11 @@ import (
 	"github.com/paddock-dev/audit/sinks/spool"
 )
 
-// The test binary runs itself as the process that is killed.
+// The test binary runs itself again as the process that is killed.
 const (
 	childEnv   = "AUDIT_SPOOL_TEST_CHILD"
 	childDir   = "AUDIT_SPOOL_TEST_DIR"
-	childLife  = "AUDIT_SPOOL_TEST_LIFE"
+	childRun   = "AUDIT_SPOOL_TEST_RUN"
 	childNS    = "AUDIT_SPOOL_TEST_NAMESPACE"
 	childLogs  = "AUDIT_SPOOL_TEST_VICTORIALOGS"
 	childKube  = "AUDIT_SPOOL_TEST_KUBE"
@@ -66,10 +66,10 @@ const toLogs, toKube = "victorialogs", "kube"
 
 const (
 	crashWriters = 4
-	crashEvents  = 15 // of each writer and life, so that delivery keeps up
+	crashEvents  = 15 // of each writer in each process, so that delivery keeps up
 )
 
-// spools opens those of dir: one in front of VictoriaLogs and one of the API server.
+// spools opens two spools in dir: one in front of VictoriaLogs, and one in front of the API server.
 func spools(dir, logsURL string, config *rest.Config) (map[string]*spool.Sink, error) {
 	lake, err := loki.New(logsURL, loki.Options{Server: loki.ServerVictoriaLogs})
 	if err != nil {
@@ -98,7 +98,7 @@ func kubeClient(config *rest.Config) (client.Client, error) {
 	return client.New(config, client.Options{Scheme: scheme})
 }
 
-// writeUntilKilled prints which sink has confirmed which event.
+// writeUntilKilled writes events, and prints which sink has confirmed which event.
 func writeUntilKilled() error {
 	ca, err := base64.StdEncoding.DecodeString(os.Getenv(childCA))
 	if err != nil {
@@ -119,7 +119,7 @@ func writeUntilKilled() error {
 		for w := range crashWriters {
 			wg.Go(func() {
 				for i := range crashEvents {
-					ae := event(fmt.Sprintf("w%d-%s-%04d", w, os.Getenv(childLife), i))
+					ae := event(fmt.Sprintf("w%d-%s-%04d", w, os.Getenv(childRun), i))
 					ae.Namespace = os.Getenv(childNS)
 					if err := s.Write(context.Background(), ae); err != nil {
 						errs <- err
@@ -139,7 +139,7 @@ func writeUntilKilled() error {
 	}
 }
 
-func TestWhatWasConfirmedIsAtTheDestinationOnceAndInOrderHoweverOftenTheProcessIsKilled(t *testing.T) {
+func TestKillsLoseNothingThatWasConfirmed(t *testing.T) {
 	kills := defaultKills
 	if n, err := strconv.Atoi(os.Getenv(killsEnv)); err == nil {
 		kills = n
@@ -148,13 +148,13 @@ func TestWhatWasConfirmedIsAtTheDestinationOnceAndInOrderHoweverOftenTheProcessI
 	ns, dir := k.Namespace(t), t.TempDir()
 	confirmed := map[string][]string{}
 	start := time.Now()
-	for life := range kills {
-		cmd := child(t, dir, fmt.Sprintf("%05d", life), ns, l.URL, k.Config)
+	for run := range kills {
+		cmd := child(t, dir, fmt.Sprintf("%05d", run), ns, l.URL, k.Config)
 		if err := killed(cmd, confirmed); err != nil {
-			t.Fatalf("life %d: %v", life, err)
+			t.Fatalf("process %d: %v", run, err)
 		}
 	}
-	lives := time.Since(start)
+	took := time.Since(start)
 	sinks, err := spools(dir, l.URL, k.Config)
 	if err != nil {
 		t.Fatal(err)
@@ -175,25 +175,25 @@ func TestWhatWasConfirmedIsAtTheDestinationOnceAndInOrderHoweverOftenTheProcessI
 	for to, names := range stored {
 		check(t, to, confirmed[to], names)
 		t.Logf("%s: %d kills in %s, %d events confirmed, %d stored, each once and in order",
-			to, kills, lives.Round(time.Second), len(confirmed[to]), len(names))
+			to, kills, took.Round(time.Second), len(confirmed[to]), len(names))
 	}
 	t.Logf("at the last start some %d events were waiting", waiting)
 }
 
-func child(t *testing.T, dir, life, ns, logsURL string, config *rest.Config) *exec.Cmd {
+func child(t *testing.T, dir, run, ns, logsURL string, config *rest.Config) *exec.Cmd {
 	t.Helper()
 	binary, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), binary)
-	cmd.Env = append(os.Environ(), childEnv+"="+childWrites, childDir+"="+dir, childLife+"="+life, childNS+"="+ns,
+	cmd.Env = append(os.Environ(), childEnv+"="+childWrites, childDir+"="+dir, childRun+"="+run, childNS+"="+ns,
 		childLogs+"="+logsURL, childKube+"="+config.Host, childToken+"="+config.BearerToken,
 		childCA+"="+base64.StdEncoding.EncodeToString(config.CAData))
 	return cmd
 }
 
-// killed runs cmd, kills it at a random moment, and notes what it had confirmed.
+// killed runs cmd, kills it at a random moment, and notes the events that it had confirmed.
 func killed(cmd *exec.Cmd, confirmed map[string][]string) error {
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -208,7 +208,7 @@ func killed(cmd *exec.Cmd, confirmed map[string][]string) error {
 	if !lines.Scan() {
 		return fmt.Errorf("it did not begin: %w: %s", cmd.Wait(), stderr.String())
 	}
-	// Half of the kills fall into the first milliseconds, where it recovers and writes.
+	// Half of the kills come within the first milliseconds, when the process recovers and writes.
 	after := time.Duration(rand.ExpFloat64() * float64(60*time.Millisecond))
 	timer := time.AfterFunc(after, func() { _ = cmd.Process.Kill() })
 	defer timer.Stop()

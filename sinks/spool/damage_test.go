@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/paddock-dev/audit/auditing/sinktest"
+	"github.com/paddock-dev/audit/internal/recordlog"
 	"github.com/paddock-dev/audit/sinks/spool"
 )
 
@@ -30,8 +31,8 @@ func leftBehind(t *testing.T, n int) (dir, segment string, names []string) {
 	return dir, segments[0], names
 }
 
-// life opens dir once, drains it and returns what was delivered and what reported.
-func life(t *testing.T, dir string) (delivered []string, damage []spool.Damage) {
+// reopen opens dir, drains it, and returns what was delivered and what was reported.
+func reopen(t *testing.T, dir string) (delivered []string, damage []spool.Damage) {
 	t.Helper()
 	r := &sinktest.Recorder{}
 	var h heard
@@ -73,7 +74,7 @@ func TestABitFlippedAnywhereCostsAtMostTheRecordItIsIn(t *testing.T) {
 		flipped[at] ^= 1 << (at % 8)
 		lost := recordAt(whole, at)
 		want := slices.Delete(slices.Clone(names), lost, lost+1)
-		delivered, damage := life(t, copyOf(t, dir, segment, flipped))
+		delivered, damage := reopen(t, copyOf(t, dir, segment, flipped))
 		if !slices.Equal(delivered, want) || len(damage) != 1 {
 			t.Fatalf("with a bit flipped at %d of %d: delivered %v, want %v; reported %v", at, len(whole), delivered, want, damage)
 		}
@@ -85,23 +86,23 @@ func TestABitFlippedAnywhereCostsAtMostTheRecordItIsIn(t *testing.T) {
 	t.Logf("%d positions, 3 records: 2 delivered and 1 set aside and reported at each", len(whole))
 }
 
-// recordAt says in which record of an undamaged segment a byte stands.
+// recordAt says in which record of an undamaged segment a byte is.
 func recordAt(data []byte, at int) (index int) {
-	spool.Walk(data, func(_, end int, _ []byte) {
-		if end <= at {
+	for s := range recordlog.Steps(data) {
+		if s.End <= at {
 			index++
 		}
-	})
+	}
 	return index
 }
 
 // startOf returns where that record begins.
 func startOf(data []byte, at int) (begin int) {
-	spool.Walk(data, func(start, _ int, _ []byte) {
-		if start <= at {
-			begin = start
+	for s := range recordlog.Steps(data) {
+		if s.Start <= at {
+			begin = s.Start
 		}
-	})
+	}
 	return begin
 }
 
@@ -117,7 +118,7 @@ func TestASegmentCutAnywhereCostsAtMostTheRecordThatIsCut(t *testing.T) {
 	for at := 0; at < len(whole); at += stride {
 		for _, behind := range []int{0, 5000}[:1+at%2] { // nothing, or the zeros of a longer file
 			content := append(slices.Clone(whole[:at]), make([]byte, behind)...)
-			delivered, damage := life(t, copyOf(t, dir, segment, content))
+			delivered, damage := reopen(t, copyOf(t, dir, segment, content))
 			if want := names[:recordAt(whole, at)]; !slices.Equal(delivered, want) {
 				t.Fatalf("cut at %d: delivered %v, want %v", at, delivered, want)
 			}
@@ -131,10 +132,10 @@ func TestASegmentCutAnywhereCostsAtMostTheRecordThatIsCut(t *testing.T) {
 
 func TestARecordThatHoldsNoEventIsSetAside(t *testing.T) {
 	dir := t.TempDir()
-	content := spool.OneRecord(1, time.Now(), []byte(`{"spec": 7}`))
+	content := recordlog.AppendRecord(nil, 1, time.Now(), []byte(`{"spec": 7}`))
 	segment := filepath.Join(dir, "00000000000000000001.seg")
 	path := copyOf(t, dir, segment, content)
-	delivered, damage := life(t, path)
+	delivered, damage := reopen(t, path)
 	if len(delivered) != 0 || len(damage) != 1 || damage[0].Err == nil || !strings.Contains(damage[0].String(), "no event") {
 		t.Errorf("delivered %v, reported %v", delivered, damage)
 	}
@@ -154,7 +155,7 @@ func TestDamageThatIsDeliveredAlreadyIsNotReported(t *testing.T) {
 		t.Fatalf("segments %v (%v), want one", segments, err)
 	}
 	flip(t, segments[0], 100)
-	delivered, damage := life(t, dir)
+	delivered, damage := reopen(t, dir)
 	if !slices.Equal(delivered, late) || len(damage) != 0 {
 		t.Errorf("delivered %v, want %v; reported %v", delivered, late, damage)
 	}
@@ -189,31 +190,7 @@ func TestADamagedProgressRecordRepeatsDeliveriesAndLosesNone(t *testing.T) {
 	if err := os.WriteFile(path, make([]byte, info.Size()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if delivered, _ := life(t, dir); !slices.Equal(delivered, names) {
+	if delivered, _ := reopen(t, dir); !slices.Equal(delivered, names) {
 		t.Errorf("delivered %v, want %v", delivered, names)
 	}
-}
-
-// FuzzSegment opens whatever bytes as a segment between two good ones.
-func FuzzSegment(f *testing.F) {
-	record := spool.OneRecord(5, time.Unix(1, 2), []byte(`{"metadata":{"name":"x","namespace":"default"}}`))
-	f.Add(record)
-	f.Add(append(record[:40:40], record...))
-	f.Add(append(record, record[:20]...))
-	f.Add([]byte{})
-	f.Fuzz(func(t *testing.T, content []byte) {
-		spool.Walk(content, func(start, end int, payload []byte) {
-			if start < 0 || end <= start || end > len(content) || len(payload) > end-start {
-				t.Fatalf("a step from %d to %d of %d with a payload of %d", start, end, len(content), len(payload))
-			}
-		})
-		// Whatever stands before it, a good record behind it is found.
-		found := false
-		spool.Walk(append(slices.Clone(content), record...), func(_, _ int, payload []byte) {
-			found = found || bytes.Equal(payload, record[32:])
-		})
-		if !found {
-			t.Fatal("the good record behind it is not found")
-		}
-	})
 }

@@ -138,7 +138,7 @@ func prepared(tb testing.TB, prefix string, n int) (events []*driver.Event, name
 	return events, names
 }
 
-// backlog returns a directory in which events named ae-0, ae-1, ... wait.
+// backlog returns a directory in which n events wait, named ae-0, ae-1, ...
 func backlog(tb testing.TB, n int) (dir string, names []string) {
 	tb.Helper()
 	dir = tb.TempDir()

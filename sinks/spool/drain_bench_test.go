@@ -13,9 +13,9 @@ import (
 	"github.com/paddock-dev/audit/sinks/spool"
 )
 
-// BenchmarkDrain measures how fast a backlog of 100,000 events goes to a destination
-// that takes 600 µs for a request, to VictoriaLogs and to the API server: in batches,
-// and one at a time. Where that is slow, a smaller backlog shows the same.
+// BenchmarkDrain measures how fast a backlog of up to 100,000 events is delivered to a
+// destination that takes 600 µs for a request, to VictoriaLogs and to the API server: in
+// batches, and one event at a time.
 func BenchmarkDrain(b *testing.B) {
 	for _, to := range []struct {
 		name            string

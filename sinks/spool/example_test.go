@@ -34,7 +34,7 @@ func Example() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	if err := sink.Close(ctx); err != nil {
-		panic(err) // some events stay for the next life
+		panic(err) // some events stay for the next process
 	}
 	fmt.Println(len(lake.Events()), "delivered")
 	// Output:

@@ -1,8 +1,10 @@
 package spool
 
 import (
+	"os"
 	"sync"
-	"time"
+
+	"github.com/paddock-dev/audit/internal/recordlog"
 )
 
 // Fault makes the operations of a FaultyDisk fail.
@@ -10,14 +12,14 @@ type Fault struct {
 	// On is asked before each operation ("create", "open", "rename", "remove",
 	// "syncdir", "read", "write", "truncate", "sync"); an error makes it fail.
 	On func(op, path string) error
-	// Short is how many bytes a write that fails has written all the same; -1 for
-	// one that reports no error and writes one byte less than asked for.
+	// Short is how many bytes a failing write stores before it fails. -1 makes it store one
+	// byte less than asked for, and report no error.
 	Short int
 }
 
-// FaultyDisk is the real disk with faults.
+// FaultyDisk is the disk of the operating system, with faults.
 type FaultyDisk struct {
-	// Unsynced leaves every fsync out, for tests of thousands of lives.
+	// Unsynced leaves every fsync out, for tests that open thousands of spools.
 	Unsynced bool
 
 	mu    sync.Mutex
@@ -47,55 +49,48 @@ func (d *FaultyDisk) On(opts Options) Options {
 	return opts
 }
 
-func (d *FaultyDisk) wrap(path string, f file, err error) (file, error) {
+func (d *FaultyDisk) OpenFile(path string, flag int) (recordlog.File, error) {
+	op := "open"
+	if flag&os.O_CREATE != 0 {
+		op = "create"
+	}
+	if _, err := d.ask(op, path); err != nil {
+		return nil, err
+	}
+	f, err := recordlog.OS.OpenFile(path, flag)
 	if err != nil {
 		return nil, err
 	}
-	return &faultyFile{file: f, disk: d, path: path}, nil
+	return &faultyFile{File: f, disk: d, path: path}, nil
 }
 
-func (d *FaultyDisk) create(path string) (file, error) {
-	if _, err := d.ask("create", path); err != nil {
-		return nil, err
-	}
-	f, err := realDisk{}.create(path)
-	return d.wrap(path, f, err)
-}
-
-func (d *FaultyDisk) open(path string, write bool) (file, error) {
-	if _, err := d.ask("open", path); err != nil {
-		return nil, err
-	}
-	f, err := realDisk{}.open(path, write)
-	return d.wrap(path, f, err)
-}
-
-func (d *FaultyDisk) rename(from, to string) error {
+func (d *FaultyDisk) Rename(from, to string) error {
 	if _, err := d.ask("rename", from); err != nil {
 		return err
 	}
-	return realDisk{}.rename(from, to)
+	return recordlog.OS.Rename(from, to)
 }
 
-func (d *FaultyDisk) remove(path string) error {
+func (d *FaultyDisk) Remove(path string) error {
 	if _, err := d.ask("remove", path); err != nil {
 		return err
 	}
-	return realDisk{}.remove(path)
+	return recordlog.OS.Remove(path)
 }
 
-func (d *FaultyDisk) syncDir(path string) error {
+func (d *FaultyDisk) SyncDir(path string) error {
 	if _, err := d.ask("syncdir", path); err != nil {
 		return err
 	}
 	if d.Unsynced {
 		return nil
 	}
-	return realDisk{}.syncDir(path)
+	return recordlog.OS.SyncDir(path)
 }
 
 type faultyFile struct {
-	file
+	recordlog.File
+
 	disk *FaultyDisk
 	path string
 }
@@ -104,18 +99,18 @@ func (f *faultyFile) ReadAt(b []byte, off int64) (int, error) {
 	if _, err := f.disk.ask("read", f.path); err != nil {
 		return 0, err
 	}
-	return f.file.ReadAt(b, off)
+	return f.File.ReadAt(b, off)
 }
 
 func (f *faultyFile) WriteAt(b []byte, off int64) (int, error) {
 	fault, err := f.disk.ask("write", f.path)
 	if err == nil {
-		return f.file.WriteAt(b, off)
+		return f.File.WriteAt(b, off)
 	}
 	if fault.Short < 0 {
-		return f.file.WriteAt(b[:len(b)-1], off)
+		return f.File.WriteAt(b[:len(b)-1], off)
 	}
-	n, writeErr := f.file.WriteAt(b[:min(fault.Short, len(b))], off)
+	n, writeErr := f.File.WriteAt(b[:min(fault.Short, len(b))], off)
 	if writeErr != nil {
 		return n, writeErr
 	}
@@ -126,35 +121,15 @@ func (f *faultyFile) Truncate(size int64) error {
 	if _, err := f.disk.ask("truncate", f.path); err != nil {
 		return err
 	}
-	return f.file.Truncate(size)
+	return f.File.Truncate(size)
 }
 
-func (f *faultyFile) sync() error {
+func (f *faultyFile) Sync() error {
 	if _, err := f.disk.ask("sync", f.path); err != nil {
 		return err
 	}
 	if f.disk.Unsynced {
 		return nil
 	}
-	return f.file.sync()
-}
-
-// OneRecord returns a segment with one record of payload.
-func OneRecord(seq uint64, at time.Time, payload []byte) []byte {
-	return appendRecord(nil, seq, at, payload, checksum(payload))
-}
-
-// Datasync is the sync of a segment.
-var Datasync = datasync
-
-// Walk goes through a segment; payload is nil where there is no record.
-func Walk(data []byte, visit func(start, end int, payload []byte)) {
-	for off := 0; ; {
-		step := next(data, off)
-		if step.finding == foundEnd {
-			return
-		}
-		visit(step.start, step.end, step.payload)
-		off = step.end
-	}
+	return f.File.Sync()
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/driver"
+	"github.com/paddock-dev/audit/internal/recordlog"
 )
 
 const (
@@ -19,14 +20,14 @@ const (
 	probeAfter = 3
 	// leastProbes is how many events are held to choose from then, however large.
 	leastProbes = 16
-	// maxAlone bounds the events that are set aside. Each keeps its segment on the
-	// disk. maxRetrying is how many of them are under way at once.
+	// maxAlone bounds the events that are set aside. Each keeps its segment on the disk.
+	// maxRetrying is how many of them are under way at once.
 	maxAlone    = 256
 	maxRetrying = 16
 )
 
-// refused reports that err says that a second attempt at the event would fail as
-// well. A next sink that is closed says nothing of the event.
+// refused reports that a second attempt at the event would fail as well. A next sink that
+// is closed says nothing of the event.
 func refused(err error) bool {
 	class, _ := driver.ClassOf(err) // transient for nil
 	return class == auditing.ClassPermanent || class == auditing.ClassInvalid
@@ -35,34 +36,26 @@ func refused(err error) bool {
 // probes reports that a later event is tried beside the oldest.
 func (s *sender) probes() bool { return s.failed >= probeAfter }
 
-// settle does what the outcomes of a round ask for:
-//
-//   - What is stored is forgotten, and what is refused becomes a dead letter. Where
-//     every event of a batch is refused, one of them may be the cause, so each is
-//     tried by itself first.
-//   - An event that failed while a later one was stored is set aside: the destination
-//     is there, and the event must not hold up the others.
-//   - Behind the last event that was stored the destination may have gone away. So the
-//     others stay in their order, and after a pause fewer are tried at once. That also
-//     finds the one because of which a whole request fails.
+// settle acts on the outcomes of a round, by the rules of the package comment.
 func (s *sender) settle(ctx context.Context, batch []*entry, errs []error) {
+	if len(batch) > 1 && !slices.ContainsFunc(errs, func(err error) bool { return !refused(err) }) {
+		for i, e := range batch {
+			s.retryLater(e, errs[i])
+		}
+		s.size = 1 // one of them may be the cause
+		return
+	}
 	last := s.settleStored(batch, errs)
 	left, behind, asked := 0, 0, time.Duration(0)
-	together := len(batch) > 1 && !slices.ContainsFunc(errs, func(err error) bool { return !refused(err) })
 	for i, e := range batch {
-		err := errs[i]
-		if err == nil {
+		if errs[i] == nil {
 			continue
 		}
 		if ctx.Err() != nil {
 			return
 		}
-		if refused(err) && !together {
-			e.settled = s.bury(ctx, e, err)
-			continue
-		}
-		s.report(e, err)
-		if i < last && s.setAside(ctx, e, err) {
+		err := s.settleFailed(e, errs[i])
+		if err == nil || i < last && s.setAside(ctx, e, err) {
 			e.settled = true
 			continue
 		}
@@ -72,18 +65,40 @@ func (s *sender) settle(ctx context.Context, batch []*entry, errs []error) {
 		}
 		asked = max(asked, pauseOf(err))
 	}
-	if together {
-		s.size = 1
-		return
-	}
 	s.adapt(len(batch), last >= 0, behind)
 	if left > 0 {
 		sleep(ctx, max(s.pause.NextBackOff(), asked))
 	}
 }
 
-// adapt chooses the size of the next batch after one of n events: whether any was
-// stored, and how many are to be tried again behind the last that was.
+// settleStored forgets the events that are stored, and returns the index of the last such event, or -1.
+func (s *sender) settleStored(batch []*entry, errs []error) (last int) {
+	last = -1
+	var stored []*recordlog.Record
+	for i, e := range batch {
+		if errs[i] == nil {
+			e.settled, last = true, i
+			stored = append(stored, e.Record)
+		}
+	}
+	s.delivered(stored...)
+	return last
+}
+
+// settleFailed makes a dead letter of an event that is refused. It returns nil when that
+// is done, and otherwise why the event has to be tried again.
+func (s *stage) settleFailed(e *entry, err error) error {
+	if refused(err) {
+		err = s.bury(e, err)
+	}
+	if err != nil {
+		s.retryLater(e, err)
+	}
+	return err
+}
+
+// adapt chooses the size of the next batch after one of n events. stored says whether any
+// was stored, and behind how many are to be tried again after the last of those.
 func (s *sender) adapt(n int, stored bool, behind int) {
 	switch {
 	case behind == 0 && stored:
@@ -101,63 +116,39 @@ func (s *sender) adapt(n int, stored bool, behind int) {
 	}
 }
 
-// settleStored forgets what is stored, and returns the index of the last such event,
-// or -1.
-func (s *sender) settleStored(batch []*entry, errs []error) (last int) {
-	last = -1
-	var stored []*entry
-	for i, e := range batch {
-		if errs[i] == nil {
-			e.settled, last = true, i
-			stored = append(stored, e)
-		}
-	}
-	s.metrics.delivered.Add(float64(len(stored)))
-	s.forget(stored...)
-	return last
-}
-
-// setAside has an event tried again by itself until it is stored or refused. It
-// reports false when too many are set aside already.
-func (q *queue) setAside(ctx context.Context, e *entry, err error) bool {
+// setAside has an event tried again by itself until it is stored or refused. It reports
+// false when too many are set aside already.
+func (s *stage) setAside(ctx context.Context, e *entry, err error) bool {
 	select {
-	case q.alone <- struct{}{}:
+	case s.alone <- struct{}{}:
 	default:
 		return false
 	}
-	q.aside.Go(func() {
-		q.retry(ctx, e, err)
-		<-q.alone
+	s.aside.Go(func() {
+		defer func() { <-s.alone }()
+		for pause := s.backoff(); sleep(ctx, max(pause.NextBackOff(), pauseOf(err))); {
+			s.retrying <- struct{}{}
+			err = s.request(ctx, []*entry{e})[0]
+			<-s.retrying
+			if err == nil {
+				s.delivered(e.Record)
+				return
+			}
+			if ctx.Err() != nil {
+				return
+			}
+			if err = s.settleFailed(e, err); err == nil {
+				return
+			}
+		}
 	})
 	return true
 }
 
-// retry tries an event that has failed with err.
-func (q *queue) retry(ctx context.Context, e *entry, err error) {
-	for pause := q.backoff(); sleep(ctx, max(pause.NextBackOff(), pauseOf(err))); {
-		q.retrying <- struct{}{}
-		err = q.request(ctx, []*entry{e})[0]
-		<-q.retrying
-		if err == nil {
-			q.metrics.delivered.Inc()
-			q.forget(e)
-			return
-		}
-		if ctx.Err() != nil {
-			return
-		}
-		if refused(err) {
-			q.bury(ctx, e, err)
-			return
-		}
-		q.report(e, err)
-	}
-}
-
-// report counts and reports a failure of an event that will be tried again.
-func (q *queue) report(e *entry, err error) {
-	q.metrics.failures.Inc()
-	q.opts.OnFailure(e.event.Ref(), err)
+// retryLater counts and reports a failure of an event that will be tried again.
+func (s *stage) retryLater(e *entry, err error) {
+	s.metrics.failures.Inc()
+	s.report(e.event, err)
 }
 
 // pauseOf returns the pause that the destination asked for.
@@ -166,16 +157,11 @@ func pauseOf(err error) time.Duration {
 	return min(asked, maxRetryAfter)
 }
 
-// backoff returns the pauses of one series of attempts. It is not safe for
-// concurrent use.
-func (q *queue) backoff() *backoff.ExponentialBackOff {
-	b := backoff.NewExponentialBackOff()
-	b.InitialInterval = q.opts.MinBackoff
-	b.MaxInterval = q.opts.MaxBackoff
-	b.Multiplier = 2
-	b.RandomizationFactor = 0.5
-	b.Reset()
-	return b
+// backoff returns the pauses of one series of attempts. It is not safe for concurrent use.
+func (s *stage) backoff() *backoff.ExponentialBackOff {
+	return &backoff.ExponentialBackOff{
+		InitialInterval: s.opts.MinBackoff, MaxInterval: s.opts.MaxBackoff, Multiplier: 2, RandomizationFactor: 0.5,
+	}
 }
 
 // sleep reports whether it could before ctx ended.

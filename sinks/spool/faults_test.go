@@ -55,8 +55,8 @@ func TestFaultsOfTheDiskFailWritesAndLoseNothingConfirmed(t *testing.T) {
 				want = append(want, mustWrite(t, s, fmt.Sprintf("between-%d", i), 2)...)
 			}
 			abandon(s)
-			delivered, damage := life(t, dir)
-			// What was refused may be there all the same, where it could not be cut off.
+			delivered, damage := reopen(t, dir)
+			// A refused event may be stored all the same, where it could not be cut off.
 			delivered = slices.DeleteFunc(delivered, func(name string) bool { return strings.HasPrefix(name, "refused") })
 			if !slices.Equal(delivered, want) {
 				t.Errorf("delivered %v, want %v", delivered, want)
@@ -96,7 +96,7 @@ func TestASegmentIsNeverWrittenAfterAFailedFsync(t *testing.T) {
 	}})
 	mustWrite(t, s, "after", 3)
 	abandon(s)
-	if delivered, _ := life(t, dir); !slices.Equal(delivered, []string{"before-0", "after-0", "after-1", "after-2"}) {
+	if delivered, _ := reopen(t, dir); !slices.Equal(delivered, []string{"before-0", "after-0", "after-1", "after-2"}) {
 		t.Errorf("delivered %v", delivered)
 	}
 }
@@ -105,7 +105,7 @@ func TestADeadLetterThatCannotBeKeptStaysInTheSpool(t *testing.T) {
 	dir := t.TempDir()
 	disk := &spool.FaultyDisk{}
 	r := &sinktest.Recorder{}
-	r.FailNext(1, driver.Permanent(errors.New("refused")))
+	r.FailWith(driver.Permanent(errors.New("refused")))
 	var h heard
 	disk.Set(spool.Fault{On: func(op, path string) error {
 		if op == "create" && filepath.Base(filepath.Dir(path)) == "dead" {
@@ -117,12 +117,12 @@ func TestADeadLetterThatCannotBeKeptStaysInTheSpool(t *testing.T) {
 	want := mustWrite(t, s, "ae", 2)
 	eventually(t, "it is reported", func() bool { return h.failures() > 1 })
 	abandon(s)
-	if delivered, _ := life(t, dir); !slices.Equal(delivered, want) {
-		t.Errorf("the next life delivers %v, want %v", delivered, want)
+	if delivered, _ := reopen(t, dir); !slices.Equal(delivered, want) {
+		t.Errorf("the next process delivers %v, want %v", delivered, want)
 	}
 }
 
-func TestWhatCannotBeReadForAWhileIsDeliveredAfterwards(t *testing.T) {
+func TestSegmentThatIsReadableAgainIsDelivered(t *testing.T) {
 	dir, _, want := leftBehind(t, 3)
 	disk := &spool.FaultyDisk{}
 	var reads atomic.Int64
@@ -141,7 +141,7 @@ func TestWhatCannotBeReadForAWhileIsDeliveredAfterwards(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeReadAtAllIsReportedAndItsSegmentKeptToBeRequeued(t *testing.T) {
+func TestUnreadableSegmentIsKeptAndCanBeRequeued(t *testing.T) {
 	dir, segment, names := leftBehind(t, 3)
 	disk := &spool.FaultyDisk{}
 	disk.Set(spool.Fault{On: func(op, path string) error {
@@ -160,13 +160,13 @@ func TestWhatCannotBeReadAtAllIsReportedAndItsSegmentKeptToBeRequeued(t *testing
 	if d := h.damages(); len(d) != 1 || d[0].SavedAs != kept || d[0].Torn || !strings.Contains(d[0].Err.Error(), "not delivered") {
 		t.Errorf("reported %v, want that events in %s are not delivered", d, kept)
 	}
-	// Somebody got the file off the failing disk, all but a byte.
+	// The file was copied from the failing disk, with one bad byte.
 	flip(t, kept, 100)
 	if err := spool.Requeue(dir, filepath.Base(segment)); err == nil || !strings.Contains(err.Error(), "2 events") || !strings.Contains(err.Error(), "offset 0") {
 		t.Errorf("Requeue of the damaged segment: %v, want that two events are requeued, and what is wrong at offset 0", err)
 	}
 	mustDeliver(t, dir, names[1:])
-	// And now the rest of it.
+	// Now the byte is right again.
 	flip(t, kept, 100)
 	if err := spool.Requeue(dir, filepath.Base(segment)); err != nil {
 		t.Error(err)
@@ -177,7 +177,7 @@ func TestWhatCannotBeReadAtAllIsReportedAndItsSegmentKeptToBeRequeued(t *testing
 	mustDeliver(t, dir, names)
 }
 
-// mustDeliver waits until the next life has delivered what was requeued.
+// mustDeliver waits until the next process has delivered what was requeued.
 func mustDeliver(t *testing.T, dir string, want []string) {
 	t.Helper()
 	r := &sinktest.Recorder{}

@@ -44,11 +44,11 @@ func TestARefusedEventIsADeadLetterAndHoldsNoOther(t *testing.T) {
 		t.Errorf("the file does not read well (%v):\n%s", err, text)
 	}
 	if drained := namesOf(t, dir); len(drained) != 0 {
-		t.Errorf("the next life delivers %v again", drained)
+		t.Errorf("the next process delivers %v again", drained)
 	}
 }
 
-// namesOf drains a directory and returns what was in it.
+// namesOf drains a directory, and returns the names of the events in it.
 func namesOf(t *testing.T, dir string) []string {
 	t.Helper()
 	r := &sinktest.Recorder{}
@@ -69,7 +69,7 @@ func TestAPanicOfTheNextSinkMakesADeadLetter(t *testing.T) {
 	}
 }
 
-func TestARequeuedLetterIsDeliveredByTheSinkThatHasTheDirectoryOpen(t *testing.T) {
+func TestRequeuedLetterIsDeliveredByTheOpenSink(t *testing.T) {
 	dir := t.TempDir()
 	s, r, id := refusal(t, dir)
 	if err := spool.Requeue(dir, id); err != nil {
@@ -83,7 +83,7 @@ func TestARequeuedLetterIsDeliveredByTheSinkThatHasTheDirectoryOpen(t *testing.T
 	}
 }
 
-func TestARequeuedLetterIsDeliveredByTheNextLife(t *testing.T) {
+func TestRequeuedLetterIsDeliveredAfterARestart(t *testing.T) {
 	dir := t.TempDir()
 	s, _, id := refusal(t, dir)
 	drain(t, s)
@@ -100,7 +100,7 @@ func TestARequeuedLetterIsDeliveredByTheNextLife(t *testing.T) {
 	mustHold(t, r, []string{"ae-0"})
 }
 
-func TestALetterThatIsSpoiltByHandGoesBackToTheDead(t *testing.T) {
+func TestLetterDamagedByHandGoesBackToTheDeadLetters(t *testing.T) {
 	dir := t.TempDir()
 	s, _, id := refusal(t, dir)
 	drain(t, s)
@@ -141,7 +141,7 @@ func TestDeadLettersCountAgainstTheBoundOnBytes(t *testing.T) {
 	eventually(t, "there is room again", func() bool { return s.Write(t.Context(), large("again")) == nil })
 }
 
-func TestIDsThatAreNoFileNamesAreRefused(t *testing.T) {
+func TestIDsThatAreNotFileNamesAreRefused(t *testing.T) {
 	dir := t.TempDir()
 	drain(t, open(t, dir, &sinktest.Recorder{}, quick()))
 	for _, id := range []string{"", ".", "..", "../progress", `a\b`, "unknown"} {

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	os.Exit(testenv.Run(m))
 }
 
-// quick are Options whose backoff does not hold tests up.
+// quick returns Options with short pauses.
 func quick() spool.Options {
 	return spool.Options{MinBackoff: time.Millisecond, MaxBackoff: 20 * time.Millisecond}
 }
@@ -44,8 +44,8 @@ func open(tb testing.TB, dir string, next auditing.Sink, opts spool.Options) *sp
 	return s
 }
 
-// abandon closes a Sink without waiting for what it has to deliver, and waits until
-// its directory is free, which takes a busy disk a while.
+// abandon closes a Sink without waiting for its deliveries, and waits until its directory
+// is free.
 func abandon(s *spool.Sink) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -102,7 +102,7 @@ func mustHold(tb testing.TB, r *sinktest.Recorder, want []string) {
 	}
 }
 
-// mustFail returns the WriteError of a write that failed.
+// mustFail checks that err is a WriteError of this class and cause; nil for any cause.
 func mustFail(tb testing.TB, err error, class auditing.Class, cause error) {
 	tb.Helper()
 	var failed *auditing.WriteError
@@ -124,7 +124,7 @@ func eventually(tb testing.TB, what string, done func() bool) {
 	}
 }
 
-// heard collects what a Sink reports.
+// heard collects what a Sink reports to OnFailure and OnDamage.
 type heard struct {
 	mu      sync.Mutex
 	damage  []spool.Damage
@@ -138,7 +138,7 @@ func (h *heard) listen(opts spool.Options) spool.Options {
 		defer h.mu.Unlock()
 		h.damage = append(h.damage, d)
 	}
-	opts.OnFailure = func(_ string, err error) {
+	opts.OnFailure = func(_ context.Context, _ *v1alpha1.AuditEvent, err error) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.errs = append(h.errs, err)

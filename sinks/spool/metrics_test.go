@@ -12,7 +12,7 @@ import (
 	"github.com/paddock-dev/audit/sinks/spool"
 )
 
-func TestFailuresInTheBackgroundAreNoFailedWrites(t *testing.T) {
+func TestBackgroundFailuresAreNotCountedAsFailedWrites(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	if err := auditing.RegisterMetrics(reg); err != nil {
 		t.Fatal(err)

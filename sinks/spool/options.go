@@ -1,36 +1,27 @@
 package spool
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/internal/options"
+	"github.com/paddock-dev/audit/internal/recordlog"
 )
 
-const (
-	sinkName = "spool"
-
-	defaultMaxBytes       = 1 << 30
-	minMaxBytes           = 1 << 20
-	defaultSegmentBytes   = 4 << 20
-	minSegmentBytes       = 1 << 10
-	maxSegmentBytes       = 64 << 20
-	defaultParallel       = 1
-	defaultAttemptTimeout = 30 * time.Second
-	defaultMinBackoff     = 100 * time.Millisecond
-	defaultMaxBackoff     = 30 * time.Second
-)
-
-// FullPolicy says what Write does when a bound is reached.
-type FullPolicy int
+// FullPolicy says what Write does when the spool is full.
+type FullPolicy string
 
 const (
 	// FailWhenFull makes Write fail at once with auditing.ClassFull.
-	FailWhenFull FullPolicy = iota
+	FailWhenFull FullPolicy = "fail"
 	// BlockWhenFull makes Write wait for room until its context ends, and then
 	// fail with auditing.ClassFull.
-	BlockWhenFull
+	BlockWhenFull FullPolicy = "block"
 )
 
 // Options of New. The zero value is valid.
@@ -42,41 +33,42 @@ type Options struct {
 	// MaxBytes bounds the events that wait and the dead letters, in bytes on the
 	// disk. 1 GiB when 0, at least 1 MiB. Files of delivered events may take up to
 	// one SegmentBytes more, and another one for each event that is set aside.
-	MaxBytes int64
-	// MaxAge bounds how long the oldest event may have waited: one that is set aside
-	// counts, a dead letter does not. Beyond it the spool counts as full: nothing is ever dropped for its age. No
-	// bound when 0.
-	MaxAge time.Duration
-	// WhenFull says what Write does at a bound. FailWhenFull when zero.
-	WhenFull FullPolicy
+	MaxBytes int64 `yaml:"maxBytes" default:"1073741824" min:"1048576" max:"1125899906842624" doc:"bytes on the disk at which the spool is full"`
+	// MaxAge bounds how long the oldest event may have waited. Events that are set
+	// aside count, dead letters do not. Beyond it the spool counts as full: an event is
+	// never dropped for its age. No bound when 0, at most 8760h.
+	MaxAge time.Duration `yaml:"maxAge" max:"8760h" doc:"age of the oldest waiting event at which the spool counts as full; 0s for none"`
+	// WhenFull says what Write does then. FailWhenFull when empty.
+	WhenFull FullPolicy `yaml:"whenFull" default:"fail" enum:"fail,block" doc:"what a write does then: fail at once, or wait for room until its deadline"`
 
-	// SegmentBytes is the size at which a new file is begun; a file is removed
-	// when all of its events are delivered, and the sender holds one in memory.
-	// 4 MiB when 0, from 1 KiB to 64 MiB.
-	SegmentBytes int64
+	// SegmentBytes is the size at which a new file is begun. A file is removed when all
+	// of its events are delivered, and one is held in memory. 4 MiB when 0, from 1 KiB to
+	// 64 MiB.
+	SegmentBytes int64 `yaml:"segmentBytes" default:"4194304" min:"1024" max:"67108864" doc:"size at which a new file is begun"`
 
 	// Parallel is how many batches may be on their way to the next sink at once. 1
-	// when 0: one after the other, in order. With more, a destination that confirms
-	// slowly is fed faster, and the order among those batches is not kept. Together
-	// they hold about 4 MiB of records, and 64 KiB each at least. Events that are set
-	// aside are sent beside them, up to 16 at once.
-	Parallel int
-	// AttemptTimeout bounds each request to the next sink, whatever number of events
-	// it has. 30 s when 0.
-	AttemptTimeout time.Duration
-	// MinBackoff and MaxBackoff bound the pause after a write that failed, which
-	// doubles, with jitter, from the one to the other: 100 ms and 30 s when 0. A
+	// when 0, at most 1000: one after the other, in order. With more, a destination that
+	// confirms slowly is fed faster, and the order among those batches is not kept.
+	// Together they hold about 4 MiB of records, and 64 KiB each at least. Events that
+	// are set aside are sent beside them, up to 16 at once.
+	Parallel int `yaml:"parallel" default:"1" min:"1" max:"1000" doc:"batches on their way at once; 1 keeps the order of events"`
+	// Timeout bounds each request to the next sink, however many events it holds. 30 s
+	// when 0, from 1 ms to 1 h.
+	Timeout time.Duration `yaml:"timeout" default:"30s" min:"1ms" max:"1h" doc:"bound of one request to the next sink"`
+	// MinBackoff and MaxBackoff bound the pause after a request that failed. It doubles,
+	// with jitter, from the one to the other: 100 ms and 30 s when 0, from 1 ms to 1 h. A
 	// longer pause that the destination asks for is kept, up to 10 minutes.
-	MinBackoff, MaxBackoff time.Duration
+	MinBackoff time.Duration `yaml:"minBackoff" default:"100ms" min:"1ms" max:"1h" doc:"pause after the first failure; it doubles with each"`
+	MaxBackoff time.Duration `yaml:"maxBackoff" default:"30s" min:"1ms" max:"1h" doc:"longest pause"`
 
-	// OnFailure hears of every event that the next sink failed to store, each time
-	// it does, and of other trouble on the way there. event is namespace/name, or "" where no event is
-	// concerned. When the event became a dead letter, err is a *DeadLetterError.
-	// Called from any goroutine; delivery waits for it. May be nil.
-	OnFailure func(event string, err error)
-	// OnDamage hears of bytes on the disk that hold no event any more. New calls
-	// it for what a crash left; later it is called from any goroutine, and delivery
-	// waits for it. May be nil.
+	// OnFailure hears of each event that the next sink failed to store, each time it
+	// does: err is the *auditing.WriteError of that sink, or a *DeadLetterError around it
+	// once the event is a dead letter. It also hears of trouble with the disk, where ae is
+	// nil unless an event is concerned. ctx ends when the spool gives up delivering. Called
+	// from any goroutine; delivery waits for it. May be nil.
+	OnFailure func(ctx context.Context, ae *v1alpha1.AuditEvent, err error)
+	// OnDamage hears of bytes on the disk that hold no event any more. Called from any
+	// goroutine; delivery waits for it. May be nil.
 	OnDamage func(Damage)
 
 	// Name is the value of the label spool of the metrics. The next sink as
@@ -86,58 +78,53 @@ type Options struct {
 	// Registerer takes the metrics paddock_audit_spool_* until Close. nil for none.
 	Registerer prometheus.Registerer
 
-	disk disk // the real one when nil
+	disk recordlog.Disk // the real one when nil
 }
 
-func (o Options) withDefaults() Options {
-	setDefault(&o.MaxBytes, defaultMaxBytes)
-	setDefault(&o.SegmentBytes, defaultSegmentBytes)
-	setDefault(&o.Parallel, defaultParallel)
-	setDefault(&o.AttemptTimeout, defaultAttemptTimeout)
-	setDefault(&o.MinBackoff, defaultMinBackoff)
-	setDefault(&o.MaxBackoff, max(defaultMaxBackoff, o.MinBackoff))
-	if o.OnFailure == nil {
-		o.OnFailure = func(string, error) {}
-	}
-	if o.OnDamage == nil {
-		o.OnDamage = func(Damage) {}
-	}
+// Validate names every option that is wrong.
+func (o Options) Validate() error { return o.complete() }
+
+// complete sets defaults, and says what is wrong.
+func (o *Options) complete() error {
 	if o.disk == nil {
-		o.disk = realDisk{}
+		o.disk = recordlog.OS
 	}
-	return o
+	err := options.Complete(o)
+	if o.MaxBackoff < o.MinBackoff {
+		err = errors.Join(err, options.At(*o, "MaxBackoff", "must be at least minBackoff"))
+	}
+	return err
 }
 
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
+// Damage is a stretch of a segment in which no event could be found, or a whole segment
+// that the disk refused to read in part.
+type Damage struct {
+	// Segment is the file, and Offset and Bytes the stretch in it.
+	Segment       string
+	Offset, Bytes int64
+	// Torn says that it was the end of the file: most likely a write that a crash cut
+	// short, and that was never confirmed. Damage to the head of the last record looks the
+	// same.
+	Torn bool
+	// SavedAs is the file with a copy of the bytes; "" when it could not be written, and
+	// then the whole segment is kept in its place.
+	SavedAs string
+	// Err says what is wrong, or why there is no copy. May be nil.
+	Err error
 }
 
-// validate names every option that is wrong.
-func (o Options) validate() error {
-	var errs []error
-	if o.MaxBytes < minMaxBytes {
-		errs = append(errs, fmt.Errorf("MaxBytes: must be at least %d", minMaxBytes))
+// String says what was found and where it is kept.
+func (d Damage) String() string {
+	what := "damage"
+	if d.Torn {
+		what = "torn end"
 	}
-	if o.MaxAge < 0 {
-		errs = append(errs, errors.New("MaxAge: must not be negative"))
+	text := fmt.Sprintf("spool: %s in %s: %d bytes at offset %d set aside", what, d.Segment, d.Bytes, d.Offset)
+	if d.SavedAs != "" {
+		text += " as " + d.SavedAs
 	}
-	if o.WhenFull != FailWhenFull && o.WhenFull != BlockWhenFull {
-		errs = append(errs, errors.New("WhenFull: must be FailWhenFull or BlockWhenFull"))
+	if d.Err != nil {
+		text += ": " + d.Err.Error()
 	}
-	if o.SegmentBytes < minSegmentBytes || o.SegmentBytes > maxSegmentBytes {
-		errs = append(errs, fmt.Errorf("SegmentBytes: must be from %d to %d", minSegmentBytes, maxSegmentBytes))
-	}
-	if o.Parallel < 1 {
-		errs = append(errs, errors.New("Options.Parallel: must be at least 1"))
-	}
-	if o.AttemptTimeout < 0 {
-		errs = append(errs, errors.New("AttemptTimeout: must not be negative"))
-	}
-	if o.MinBackoff < 0 || o.MaxBackoff < o.MinBackoff {
-		errs = append(errs, errors.New("MinBackoff: must be from 0 to MaxBackoff"))
-	}
-	return errors.Join(errs...)
+	return text
 }

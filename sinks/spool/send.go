@@ -2,12 +2,14 @@ package spool
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 
 	"github.com/cenkalti/backoff/v5"
 
 	"github.com/paddock-dev/audit/driver"
+	"github.com/paddock-dev/audit/internal/recordlog"
 )
 
 // What a request to the next sink holds at most.
@@ -17,80 +19,89 @@ const (
 	minRequestBytes = 64 << 10
 )
 
-// setBounds says how much a request holds, for a next sink that takes batch events.
-func (q *queue) setBounds(batch int) {
-	if batch <= 0 {
-		batch = unboundedBatch
-	}
-	q.mostEvents = batch
-	q.mostBytes = int64(max(maxRequestBytes/q.opts.Parallel, minRequestBytes))
-	q.alone = make(chan struct{}, min(batch, maxAlone))
-	q.retrying = make(chan struct{}, maxRetrying)
+// entry is an event on its way to the next sink.
+type entry struct {
+	*recordlog.Record
+
+	event   *driver.Event
+	settled bool // the sender has nothing more to do with it
 }
 
-// sender hands on what waits, oldest first. Options.Parallel of them are at work,
-// each with events of its own.
+// sender hands on the events that wait, oldest first. Options.Parallel senders are at work, each
+// with events of its own.
 type sender struct {
-	*queue
+	*stage
+
 	held   []*entry // read and not settled, oldest first
-	size   int      // of the next batch
+	size   int      // events in the next batch
 	failed int      // rounds with one event in a row in which nothing was stored
 	pause  *backoff.ExponentialBackOff
 }
 
-// sendAll delivers what is stored until ctx ends, or the queue is closed and nothing
-// waits any more.
-func (q *queue) sendAll(ctx context.Context) {
+// sendAll delivers events until ctx ends, or the log is sealed and empty.
+func (s *stage) sendAll(ctx context.Context) {
 	var senders sync.WaitGroup
-	for range q.opts.Parallel {
-		s := &sender{queue: q, size: q.mostEvents, pause: q.backoff()}
-		senders.Go(func() { s.run(ctx) })
+	for range s.opts.Parallel {
+		one := &sender{stage: s, size: s.mostEvents, pause: s.backoff()}
+		senders.Go(func() {
+			for ctx.Err() == nil && one.collect(ctx) {
+				batch, errs := one.round(ctx)
+				one.settle(ctx, batch, errs)
+				one.held = slices.DeleteFunc(one.held, func(e *entry) bool { return e.settled })
+			}
+		})
 	}
 	senders.Wait()
-	q.aside.Wait()
-	q.closeReader()
+	s.aside.Wait()
 }
 
-func (s *sender) run(ctx context.Context) {
-	for ctx.Err() == nil && s.collect(ctx) {
-		batch, errs := s.round(ctx)
-		s.settle(ctx, batch, errs)
-		s.held = slices.DeleteFunc(s.held, func(e *entry) bool { return e.settled })
-	}
-}
-
-// collect takes up what waits now, and waits only while nothing is held. It reports
-// false when nothing is held and nothing more will come.
+// collect reads the events that wait now, at most as many as one request can hold. It waits
+// for events only while none is held. It reports false when none is held and none will come.
 func (s *sender) collect(ctx context.Context) bool {
-	want := s.size
-	if s.probes() {
-		want = s.mostEvents // to choose from
-	}
-	switch {
-	case len(s.held) == 0:
+	if len(s.held) == 0 {
 		s.reading.Lock()
-	case len(s.held) >= want || !s.reading.TryLock():
+	} else if !s.reading.TryLock() {
 		return true
 	}
 	defer s.reading.Unlock()
 	bytes := int64(0)
 	for _, e := range s.held {
-		bytes += e.size
+		bytes += e.Size()
 	}
-	for len(s.held) < want && (bytes < s.mostBytes || s.probes() && len(s.held) < leastProbes) {
-		e := s.nextEntry(ctx, len(s.held) == 0)
-		if e == nil {
+	for len(s.held) < s.mostEvents && (bytes < s.mostBytes || s.probes() && len(s.held) < leastProbes) {
+		record, err := s.log.Next(ctx, len(s.held) == 0)
+		if err != nil {
+			s.trouble(err)
+			if len(s.held) == 0 && sleep(ctx, s.pause.NextBackOff()) {
+				continue
+			}
 			break
 		}
-		s.held = append(s.held, e)
-		bytes += e.size
+		if record == nil {
+			break
+		}
+		if e := s.decode(record); e != nil {
+			s.held = append(s.held, e)
+			bytes += e.Size()
+		}
 	}
 	return len(s.held) > 0
 }
 
-// round hands on the oldest events that are held, and returns them with the outcome
-// of each. When the oldest alone has failed again and again, a later one is tried as
-// well, by itself: it shows whether the oldest is to blame or the destination.
+// decode returns nil for a record that holds no event.
+func (s *sender) decode(record *recordlog.Record) *entry {
+	event, err := driver.Decode(record.Payload)
+	if err != nil {
+		s.trouble(s.log.Reject(record, fmt.Errorf("a record that holds no event: %w", err)))
+		return nil
+	}
+	record.Payload = nil // it is valid only until the next record is read
+	return &entry{Record: record, event: event}
+}
+
+// round hands on the oldest events that are held, and returns them with the outcome of
+// each. When the oldest alone has failed again and again, a later one is tried as well, by
+// itself: it shows whether the oldest is to blame or the destination.
 func (s *sender) round(ctx context.Context) (batch []*entry, errs []error) {
 	batch = s.oldest()
 	errs = s.request(ctx, batch)
@@ -100,62 +111,40 @@ func (s *sender) round(ctx context.Context) (batch []*entry, errs []error) {
 	other := s.held[1+(s.failed-probeAfter)%(len(s.held)-1)]
 	outcome := s.request(ctx, []*entry{other})[0]
 	if outcome == nil { // unless the destination has just come back
-		s.report(batch[0], errs[0])
+		s.retryLater(batch[0], errs[0])
 		errs = s.request(ctx, batch)
 	}
 	return []*entry{batch[0], other}, append(errs, outcome)
 }
 
-// oldest returns what the next request holds: one event at least.
+// oldest returns what the next request holds: at least one event.
 func (s *sender) oldest() []*entry {
 	bytes := int64(0)
 	for i, e := range s.held {
 		if i == s.size || i > 0 && bytes >= s.mostBytes {
 			return s.held[:i]
 		}
-		bytes += e.size
+		bytes += e.Size()
 	}
 	return s.held
 }
 
 // request hands entries to the next sink in one Store, and returns the outcome of each.
-func (q *queue) request(ctx context.Context, entries []*entry) []error {
-	ctx, cancel := context.WithTimeout(ctx, q.opts.AttemptTimeout)
+func (s *stage) request(ctx context.Context, entries []*entry) []error {
+	ctx, cancel := context.WithTimeout(ctx, s.opts.Timeout)
 	defer cancel()
 	events := make([]*driver.Event, len(entries))
 	for i, e := range entries {
 		events[i] = e.event
 	}
-	if errs := q.next.Store(ctx, events); errs != nil {
+	if errs := s.next.Store(ctx, events); errs != nil {
 		return errs
 	}
 	return make([]error, len(entries))
 }
 
-// forget takes events that are delivered, or dead letters, out of the window, and
-// notes up to where all are.
-func (q *queue) forget(entries ...*entry) {
-	if len(entries) == 0 {
-		return
-	}
-	q.mu.Lock()
-	for _, e := range entries {
-		e.done = true
-		e.segment.underWay--
-		e.segment.waiting--
-		e.segment.bytes -= e.size
-		q.depth--
-		q.bytes -= e.size
-	}
-	q.window = slices.DeleteFunc(q.window, func(e *entry) bool { return e.done })
-	upTo := q.taken
-	if len(q.window) > 0 {
-		upTo = q.window[0].seq - 1
-		q.headAt = q.window[0].at
-	}
-	drop := q.dropDrained()
-	q.moreRoom()
-	q.mu.Unlock()
-	q.progress.advance(upTo)
-	q.removeAll(drop)
+// delivered forgets events that the next sink has stored.
+func (s *stage) delivered(records ...*recordlog.Record) {
+	s.metrics.delivered.Add(float64(len(records)))
+	s.trouble(s.log.Acknowledge(records...))
 }

@@ -1,228 +1,267 @@
 package spool
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
+	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/driver"
+	"github.com/paddock-dev/audit/internal/recordlog"
 )
 
-// The folders in a spool's directory.
-const (
-	deadDir    = "dead"
-	requeueDir = "requeue"
-	damagedDir = "damaged"
-)
+const sinkName = "spool"
 
-// Sink stores events in a directory and hands them on. Make one with New, close it
-// at the end; it is safe for concurrent use.
+// acceptedBatch is how many events one Store takes well. They share an fsync.
+const acceptedBatch = 1024
+
+// Sink stores events in a directory and hands them on. Make one with New, and close it at
+// the end. It is safe for concurrent use.
 //
-// Write returns nil when the event is fsynced (auditing.LevelDurable). What happens
-// to it at the next sink later is told to Options.OnFailure and the metrics. When
-// its context ends first, whether the event is stored is unknown; writing it again
-// is harmless. The class is full at a bound of the Options and when the disk has no
-// room; the errors of the disk, as ENOSPC, EIO or EROFS, are in the chain.
+// Write returns nil when the event is fsynced (auditing.LevelDurable). What happens to it
+// at the next sink later is told to Options.OnFailure and the metrics. When its context
+// ends first, whether the event is stored is unknown; writing it again is harmless. The
+// class is full at a bound of the Options and when the disk has no room. The errors of the
+// disk, as ENOSPC, EIO or EROFS, are in the chain.
 //
 // Check asks the next sink.
 //
-// Close refuses later writes, waits until all that is stored is delivered, and then
-// closes the next sink. When its context ends first, the rest stays in the directory
-// for the next process, and the error says how much that is. The directory can then
-// be opened again, unless the error says that a write is still under way.
+// Close refuses later writes, waits until everything that is stored is delivered, and then
+// closes the next sink. When its context ends first, the rest stays in the directory for
+// the next process, and the error says how much that is. The directory can then be opened
+// again, unless the error says that a write is still under way.
 type Sink struct{ driver.Sink }
 
-// queue is the driver of a Sink.
-type queue struct {
-	opts     Options
-	dir      string
-	next     driver.Driver
-	info     driver.Info
-	disk     disk
-	metrics  *metrics
-	progress *progress
-	locked   *os.File
+// stage is the driver of a Sink: events come in through Store, and the senders hand them
+// on from the log.
+type stage struct {
+	opts    Options
+	dir     string
+	next    driver.Driver
+	info    driver.Info
+	log     *recordlog.Log
+	dead    deadLetters
+	metrics *metrics
 
-	earlier uint64 // what is delivered up to here was so before New
-
-	active activeSegment // the committer's alone
-
-	reading sync.Mutex // held by the sender that reads
-	reader  reader     // of whoever holds reading
-
-	// What follows until mu serves the senders and does not change.
-	mostEvents int           // of one request to the next sink
-	mostBytes  int64         // of its records, where it has several
-	alone      chan struct{} // has one element for each event that is set aside
-	retrying   chan struct{} // has one element for each of those that is under way
+	reading    sync.Mutex    // held by the sender that reads the log
+	mostEvents int           // in one request to the next sink
+	mostBytes  int64         // of its records, when it has several
+	alone      chan struct{} // holds one element for each event that is set aside
+	retrying   chan struct{} // holds one element for each of those events that is being sent
 	aside      sync.WaitGroup
 
-	mu       sync.Mutex
-	pending  *batch     // what the next fsync makes durable; nil for nothing
-	spares   [][]byte   // buffers for batches: there are two, one being filled and one being written
-	seq      uint64     // the last that was given out
-	segments []*segment // with events that wait, oldest first
-	window   []*entry   // read, and not yet forgotten, oldest first
-	taken    uint64     // the last sequence number that was put into window
-	depth    int64      // events that wait
-	bytes    int64      // what they and the pending ones take
-	headAt   time.Time  // when the oldest was stored
-	dead     letterBox
-	room     chan struct{} // closed when there is more room; nil when nobody waits for it
-	closed   bool
-	flushed  bool // the committer has ended
-
-	wakeCommitter, wakeSender chan struct{} // with room for one signal
-	closing                   chan struct{} // closed by Close
-	sending                   context.Context
-	stopSending               context.CancelFunc
-	ended                     chan struct{} // closed when nothing of the queue runs any more
-	endErr                    error         // set before ended is closed
+	sending     context.Context
+	stopSending context.CancelFunc
+	ended       chan struct{} // closed when nothing of the stage runs any more
+	endErr      error         // set before ended is closed
 }
 
-// New opens the spool in dir, which it makes when it is missing, and starts to
-// deliver to next what an earlier process left there. dir must lie on a local file
-// system and be used by no other Sink; that is checked with a lock. New reads
-// all that waits once, to count and to check it.
+// New opens the spool in dir, which it makes when it is missing, and starts to deliver to
+// next what an earlier process left there. dir must lie on a local file system. A second
+// Sink on it is an error, in any process. New reads everything that waits once, to count
+// it.
 func New(dir string, next auditing.Sink, opts Options) (*Sink, error) {
 	if dir == "" || next == nil {
 		return nil, errors.New("spool: the directory is empty or the next sink is nil: give both")
 	}
-	opts = opts.withDefaults()
-	if err := opts.validate(); err != nil {
-		return nil, fmt.Errorf("spool: invalid options: %w", err)
+	if err := opts.complete(); err != nil {
+		return nil, fmt.Errorf("spool: %w", err)
 	}
-	q := &queue{
-		opts: opts, dir: dir, next: driver.Of(next), disk: opts.disk,
-		wakeCommitter: make(chan struct{}, 1),
-		wakeSender:    make(chan struct{}, 1),
-		closing:       make(chan struct{}),
-		ended:         make(chan struct{}),
-	}
-	behind := q.next.Info()
-	component, err := driver.Component(opts.Component, q.next)
+	d := driver.Of(next)
+	behind := d.Info()
+	component, err := driver.Component(opts.Component, d)
 	if err != nil {
 		return nil, fmt.Errorf("spool: %w", err)
 	}
-	q.info = driver.Info{
-		Name: sinkName, Chain: sinkName + "(" + behind.Chain + ")", Component: component,
-		Level: auditing.LevelDurable, Namespaced: behind.Namespaced, Batch: acceptedBatch, Repeats: behind.Repeats,
+	most := behind.Batch
+	if most <= 0 {
+		most = unboundedBatch
 	}
-	q.setBounds(behind.Batch)
-	if err := q.open(); err != nil {
+	s := &stage{
+		opts: opts, dir: dir, next: d, mostEvents: most,
+		info: driver.Info{
+			Name: sinkName, Chain: sinkName + "(" + behind.Chain + ")", Component: component,
+			Level: auditing.LevelDurable, Namespaced: behind.Namespaced, Batch: acceptedBatch, Repeats: behind.Repeats,
+		},
+		mostBytes: int64(max(maxRequestBytes/opts.Parallel, minRequestBytes)),
+		alone:     make(chan struct{}, min(most, maxAlone)),
+		retrying:  make(chan struct{}, maxRetrying),
+		ended:     make(chan struct{}),
+	}
+	s.metrics = newMetrics(s)
+	s.sending, s.stopSending = context.WithCancel(context.Background())
+	if err := s.open(); err != nil {
+		s.stopSending()
 		return nil, fmt.Errorf("spool: opening %s: %w", dir, err)
 	}
-	q.sending, q.stopSending = context.WithCancel(context.Background())
-	go q.run()
-	return &Sink{driver.New(q)}, nil
+	return &Sink{driver.New(s)}, nil
 }
 
-// open does what can fail, and undoes it then.
-func (q *queue) open() (err error) {
-	for _, path := range []string{q.dir, q.path(deadDir), q.path(requeueDir), q.path(damagedDir)} {
-		if err := os.MkdirAll(path, dirMode); err != nil {
+// open opens the log and starts to deliver from it.
+func (s *stage) open() (err error) {
+	for _, folder := range []string{deadDir, requeueDir} {
+		if err := os.MkdirAll(filepath.Join(s.dir, folder), 0o700); err != nil {
 			return err
 		}
 	}
-	if q.locked, err = lock(q.dir); err != nil {
+	s.log, err = recordlog.Open(s.dir, recordlog.Options{
+		SegmentBytes: s.opts.SegmentBytes, Full: s.full, Wait: s.opts.WhenFull == BlockWhenFull,
+		OnSync: s.metrics.synced, OnDamage: s.damaged, Disk: s.opts.disk,
+	})
+	if err != nil {
 		return err
 	}
-	if q.progress, err = openProgress(q.disk, q.dir); err != nil {
-		return errors.Join(err, q.locked.Close())
-	}
-	q.metrics, err = newMetrics(q)
-	if err == nil {
-		err = q.recover()
-	}
+	unregister, err := s.metrics.register(s.opts.Registerer, cmp.Or(s.opts.Name, s.next.Info().Chain))
 	if err != nil {
-		return errors.Join(err, q.release())
+		return errors.Join(err, s.log.Close())
 	}
-	q.countLetters()
+	s.countDead()
+	go s.run(unregister)
 	return nil
 }
 
-// release gives back what open took.
-func (q *queue) release() error {
-	q.metrics.unregister()
-	return errors.Join(q.progress.file.Close(), q.locked.Close())
-}
-
-func (q *queue) path(elem ...string) string {
-	return filepath.Join(append([]string{q.dir}, elem...)...)
+// run delivers events until the log is sealed and empty, or Close gives up.
+func (s *stage) run(unregister func()) {
+	upkeep, stopUpkeep := context.WithCancel(s.sending)
+	var keeping sync.WaitGroup
+	keeping.Go(func() { s.keepUp(upkeep) })
+	s.sendAll(s.sending)
+	stopUpkeep()
+	keeping.Wait()
+	s.stopSending()
+	s.endErr = s.log.Close()
+	unregister()
+	close(s.ended)
 }
 
 // Info is built by New.
-func (q *queue) Info() driver.Info { return q.info }
+func (s *stage) Info() driver.Info { return s.info }
 
 // Check asks the next sink.
-func (q *queue) Check(ctx context.Context) error { return q.next.Check(ctx) }
+func (s *stage) Check(ctx context.Context) error { return s.next.Check(ctx) }
 
-// run delivers what is stored until the queue is closed.
-func (q *queue) run() {
-	var others sync.WaitGroup
-	others.Go(q.commitAll)
-	upkeep, stopUpkeep := context.WithCancel(q.sending)
-	others.Go(func() { q.keepUp(upkeep) })
-	q.sendAll(q.sending)
-	stopUpkeep()
-	others.Wait()
-	q.stopSending()
-	q.endErr = errors.Join(q.progress.sync(), q.release())
-	close(q.ended)
+// buffers are for the JSON of events. maxPooled keeps the buffer of a rare giant event out.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+const maxPooled = 64 << 10
+
+// Store returns when the events are fsynced.
+func (s *stage) Store(ctx context.Context, events []*driver.Event) []error {
+	buffer := buffers.Get().(*[]byte) //nolint:forcetypeassert // it holds nothing else
+	all := (*buffer)[:0]
+	payloads := make([][]byte, len(events))
+	for i, e := range events {
+		start := len(all)
+		all = e.AppendJSON(all)
+		payloads[i] = all[start:]
+	}
+	if cap(all) <= maxPooled {
+		*buffer = all
+		defer buffers.Put(buffer)
+	}
+	errs := s.log.Append(ctx, payloads...)
+	for i, err := range errs {
+		errs[i] = classified(err)
+	}
+	if errors.Join(errs...) == nil {
+		return nil
+	}
+	return errs
 }
 
-// Close drains the queue, and then closes the next sink: see Sink.
-func (q *queue) Close(ctx context.Context) error {
-	q.mu.Lock()
-	if !q.closed {
-		q.closed = true
-		close(q.closing)
+// classified gives an error of Append its class.
+func classified(err error) error {
+	switch {
+	case errors.Is(err, recordlog.ErrSealed):
+		return driver.WithClass(auditing.ClassClosed, errors.New("the spool is closed"))
+	case errors.Is(err, recordlog.ErrTooLarge):
+		return driver.Permanent(fmt.Errorf("%w: shorten the event's metadata", err))
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return driver.WithClass(auditing.ClassFull, err)
 	}
-	q.mu.Unlock()
-	signal(q.wakeCommitter)
-	signal(q.wakeSender)
-	var err error
-	select {
-	case <-q.ended:
-		err = q.endErr
-	case <-ctx.Done():
-		q.stopSending()
-		err = q.unfinished(ctx)
+	return err
+}
+
+var (
+	errTooOld  = errors.New("the oldest event waits longer than MaxAge: see why the next sink does not take it")
+	errTooMany = errors.New("the waiting events and the dead letters would exceed MaxBytes: " +
+		"see why the next sink does not take them, and requeue or remove the dead letters")
+)
+
+// full says which bound of the Options leaves no room, when this waits.
+func (s *stage) full(waiting recordlog.Stats) error {
+	switch {
+	case waiting.Bytes+s.dead.bytes.Load() > s.opts.MaxBytes:
+		return driver.WithClass(auditing.ClassFull, errTooMany)
+	case s.opts.MaxAge > 0 && waiting.Age() > s.opts.MaxAge:
+		return driver.WithClass(auditing.ClassFull, errTooOld)
 	}
-	return errors.Join(err, q.next.Close(ctx))
+	return nil
+}
+
+// damaged counts and reports damage that the log has found.
+func (s *stage) damaged(segment string, bytes recordlog.Step, savedAs string, err error) {
+	if bytes.Torn {
+		s.metrics.torn.Inc()
+	} else {
+		s.metrics.damaged.Inc()
+	}
+	if s.opts.OnDamage != nil {
+		s.opts.OnDamage(Damage{
+			Segment: segment, Offset: int64(bytes.Start), Bytes: bytes.Size(), Torn: bytes.Torn, SavedAs: savedAs, Err: err,
+		})
+	}
+}
+
+// report tells OnFailure of e, which may be nil.
+func (s *stage) report(e *driver.Event, err error) {
+	if s.opts.OnFailure == nil {
+		return
+	}
+	var ae *v1alpha1.AuditEvent
+	if e != nil {
+		ae = e.Object()
+	}
+	s.opts.OnFailure(s.sending, ae, err)
+}
+
+// trouble tells OnFailure of an error that concerns no single event; nil for none.
+func (s *stage) trouble(err error) {
+	if err != nil {
+		s.report(nil, fmt.Errorf("spool: %w", err))
+	}
 }
 
 // windUp is how long Close waits, beyond its context, for what it has cancelled.
 const windUp = 200 * time.Millisecond
 
-// unfinished says what a Close left behind whose context ended.
-func (q *queue) unfinished(ctx context.Context) error {
-	timer := time.NewTimer(windUp)
-	defer timer.Stop()
+// Close drains the log, and then closes the next sink: see Sink.
+func (s *stage) Close(ctx context.Context) error {
+	s.log.Seal()
+	select {
+	case <-s.ended:
+		return errors.Join(s.endErr, s.next.Close(ctx))
+	case <-ctx.Done():
+	}
+	s.stopSending()
 	busy := ""
 	select {
-	case <-q.ended:
-	case <-timer.C:
+	case <-s.ended:
+	case <-time.After(windUp):
 		busy = ", and a write is still under way, so that the directory stays locked until it ends"
 	}
-	q.mu.Lock()
-	depth := q.depth
-	q.mu.Unlock()
-	if depth == 0 && busy == "" {
-		return q.endErr
+	var left error
+	if depth := s.log.Stats().Depth; depth > 0 || busy != "" {
+		left = fmt.Errorf("spool: closed with %d events left in %s for the next process%s: %w", depth, s.dir, busy, ctx.Err())
+	} else {
+		left = s.endErr
 	}
-	return fmt.Errorf("spool: closed with %d events left in %s for the next process%s: %w", depth, q.dir, busy, ctx.Err())
-}
-
-// signal wakes the one goroutine that waits on c, now or at its next look.
-func signal(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
+	return errors.Join(left, s.next.Close(ctx))
 }

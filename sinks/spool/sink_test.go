@@ -29,7 +29,7 @@ func TestDeliversInTheOrderOfWrites(t *testing.T) {
 	mustHold(t, r, want)
 }
 
-func TestDeliversWhatAnEarlierLifeLeft(t *testing.T) {
+func TestRestartDeliversWhatWasLeft(t *testing.T) {
 	dir := t.TempDir()
 	away, back := &sinktest.Recorder{}, &sinktest.Recorder{}
 	away.FailWith(errors.New("away"))
@@ -47,7 +47,7 @@ func TestDeliversWhatAnEarlierLifeLeft(t *testing.T) {
 	}
 }
 
-func TestDeliveredEventsAreNotDeliveredAgainByTheNextLife(t *testing.T) {
+func TestRestartDeliversNothingAgain(t *testing.T) {
 	dir := t.TempDir()
 	r := &sinktest.Recorder{}
 	s := open(t, dir, r, quick())
@@ -85,7 +85,7 @@ func TestTransientErrorsAreRetriedUntilTheDestinationIsBack(t *testing.T) {
 	})
 }
 
-func TestThePauseThatADestinationAsksForIsKept(t *testing.T) {
+func TestPauseThatTheDestinationAsksForIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &sinktest.Recorder{}
 		r.FailNext(1, driver.RetryAfter(errors.New("throttled"), time.Minute))
@@ -109,7 +109,7 @@ func TestAttemptsEndWithTheirTimeout(t *testing.T) {
 	release := r.Hang()
 	var h heard
 	opts := h.listen(quick())
-	opts.AttemptTimeout = 5 * time.Millisecond
+	opts.Timeout = 5 * time.Millisecond
 	s := open(t, t.TempDir(), r, opts)
 	want := mustWrite(t, s, "ae", 1)
 	eventually(t, "an attempt has timed out", func() bool { return h.failures() > 1 })
@@ -148,7 +148,7 @@ func asJSON(t *testing.T, ae *v1alpha1.AuditEvent) string {
 	return string(text)
 }
 
-func TestADirectoryHasOneSink(t *testing.T) {
+func TestSecondSinkOnADirectoryFails(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, &sinktest.Recorder{}, quick())
 	if _, err := spool.New(dir, &sinktest.Recorder{}, quick()); err == nil || !strings.Contains(err.Error(), "another") {
@@ -158,7 +158,7 @@ func TestADirectoryHasOneSink(t *testing.T) {
 	drain(t, open(t, dir, &sinktest.Recorder{}, quick()))
 }
 
-func TestFilesAreTheirOwnersAlone(t *testing.T) {
+func TestOnlyTheOwnerMayReadFiles(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "made")
 	r := &sinktest.Recorder{}
 	r.FailNext(1, driver.Permanent(errors.New("refused")))
@@ -191,7 +191,7 @@ func TestFilesAreTheirOwnersAlone(t *testing.T) {
 	}
 }
 
-func TestCloseSaysHowMuchStays(t *testing.T) {
+func TestCloseSaysHowManyEventsAreLeft(t *testing.T) {
 	r := &sinktest.Recorder{}
 	r.FailWith(errors.New("away"))
 	s := open(t, t.TempDir(), r, quick())
@@ -224,7 +224,7 @@ func (d deaf) Write(context.Context, *v1alpha1.AuditEvent) error {
 	return nil
 }
 
-func TestParallelDeliveryLosesNothingAndStaysWithinItsNumber(t *testing.T) {
+func TestParallelDeliveryLosesNothingAndIsBounded(t *testing.T) {
 	dir := t.TempDir()
 	var calls atomic.Int64
 	d := &destination{batch: 16, took: time.Millisecond, wholly: true, fault: func(string) error {
@@ -251,9 +251,9 @@ func TestParallelDeliveryLosesNothingAndStaysWithinItsNumber(t *testing.T) {
 
 func TestInvalidOptionsAreNamed(t *testing.T) {
 	_, err := spool.New(t.TempDir(), &sinktest.Recorder{}, spool.Options{
-		MaxBytes: 1, MaxAge: -1, WhenFull: 7, SegmentBytes: 1, Parallel: -1, AttemptTimeout: -1, MinBackoff: -1,
+		MaxBytes: 1, MaxAge: -1, WhenFull: "sometimes", SegmentBytes: 1, Parallel: -1, Timeout: -1, MinBackoff: -1,
 	})
-	for _, name := range []string{"MaxBytes", "MaxAge", "WhenFull", "SegmentBytes", "Parallel", "AttemptTimeout", "MinBackoff"} {
+	for _, name := range []string{"MaxBytes", "MaxAge", "WhenFull", "SegmentBytes", "Parallel", "Timeout", "MinBackoff"} {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%v does not name %s", err, name)
 		}

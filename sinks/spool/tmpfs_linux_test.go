@@ -21,9 +21,9 @@ import (
 
 const childOnTmpfs = "tmpfs"
 
-// TestARealFullAndReadOnlyFileSystemFailWritesUntilThereIsRoom runs this binary
+// TestRealFullFileSystemFailsWritesUntilThereIsRoom runs this binary
 // again in namespaces of its own, where it may mount a small file system.
-func TestARealFullAndReadOnlyFileSystemFailWritesUntilThereIsRoom(t *testing.T) {
+func TestRealFullFileSystemFailsWritesUntilThereIsRoom(t *testing.T) {
 	binary, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -37,7 +37,7 @@ func TestARealFullAndReadOnlyFileSystemFailWritesUntilThereIsRoom(t *testing.T) 
 	}
 	out, err := cmd.CombinedOutput()
 	if errors.Is(err, syscall.EPERM) || strings.Contains(string(out), cannotMount) {
-		t.Skipf("this system lets nobody mount a file system in a namespace: %v %s", err, out)
+		t.Skipf("this system does not let the test mount a file system in a namespace: %v %s", err, out)
 	}
 	t.Logf("%s", out)
 	if err != nil {
@@ -74,8 +74,7 @@ func onTmpfs(dir string) error {
 	}
 	names = append(names, "room")
 
-	// A file system that an error has made read-only refuses what is open as well;
-	// an ordinary remount would be refused while a file is open for writing.
+	// The spool is closed first: a remount is refused while a file is open for writing.
 	abandon(s)
 	if err := syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
 		return fmt.Errorf("remounting: %w", err)

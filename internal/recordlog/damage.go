@@ -1,0 +1,72 @@
+package recordlog
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Reject is Acknowledge for the record that Next has just returned, when its payload is
+// damaged although its checksums are right.
+func (l *Log) Reject(r *Record, cause error) error {
+	l.saveDamage(r.Step, cause)
+	return l.Acknowledge(r)
+}
+
+// saveDamage copies a stretch of the current segment to damagedDir, and reports it.
+func (l *Log) saveDamage(s Step, cause error) {
+	seg := l.reader.segment
+	name := fmt.Sprintf("%s-%d.bin", strings.TrimSuffix(filepath.Base(seg.path), segmentSuffix), s.Start)
+	savedAs := filepath.Join(l.dir, damagedDir, name)
+	if err := WriteFile(l.opts.Disk, savedAs, l.reader.data[s.Start:s.End]); err != nil {
+		savedAs = ""
+		cause = errors.Join(cause, fmt.Errorf("no copy could be written: %w", err))
+		l.mu.Lock()
+		seg.keep = true
+		l.mu.Unlock()
+	}
+	l.opts.OnDamage(seg.path, s, savedAs, cause)
+}
+
+// keepSegment moves a whole segment to damagedDir. It reports one that the disk refused
+// to read in part, because nobody knows how many records are there.
+func (l *Log) keepSegment(seg *segment) error {
+	to := filepath.Join(l.dir, damagedDir, filepath.Base(seg.path))
+	err := l.opts.Disk.Rename(seg.path, to)
+	if err == nil && seg.unread {
+		l.opts.OnDamage(seg.path, Step{End: int(seg.size)}, to,
+			errors.New("the disk refuses to read some of it, and events there are not delivered: requeue it when it can be read"))
+	}
+	return err
+}
+
+// Salvage calls store for each record of a segment that is kept in damagedDir, by its
+// name there. It removes the segment when there was nothing else in it. Otherwise the
+// segment stays, and the error says how many records store took, and what else is in it.
+func Salvage(dir, name string, store func(Step) error) error {
+	path := filepath.Join(dir, damagedDir, name)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	var left []error
+	stored := 0
+	for s := range Steps(data) {
+		err := errors.New("no record is there")
+		if s.Whole {
+			err = store(s)
+		}
+		if err != nil {
+			left = append(left, fmt.Errorf("%d bytes at offset %d: %w", s.Size(), s.Start, err))
+			continue
+		}
+		stored++
+	}
+	if stored > 0 && len(left) == 0 {
+		return os.Remove(path)
+	}
+	return fmt.Errorf("%d events were taken from %s, and it stays because of the rest: %w: remove it when it is no longer needed",
+		stored, path, errors.Join(left...))
+}

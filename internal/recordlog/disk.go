@@ -1,0 +1,93 @@
+package recordlog
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+const (
+	fileMode = 0o600
+	dirMode  = 0o700
+)
+
+// Disk is what a Log does to files, so that tests can make it fail.
+type Disk interface {
+	// OpenFile takes the flags of os.OpenFile.
+	OpenFile(path string, flag int) (File, error)
+	Rename(from, to string) error
+	Remove(path string) error
+	// SyncDir makes the names in a directory durable.
+	SyncDir(path string) error
+}
+
+// File is a file of a Disk.
+type File interface {
+	io.ReaderAt
+	io.WriterAt
+	io.Closer
+	Truncate(size int64) error
+	// Sync makes the content durable, with the metadata that is needed to read it.
+	Sync() error
+}
+
+// OS is the Disk of the operating system.
+var OS Disk = osDisk{}
+
+type osDisk struct{}
+
+// OpenFile makes files that only their owner may read.
+func (osDisk) OpenFile(path string, flag int) (File, error) {
+	f, err := os.OpenFile(path, flag, fileMode)
+	if err != nil {
+		return nil, err
+	}
+	return osFile{f}, nil
+}
+
+func (osDisk) Rename(from, to string) error { return os.Rename(from, to) }
+func (osDisk) Remove(path string) error     { return os.Remove(path) }
+
+func (osDisk) SyncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+type osFile struct{ *os.File }
+
+func (f osFile) Sync() error { return datasync(f.File) }
+
+// WriteFile stores a file durably: afterwards it has all of content, or it is as it was.
+func WriteFile(d Disk, path string, content []byte) error {
+	part := path + ".part"
+	f, err := d.OpenFile(part, os.O_RDWR|os.O_CREATE|os.O_TRUNC)
+	if err != nil {
+		return err
+	}
+	err = errors.Join(writeAt(f, content, 0), f.Sync(), f.Close())
+	if err == nil {
+		err = d.Rename(part, path)
+	}
+	if err != nil {
+		return errors.Join(err, d.Remove(part))
+	}
+	return d.SyncDir(filepath.Dir(path))
+}
+
+// create makes a new file, and fails when there is one.
+func create(d Disk, path string) (File, error) {
+	return d.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL)
+}
+
+// writeAt makes an error of a write that was shorter than asked for.
+func writeAt(f File, b []byte, off int64) error {
+	n, err := f.WriteAt(b, off)
+	if err == nil && n < len(b) {
+		err = io.ErrShortWrite
+	}
+	return err
+}

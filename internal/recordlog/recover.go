@@ -1,0 +1,145 @@
+package recordlog
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+const (
+	segmentSuffix = ".seg"
+	numberDigits  = 20
+)
+
+func segmentName(first uint64) string {
+	return fmt.Sprintf("%0*d%s", numberDigits, first, segmentSuffix)
+}
+
+// IsSegment reports whether name is that of a segment.
+func IsSegment(name string) bool {
+	digits, ok := strings.CutSuffix(name, segmentSuffix)
+	return ok && len(digits) == numberDigits && strings.Trim(digits, "0123456789") == ""
+}
+
+// numbers returns the numbers of the segments whose files in dir have this suffix, oldest
+// first.
+func numbers(dir, suffix string) (all []uint64, err error) {
+	files, err := os.ReadDir(dir)
+	for _, f := range files {
+		name := f.Name()
+		first, err := strconv.ParseUint(name[:min(len(name), numberDigits)], 10, 64)
+		if err == nil && strings.HasSuffix(name, suffix) {
+			all = append(all, first)
+		}
+	}
+	return all, err
+}
+
+// recover counts the records that an earlier process left. Next finds the damage between
+// them, and removes segments that were acknowledged.
+func (l *Log) recover() error {
+	l.earlier = l.progress.saved
+	l.taken = l.earlier
+	l.seq = l.earlier
+	// A second segment of the number of a damaged one would be saved under the same names.
+	damaged, err := numbers(filepath.Join(l.dir, damagedDir), "")
+	if err != nil {
+		return err
+	}
+	if len(damaged) > 0 {
+		l.seq = max(l.seq, damaged[len(damaged)-1])
+	}
+	segments, err := numbers(l.dir, segmentSuffix)
+	if err != nil {
+		return err
+	}
+	for _, first := range segments {
+		seg := &segment{path: filepath.Join(l.dir, segmentName(first)), sealed: true}
+		info, err := os.Stat(seg.path)
+		if err != nil {
+			return err
+		}
+		data := make([]byte, info.Size())
+		r := reader{segment: seg}
+		err = r.read(l.opts.Disk, data, 0)
+		r.close()
+		if r.file == nil {
+			return err // otherwise Next tries again to read what cannot be read
+		}
+		found := count(data, l.earlier)
+		seg.size, seg.waiting, seg.bytes = int64(len(data)), found.Depth, found.Bytes
+		l.segments = append(l.segments, seg)
+		l.stats.add(found.Stats)
+		// Damaged records had numbers, too, but no more of them than fit.
+		l.seq = max(l.seq, found.last, first+uint64(len(data))/headSize)
+	}
+	return nil
+}
+
+// tally is what stands in a segment.
+type tally struct {
+	Stats
+
+	last    uint64 // the highest sequence number
+	damaged int    // stretches that are not records, without a torn end
+}
+
+// count counts the records after the acknowledged ones.
+func count(data []byte, acknowledged uint64) (t tally) {
+	for s := range Steps(data) {
+		switch {
+		case s.Torn:
+		case !s.Whole:
+			t.damaged++
+		case s.Seq > t.last:
+			t.last = s.Seq
+			if s.Seq > acknowledged {
+				t.add(Stats{Depth: 1, Bytes: s.Size(), Oldest: s.At})
+			}
+		}
+	}
+	return t
+}
+
+// add adds records that were appended later.
+func (s *Stats) add(later Stats) {
+	if s.Depth == 0 {
+		s.Oldest = later.Oldest
+	}
+	s.Depth += later.Depth
+	s.Bytes += later.Bytes
+}
+
+// Look returns the Stats of the log in dir, the number of damaged stretches in its segments,
+// and the number of files in damagedDir. It only reads. The log may be open: records that
+// change meanwhile are counted as they were or as they are, and a torn end, which may be a
+// record that is being written, does not count as damage.
+func Look(dir string) (stats Stats, damaged, kept int, err error) {
+	progress, err := os.ReadFile(filepath.Join(dir, progressName))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return Stats{}, 0, 0, err
+	}
+	_, acknowledged := parseProgress(progress)
+	segments, err := numbers(dir, segmentSuffix)
+	if err != nil {
+		return Stats{}, 0, 0, err
+	}
+	for _, first := range segments {
+		data, err := os.ReadFile(filepath.Join(dir, segmentName(first)))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // acknowledged meanwhile
+		}
+		if err != nil {
+			return Stats{}, 0, 0, err
+		}
+		found := count(data, acknowledged)
+		stats.add(found.Stats)
+		damaged += found.damaged
+	}
+	files, err := os.ReadDir(filepath.Join(dir, damagedDir))
+	return stats, damaged, len(files), err
+}
