@@ -71,3 +71,34 @@ func ExampleRegisterKinds() {
 	// <nil>
 	// true
 }
+
+// Each kind of this project has a builder, which implies the kind and the decision.
+func Example_builders() {
+	for _, ae := range []*v1alpha1.AuditEvent{
+		auditing.NewCredentialRevoked(auditing.CredentialRevokedInput{RunName: "hr-1", CredentialName: "DEPLOY_TOKEN", Provider: "Vault"}),
+		auditing.NewCredentialRenewalFailed(auditing.CredentialRenewalFailedInput{RunName: "hr-1", Provider: "Vault", LeaseID: "l-1", Error: "expired"}),
+		auditing.NewEgressDiscoveryAllow(auditing.EgressInput{RunName: "hr-1", Host: "example.com", Port: 443}),
+		auditing.NewBrokerUnavailable(auditing.BrokerUnavailableInput{RunName: "hr-1", Endpoint: "https://broker", Error: "no route to host"}),
+		auditing.NewCAProjected(auditing.CAProjectionInput{RunName: "hr-1", SecretName: "hr-1-ca"}),
+		auditing.NewCAMisconfigured(auditing.CAMisconfiguredInput{Name: "workspace-1", Reason: "the issuer has no key"}),
+		auditing.NewNetworkPolicyEnforcementWithdrawn(auditing.NetworkPolicyEnforcementWithdrawnInput{RunName: "hr-1"}),
+		auditing.NewInterceptionModeCooperativeAccepted(auditing.InterceptionInput{RunName: "hr-1", MatchedPolicy: "lenient"}),
+		auditing.NewPromptCompleted(auditing.PromptCompletedInput{RunName: "hr-1", TurnSeq: 1, DurationMs: 1200, EventCount: 7, Outcome: "ok"}),
+		auditing.NewShellSessionClosed(auditing.ShellClosedInput{RunName: "hr-1", SessionID: "s-1", DurationMs: 60000, ByteCount: 512}),
+		auditing.NewInteractiveRunTerminated(auditing.InteractiveRunTerminatedInput{RunName: "hr-1", Reason: "error"}),
+	} {
+		fmt.Println(ae.Spec.Decision, ae.Spec.Kind)
+	}
+	// Output:
+	// granted credential-revoked
+	// denied credential-renewal-failed
+	// granted egress-discovery-allow
+	// denied broker-unavailable
+	// granted ca-projected
+	// denied ca-misconfigured
+	// warned network-policy-enforcement-withdrawn
+	// granted interception-mode-cooperative-accepted
+	// granted prompt-completed
+	// granted shell-session-closed
+	// warned interactive-run-terminated
+}

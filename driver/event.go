@@ -162,8 +162,9 @@ func (e *Event) Same(ae *v1alpha1.AuditEvent) bool {
 		bytes.Equal(e.flat.AppendSpec(nil), other.flat.AppendSpec(nil))
 }
 
-// NamedByLibrary reports whether Write made the event's name, from its time and a
-// random number. No other event has such a name.
+// NamedByLibrary reports whether Write made the event's name, from its time, a random
+// number and its component. Where the policy audit-events-writers names the writers of
+// the component, nobody else can use such a name, also when they have read it.
 func (e *Event) NamedByLibrary() bool {
-	return names.IsMade(e.flat.Name, e.flat.GenerateName, e.Time())
+	return names.IsMade(e.flat.Name, e.flat.GenerateName, e.Component(), e.Time())
 }

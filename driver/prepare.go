@@ -48,7 +48,11 @@ func identify(ae *v1alpha1.AuditEvent, component string) error {
 			ae.GenerateName = defaultGenerateName
 		}
 		var err error
-		if text, err = names.Append(text, ae.GenerateName, exact); err != nil {
+		writer := component
+		if writer == "" {
+			writer = ae.Labels[v1alpha1.LabelComponent]
+		}
+		if text, err = names.Append(text, ae.GenerateName, writer, exact); err != nil {
 			return fmt.Errorf("naming the event: %w", err)
 		}
 	}

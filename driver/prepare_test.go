@@ -14,19 +14,21 @@ import (
 
 // ended returns an event without a name, of that time.
 func ended(when time.Time) *v1alpha1.AuditEvent {
-	return auditing.NewRunFailed(auditing.RunDecisionInput{RunName: "hr-1", Namespace: ns, When: when})
+	ae := auditing.NewRunFailed(auditing.RunDecisionInput{RunName: "hr-1", Namespace: ns, When: when})
+	ae.Labels[v1alpha1.LabelComponent] = "controller"
+	return ae
 }
 
 func TestPrepareNamesTheEventInPlace(t *testing.T) {
 	ae := ended(noon)
 	e := prepared(t, ae)
-	if !strings.HasPrefix(ae.Name, "ae-run-") || e.Name() != ae.Name || !e.NamedByLibrary() {
+	if !strings.HasPrefix(ae.Name, "ae-run-") || !strings.HasSuffix(ae.Name, "-controller") || e.Name() != ae.Name || !e.NamedByLibrary() {
 		t.Errorf("named %q, the event %q, by this library: %t", ae.Name, e.Name(), e.NamedByLibrary())
 	}
 	bare := auditing.NewEvent(auditing.EventInput{Kind: "bare", Decision: v1alpha1.AuditDecisionDenied})
 	bare.GenerateName = ""
-	if e := prepared(t, bare); !strings.HasPrefix(e.Name(), "ae-") || !e.NamedByLibrary() {
-		t.Errorf("an event without generateName is named %q", e.Name())
+	if e := prepared(t, bare); !strings.HasPrefix(e.Name(), "ae-") || e.NamedByLibrary() {
+		t.Errorf("an event without generateName and component is named %q", e.Name())
 	}
 }
 

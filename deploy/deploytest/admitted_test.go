@@ -19,12 +19,12 @@ import (
 )
 
 // emitter returns a sink that writes as the component with the right to create events alone, in a cluster where
-// components are given to their writers.
+// components are given to their writers, so that it may trust their names.
 func emitter(t *testing.T, namespace, component string) kubesink.Sink {
 	t.Helper()
 	give(t, map[string]string{component: accountName(namespace, component)})
 	bind(t, "audit-emitter", "", account(namespace, component))
-	sink := kubesink.Sink{Client: serviceAccount(t, namespace, component), Component: component}
+	sink := kubesink.Sink{Client: serviceAccount(t, namespace, component), Component: component, TrustNames: true}
 	eventually(t, func() error { return sink.Client.Create(t.Context(), newEvent(namespace, component), client.DryRunAll) })
 	return sink
 }
@@ -155,6 +155,7 @@ func TestARetryOfANamedEventIsOneEventUnderTheEmitterRole(t *testing.T) {
 	namespace := kube.Namespace(t)
 	sink := emitter(t, namespace, "broker")
 	ae := newEvent(namespace, "broker")
+	ae.Name = "" // for the library
 	for range 3 {
 		must(t, sink.Write(t.Context(), ae))
 	}
@@ -164,10 +165,45 @@ func TestARetryOfANamedEventIsOneEventUnderTheEmitterRole(t *testing.T) {
 	own.Name = "a-name-of-its-own"
 	must(t, sink.Write(t.Context(), own))
 	err := sink.Write(t.Context(), own)
-	if class, _ := driver.ClassOf(err); class != auditing.ClassPermanent || !strings.Contains(err.Error(), "without the right to read it") {
+	if class, _ := driver.ClassOf(err); class != auditing.ClassTransient || !strings.Contains(err.Error(), "without the right to patch") {
 		t.Errorf("%s: %v", class, err)
 	}
 	checkStored(t, namespace, 2)
+}
+
+// The name of an event that waits stands in every log line of a failure. Somebody else who may create events takes it.
+func TestTakenNameIsNotTakenForTheEvent(t *testing.T) {
+	namespace := kube.Namespace(t)
+	sink := emitter(t, namespace, "broker")
+	bind(t, "audit-emitter", "", account(namespace, "attacker"))
+	attacker := serviceAccount(t, namespace, "attacker")
+	ae := auditing.NewEgressBlock(auditing.EgressInput{RunName: "hr-1", Namespace: namespace, Host: "evil.example.com"})
+	failing := kubesink.Sink{Client: client.NewDryRunClient(clientOf(t, sink)), Component: "broker"}
+	must(t, failing.Write(t.Context(), ae)) // it has its name now, and is not stored
+
+	take := func(component string) error {
+		other := auditing.NewRunCompleted(auditing.RunDecisionInput{RunName: "hr-1", Namespace: namespace})
+		if component != "" {
+			other.Labels[v1alpha1.LabelComponent] = component
+		}
+		other.Name = ae.Name
+		return attacker.Create(t.Context(), other)
+	}
+	for _, component := range []string{"", "attacker", "broker"} {
+		checkRefusal(t, take(component), wanted{writersPolicy, []string{"broker"}})
+	}
+	must(t, sink.Write(t.Context(), ae))
+	checkStored(t, namespace, 1)
+
+	// Without a mapping the policy keeps no name, and a sink that trusts none says so.
+	setMapping(t, nil)
+	ae = auditing.NewEgressBlock(auditing.EgressInput{RunName: "hr-1", Namespace: namespace, Host: "evil.example.com"})
+	must(t, failing.Write(t.Context(), ae))
+	eventually(t, func() error { return ignoreExists(take("")) })
+	sink.TrustNames = false
+	if err := sink.Write(t.Context(), ae); err == nil || !strings.Contains(err.Error(), "right to patch") {
+		t.Errorf("the name is taken, and the write gives %v", err)
+	}
 }
 
 func TestTheVerifyingEmitterTellsARetryFromACollision(t *testing.T) {

@@ -16,9 +16,11 @@ import (
 // subdomain of at most 253 characters.
 const MaxPrefix = validation.DNS1123SubdomainMaxLength - ulid.EncodedSize
 
-// Append appends prefix and a lower-case ULID of t. A time before 1970 counts as
-// 1970, the earliest that a ULID can express.
-func Append(text []byte, prefix string, t time.Time) ([]byte, error) {
+// Append appends prefix, a lower-case ULID of t and, where it can be told which part of
+// a name that is, a dash and component. The admission policy audit-events-writers lets
+// nobody but the writers of a component use names that end like this. A time before 1970
+// counts as 1970, the earliest that a ULID can express.
+func Append(text []byte, prefix, component string, t time.Time) ([]byte, error) {
 	var id ulid.ULID
 	if err := id.SetTime(ulidTime(t)); err != nil {
 		return nil, err
@@ -35,17 +37,36 @@ func Append(text []byte, prefix string, t time.Time) ([]byte, error) {
 		}
 		text = append(text, c)
 	}
+	if endsNames(component, prefix) {
+		text = append(append(text, '-'), component...)
+	}
 	return text, nil
 }
 
-// IsMade reports whether name is what Append makes of prefix and t.
-func IsMade(name, prefix string, t time.Time) bool {
-	id, ok := strings.CutPrefix(name, prefix)
-	if !ok || len(id) != ulid.EncodedSize {
+// IsMade reports whether name is what Append makes of prefix, component and t, with the
+// component in it.
+func IsMade(name, prefix, component string, t time.Time) bool {
+	id, begins := strings.CutPrefix(name, prefix)
+	id, ends := strings.CutSuffix(id, "-"+component)
+	if !begins || !ends || !endsNames(component, prefix) || len(id) != ulid.EncodedSize {
 		return false
 	}
 	parsed, err := ulid.ParseStrict(id)
 	return err == nil && parsed.Time() == ulidTime(t)
+}
+
+// endsNames reports whether names with prefix can end with component: it is a DNS label,
+// there is room for it, and prefix has nothing that looks like a ULID and a dash.
+func endsNames(component, prefix string) bool {
+	if component == "" || !IsPlain(component, validation.DNS1123LabelMaxLength) || len(prefix)+len("-")+len(component) > MaxPrefix {
+		return false
+	}
+	for part := range strings.FieldsFuncSeq(prefix, func(r rune) bool { return r == '-' || r == '.' }) {
+		if len(part) == ulid.EncodedSize {
+			return false
+		}
+	}
+	return true
 }
 
 func ulidTime(t time.Time) uint64 { return uint64(max(t.UnixMilli(), 0)) }

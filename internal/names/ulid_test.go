@@ -15,7 +15,7 @@ var noon = time.Date(2026, 4, 25, 12, 0, 0, 123456789, time.UTC)
 
 func name(t *testing.T, prefix string, at time.Time) string {
 	t.Helper()
-	text, err := Append(nil, prefix, at)
+	text, err := Append(nil, prefix, "broker", at)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,15 +30,15 @@ func TestANameIsThePrefixAndALowerCaseULIDOfItsTime(t *testing.T) {
 		{end, end},
 	} {
 		got := name(t, "ae-run-", c.when)
-		id, ok := strings.CutPrefix(got, "ae-run-")
-		if !ok || id != strings.ToLower(id) || len(validation.IsDNS1123Subdomain(got)) > 0 {
+		id, ok := strings.CutPrefix(strings.TrimSuffix(got, "-broker"), "ae-run-")
+		if !ok || !strings.HasSuffix(got, "-broker") || id != strings.ToLower(id) || len(validation.IsDNS1123Subdomain(got)) > 0 {
 			t.Errorf("name %q", got)
 		}
 		parsed, err := ulid.ParseStrict(id)
 		if err != nil || parsed.Time() != uint64(c.want.UnixMilli()) {
 			t.Errorf("%v: ULID %q of %v, want %v (%v)", c.when, id, parsed.Timestamp(), c.want, err)
 		}
-		if !IsMade(got, "ae-run-", c.when) {
+		if !IsMade(got, "ae-run-", "broker", c.when) {
 			t.Errorf("%q is not known as a name of this package's", got)
 		}
 	}
@@ -54,10 +54,12 @@ func TestANameOfAnotherPrefixOrTimeIsNotMadeHere(t *testing.T) {
 		{made, "ae-", noon.Add(time.Millisecond)},
 		{made[:len(made)-1], "ae-", noon},
 		{made[:len(made)-1] + "!", "ae-", noon},
+		{made[:len(made)-len("-broker")], "ae-", noon},
+		{made[:len(made)-len("broker")] + "proxy", "ae-", noon},
 		{"mine", "ae-", noon},
 		{"", "", noon},
 	} {
-		if IsMade(c.name, c.prefix, c.t) {
+		if IsMade(c.name, c.prefix, "broker", c.t) {
 			t.Errorf("IsMade(%q, %q, %v)", c.name, c.prefix, c.t)
 		}
 	}
@@ -87,7 +89,7 @@ func TestConcurrentWritersGetDistinctNamesEachInItsOwnOrder(t *testing.T) {
 	for w := range writers {
 		wg.Go(func() {
 			for range each {
-				text, _ := Append(nil, "ae-", noon)
+				text, _ := Append(nil, "ae-", "broker", noon)
 				names[w] = append(names[w], string(text))
 			}
 		})
@@ -113,5 +115,21 @@ func TestTheSequenceCarriesIntoItsUpperHalf(t *testing.T) {
 	s.next(&p)
 	if s.hi != 8 || p[0] != 0 || p[1] != 8 {
 		t.Errorf("after an overflow: hi %d, bytes %v", s.hi, p)
+	}
+}
+
+func TestNameLeavesOutAComponentThatCannotEndIt(t *testing.T) {
+	long := strings.Repeat("x", MaxPrefix-3)
+	run := strings.Repeat("0", ulid.EncodedSize)
+	for _, c := range []struct{ prefix, component string }{
+		{"ae-", ""}, {"ae-", "Broker"}, {"ae-", "a.b"}, {"ae-", "a_b"}, {long, "broker"}, {run + "-", "broker"}, {"ae-" + run + "-", "broker"},
+	} {
+		text, err := Append(nil, c.prefix, c.component, noon)
+		if err != nil || len(text) != len(c.prefix)+ulid.EncodedSize {
+			t.Errorf("prefix %q, component %q: name %q (%v)", c.prefix, c.component, text, err)
+		}
+		if IsMade(string(text), c.prefix, c.component, noon) {
+			t.Errorf("prefix %q, component %q: %q counts as the component's", c.prefix, c.component, text)
+		}
 	}
 }

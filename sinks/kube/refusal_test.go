@@ -86,10 +86,10 @@ func granted(t *testing.T, sink kube.Sink, ns string) {
 	}
 }
 
-func TestAComponentThatMayOnlyCreateCanRetry(t *testing.T) {
+func TestTrustedNamesMakeARetryOfACreator(t *testing.T) {
 	server := testenv.SharedKube(t)
 	ns := server.Namespace(t)
-	sink := kube.Sink{Client: newClient(t, grant(t, server, ns, "emitter", "create"))}
+	sink := kube.Sink{Client: newClient(t, grant(t, server, ns, "emitter", "create")), Component: "emitter", TrustNames: true}
 	granted(t, sink, ns)
 
 	ae := issued(ns)
@@ -98,14 +98,22 @@ func TestAComponentThatMayOnlyCreateCanRetry(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	// By default the name is no proof: somebody else may have taken it.
+	sink.TrustNames = false
+	err := sink.Write(t.Context(), ae)
+	wantClass(t, err, auditing.ClassTransient)
+	if !strings.Contains(err.Error(), "right to patch") {
+		t.Errorf("%v does not name the right", err)
+	}
+	sink.TrustNames = true
 	named := issued(ns)
 	named.Name = "chosen-by-the-caller"
 	if err := sink.Write(t.Context(), named); err != nil {
 		t.Fatal(err)
 	}
 	// Nothing tells whether this is a retry, so it must not pass for one.
-	err := sink.Write(t.Context(), named)
-	wantClass(t, err, auditing.ClassPermanent)
+	err = sink.Write(t.Context(), named)
+	wantClass(t, err, auditing.ClassTransient)
 	if !apierrors.IsAlreadyExists(err) {
 		t.Errorf("%v does not unwrap to AlreadyExists", err)
 	}

@@ -53,8 +53,17 @@ type Sink struct {
 	// object with an empty dry-run patch, which needs the right to patch
 	// auditevents and changes nothing.
 	//
-	// Without either right only a name that the library made counts as a retry.
+	// Without either right an event whose name exists already is a transient error:
+	// an earlier attempt may have stored it, or somebody else may have taken the name.
 	Reader client.Reader
+
+	// TrustNames counts an event whose name exists already, and cannot be read, as
+	// stored when the library made the name for Component. That is right after an
+	// answer that was lost, and wrong when somebody else has read the name, in a log of
+	// failures, and taken it first. So set it only where the admission policy
+	// audit-events-writers names the writers of the component, who alone may then use
+	// its names, and leave it out where the component has the right to patch or get.
+	TrustNames bool
 
 	// OwnerReferences stores the event's owner references. The garbage collector then
 	// deletes the event together with its owner, and at once when the owner is gone, was
@@ -166,13 +175,11 @@ func (s store) compare(ctx context.Context, e *driver.Event, exists error) error
 		return nil
 	case err == nil:
 		return driver.Permanent(fmt.Errorf("another event has this name: %w", exists))
-	case apierrors.IsForbidden(err) && e.NamedByLibrary():
-		// The component may only create. Only an earlier attempt at this event can
-		// have made an object of this name.
+	case apierrors.IsForbidden(err) && s.TrustNames && e.NamedByLibrary():
 		return nil
 	case apierrors.IsForbidden(err):
-		return driver.Permanent(fmt.Errorf(
-			"%w, and whether it is this event cannot be told without the right to read it: %w", exists, err))
+		return driver.WithClass(auditing.ClassTransient, fmt.Errorf(
+			"%w, and whether it is this event cannot be told without the right to patch auditevents, or to get them and a Reader: %w", exists, err))
 	case apierrors.IsNotFound(err):
 		// It was deleted in the meantime, so whether it was this event is unknown.
 		return driver.WithClass(auditing.ClassTransient, fmt.Errorf("deleted while it was compared: %w", exists))
