@@ -81,6 +81,10 @@ compose-test: $(filter bin/victoria-logs,$(SERVERS)) ## Prove examples/compose w
 crash: $(SERVERS) ## Kill a process that writes through a spool 1,000 times, and look for what it confirmed
 	AUDIT_SPOOL_KILLS=1000 go test -count 1 -v -timeout 60m -run KillsLoseNothingThatWasConfirmed ./sinks/spool
 
+.PHONY: powerloss
+powerloss: ## Look at 50,000 states of a spool's directory after a power loss
+	go test -count 1 -v -timeout 60m -run PowerLoss ./internal/recordlog -powerloss 50000
+
 .PHONY: crash-server
 crash-server: bin/victoria-logs ## Kill VictoriaLogs 20 times at each level under load, and count what it had confirmed
 	AUDIT_LOKI_SERVER_KILLS=20 go test -count 1 -v -timeout 60m -run KillsOfVictoriaLogs ./sinks/loki
