@@ -57,7 +57,7 @@ func TestAWriteErrorSaysWhatARetryNeeds(t *testing.T) {
 
 func TestWriteErrorIsOneLineWithoutControlCharacters(t *testing.T) {
 	err := &WriteError{Sink: "kube", Event: "team-a/x\n\x1b[2J\u202e", Class: ClassInvalid, Err: errors.New("no\r\x7f name")}
-	want := `audit write failed: event team-a/x\n\x1b[2J\u202e: kube: invalid: no\r\x7f name`
+	want := `audit write failed: event team-a/x\n\u001b[2J\u202e: kube: invalid: no\r\u007f name`
 	if got := err.Error(); got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}

@@ -7,9 +7,12 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
+	"github.com/paddock-dev/audit/internal/texts"
 	"github.com/paddock-dev/audit/sinks/spool"
 )
 
@@ -64,8 +67,14 @@ func listLetters(dir string, out io.Writer) error {
 	_, _ = fmt.Fprintln(w, "ID\tREFUSED\tKIND\tDECISION\tEVENT\tREASON")
 	for i := range letters {
 		l := &letters[i]
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s/%s\t%q\n", l.ID, l.RefusedAt.UTC().Format(time.RFC3339),
-			l.Event.Spec.Kind, l.Event.Spec.Decision, l.Event.Namespace, l.Event.Name, l.Reason)
+		row := []string{
+			l.ID, l.RefusedAt.UTC().Format(time.RFC3339), string(l.Event.Spec.Kind), string(l.Event.Spec.Decision),
+			l.Event.Namespace + "/" + l.Event.Name, strconv.Quote(l.Reason),
+		}
+		for i, cell := range row {
+			row[i] = texts.Visible(cell)
+		}
+		_, _ = fmt.Fprintln(w, strings.Join(row, "\t"))
 	}
 	return errors.Join(w.Flush(), err)
 }
@@ -79,8 +88,12 @@ func showLetter(dir, id string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "%s\n", text)
-	return err
+	for line := range strings.Lines(string(text)) {
+		if _, err := fmt.Fprintln(out, texts.Visible(strings.TrimSuffix(line, "\n"))); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // requeue takes the IDs of dead letters, or --all.

@@ -3,9 +3,12 @@ package main
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
@@ -93,6 +96,31 @@ func TestSpoolRefusesWhatItDoesNotUnderstand(t *testing.T) {
 	} {
 		if code, _, errOut := auditctl(t, strings.Fields(args)...); code != want || errOut == "" {
 			t.Errorf("%s: exit %d, want %d: %s", args, code, want, errOut)
+		}
+	}
+}
+
+func TestSpoolPrintsNoControlCharacters(t *testing.T) {
+	dir, id := refusedSpool(t)
+	path := filepath.Join(dir, "dead", id+".json")
+	letter, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hostile := strings.ReplaceAll(string(letter), "example.com", "\u202emoc.elpmaxe\x7f\u009b2J")
+	hostile = strings.ReplaceAll(hostile, "team-a", `team-a\u001b[2J\u202e`)
+	if err := os.WriteFile(path, []byte(hostile), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"list", dir}, {"show", dir, id}} {
+		code, out, errOut := auditctl(t, append([]string{"spool"}, args...)...)
+		if code != 0 || !strings.Contains(out, `\u202e`) {
+			t.Errorf("%s: %d %s%s", args[0], code, out, errOut)
+		}
+		for _, r := range out {
+			if r != '\n' && unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+				t.Errorf("%s prints %U", args[0], r)
+			}
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -38,18 +37,24 @@ func Shorten(text string, limit int) string {
 	return clean + mark
 }
 
-// Visible returns s with its control characters escaped as in a Go string: those that
-// end a line or move a terminal's cursor, and those that change the direction of text.
+// Visible returns s with its control characters escaped as in JSON: those that end a line
+// or move a terminal's cursor, and those that change the direction of text.
 func Visible(s string) string {
 	if !strings.ContainsFunc(s, hidden) {
 		return s
 	}
 	var b strings.Builder
 	for _, r := range s {
-		if hidden(r) {
-			quoted := strconv.QuoteRuneToASCII(r)
-			b.WriteString(quoted[1 : len(quoted)-1])
-		} else {
+		switch {
+		case r == '\n':
+			b.WriteString(`\n`)
+		case r == '\r':
+			b.WriteString(`\r`)
+		case r == '\t':
+			b.WriteString(`\t`)
+		case hidden(r):
+			fmt.Fprintf(&b, `\u%04x`, r) // all are below U+10000
+		default:
 			b.WriteRune(r)
 		}
 	}

@@ -10,7 +10,7 @@ func TestVisibleEscapesWhatATerminalActsOn(t *testing.T) {
 	for given, want := range map[string]string{
 		"plain, é, 世, 😀, \\n": "plain, é, 世, 😀, \\n",
 		"a\nb\r\tc":           `a\nb\r\tc`,
-		"\x1b[2J\x7f\u009b":   `\x1b[2J\x7f\u009b`,
+		"\x1b[2J\x7f\u009b":   `\u001b[2J\u007f\u009b`,
 		"\u202egnp.exe\u2066": `\u202egnp.exe\u2066`,
 		"\u2028\u2029":        `\u2028\u2029`,
 		"\xff":                "\xff", // without anything to escape it is left alone
