@@ -66,7 +66,10 @@ type Options struct {
 	// HTTP configures authentication, TLS, proxy and headers with the keys that
 	// Prometheus and Grafana's agents have: basic_auth, authorization with
 	// credentials_file (read again when it changes), oauth2, tls_config,
-	// proxy_url. The zero value is plain HTTP/1.1 without redirects.
+	// proxy_url. The zero value is plain HTTP/1.1. follow_redirects is refused: the
+	// page at the end of a redirect may answer 204 to anybody, and it would get the
+	// tenant and the headers. Prometheus' own decoder sets it where a file does not
+	// name it; this library's does not.
 	HTTP promconfig.HTTPClientConfig `yaml:"http" doc:"authentication, TLS, proxy and headers, with the keys of Prometheus; secrets belong into the keys that end in _file"`
 
 	// MaxInFlight bounds the pushes under way at once, over all streams: 1 to
@@ -180,6 +183,12 @@ func (o *Options) complete() error {
 	http := o.HTTP
 	if err := http.Validate(); err != nil {
 		wrong("HTTP", "%w", err)
+	}
+	if http.FollowRedirects {
+		errs = append(errs, &options.Error{
+			Name: "HTTP.FollowRedirects", Key: "http.follow_redirects",
+			Err: errors.New("is true: set it to false, for another host could confirm events that it does not store, and would get the tenant and the headers"),
+		})
 	}
 	if err := http.TLSConfig.Validate(); err != nil {
 		errs = append(errs, &options.Error{Name: "HTTP.TLSConfig", Key: "http.tls_config", Err: err})

@@ -167,6 +167,7 @@ func TestNewNamesWhatIsWrongWithoutSecrets(t *testing.T) {
 	for want, opts := range map[string]lokiclient.Options{
 		"MaxRetries": {MaxRetries: -1},
 		"BatchWait":  {BatchWait: -1},
+		"Redirects":  {HTTP: promconfig.HTTPClientConfig{FollowRedirects: true}},
 		"basic_auth": {HTTP: promconfig.HTTPClientConfig{BasicAuth: &promconfig.BasicAuth{}, BearerToken: "s3cret"}},
 	} {
 		_, err := lokiclient.New("http://loki:3100", opts)
