@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	promconfig "github.com/prometheus/common/config"
 )
@@ -17,6 +18,7 @@ import (
 // client speaks to one server over HTTP. Of its requests, do and ask send copies.
 type client struct {
 	http    *http.Client
+	timeout time.Duration // of a request with its answer
 	secrets *strings.Replacer
 
 	pushing *http.Request
@@ -24,17 +26,19 @@ type client struct {
 	metrics *http.Request // of VictoriaLogs
 }
 
-func newClient(base *url.URL, o Options) (*client, error) {
-	h, err := promconfig.NewClientFromConfig(o.HTTP, "paddock-audit-loki")
+// newClient returns a client for a sink whose life ends with ctx.
+func newClient(ctx context.Context, base *url.URL, o Options) (*client, error) {
+	rt, err := newTransport(ctx, o)
 	if err != nil {
 		return nil, err
 	}
+	h := &http.Client{Transport: rt, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	header := http.Header{"User-Agent": {"paddock-audit"}}
 	if o.TenantID != "" {
 		header.Set("X-Scope-OrgID", o.TenantID)
 	}
 	c := &client{
-		http: h, secrets: newRedactor(o.HTTP),
+		http: h, timeout: o.Timeout, secrets: newRedactor(o.HTTP),
 		pushing: &http.Request{Method: http.MethodPost, URL: o.Server.push(base), Header: header.Clone()},
 		ready:   &http.Request{Method: http.MethodGet, URL: base.JoinPath("/ready"), Header: header},
 		metrics: &http.Request{Method: http.MethodGet, URL: base.JoinPath("/metrics"), Header: header},
@@ -82,6 +86,8 @@ const maxText = 8 << 10
 // do sends a copy of req with a body, nil for none, and returns the status and the text
 // of the answer, or an error when there was none. Neither holds a secret.
 func (c *client) do(ctx context.Context, req *http.Request, body []byte) (status int, text string, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, errSlow)
+	defer cancel()
 	resp, err := c.ask(ctx, req, body)
 	if err != nil {
 		return 0, "", err
@@ -102,7 +108,7 @@ func (c *client) text(resp *http.Response) string {
 }
 
 // ask sends a copy of req with a body, nil for none. The caller closes the body of the
-// answer. The error holds no secret.
+// answer, whose end ctx bounds. The error holds no secret.
 func (c *client) ask(ctx context.Context, req *http.Request, body []byte) (*http.Response, error) {
 	req = req.WithContext(ctx)
 	if body != nil {

@@ -127,6 +127,8 @@ const maxMetrics = 16 << 20
 
 // state asks the server.
 func (c *client) state(ctx context.Context) (s state, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, errSlow)
+	defer cancel()
 	s.asked = time.Now()
 	resp, err := c.ask(ctx, c.metrics, nil)
 	if err != nil {

@@ -52,12 +52,15 @@ func New(address string, opts Options) (*Sink, error) {
 	if err = errors.Join(err, invalid); err != nil {
 		return nil, fmt.Errorf("loki: invalid options: %w", err)
 	}
-	c, err := newClient(base, opts)
+	life, stop := context.WithCancelCause(context.Background())
+	c, err := newClient(life, base, opts)
 	if err != nil {
+		stop(err)
 		return nil, fmt.Errorf("loki: HTTP: %w", err)
 	}
 	m, release, err := newMetrics(opts.Registerer)
 	if err != nil {
+		stop(err)
 		return nil, fmt.Errorf("loki: registering metrics: %w", err)
 	}
 	s := &store{
@@ -69,11 +72,11 @@ func New(address string, opts Options) (*Sink, error) {
 		room:    semaphore.NewWeighted(opts.MaxPendingBytes),
 		moved:   lru.New(rememberedPlaces),
 		streams: map[streamKey]*stream{},
+		pushing: life, stopPushes: stop,
 	}
 	if opts.Server == ServerVictoriaLogs && opts.Level == auditing.LevelAcknowledged {
 		s.disk = &disk{client: c, timeout: opts.Timeout, takes: toDisk, asking: semaphore.NewWeighted(1)}
 	}
-	s.pushing, s.stopPushes = context.WithCancelCause(context.Background())
 	return &Sink{Sink: driver.New(s), store: s}, nil
 }
 

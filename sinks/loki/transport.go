@@ -1,0 +1,98 @@
+package loki
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"time"
+
+	promconfig "github.com/prometheus/common/config"
+
+	"github.com/paddock-dev/audit/internal/switching"
+)
+
+const clientName = "paddock-audit-loki" // in the metrics of Prometheus' connections
+
+// newTransport returns what sends the requests of a sink, whose life ends with ctx.
+func newTransport(ctx context.Context, o Options) (http.RoundTripper, error) {
+	h := o.HTTP
+	h.OAuth2 = nil
+	if o.HTTP.OAuth2 != nil {
+		h.HTTPHeaders = nil // not for the server of the tokens
+	}
+	rt, err := promconfig.NewRoundTripperFromConfig(h, clientName)
+	if err != nil {
+		return nil, err
+	}
+	if o.HTTP.OAuth2 != nil {
+		secret, err := oauth2Secret(o.HTTP.OAuth2)
+		if err != nil {
+			return nil, err
+		}
+		d := tokenDialer{life: ctx, timeout: o.Timeout}
+		rt = promconfig.NewOAuth2RoundTripper(secret, o.HTTP.OAuth2, rt, promconfig.WithDialContextFunc(d.dial))
+		if o.HTTP.HTTPHeaders != nil {
+			rt = promconfig.NewHeadersRoundTripper(o.HTTP.HTTPHeaders, rt)
+		}
+	}
+	return switching.Refuse(rt), nil
+}
+
+func oauth2Secret(o *promconfig.OAuth2) (promconfig.SecretReader, error) {
+	text, file, ref := o.ClientSecret, o.ClientSecretFile, o.ClientSecretRef
+	if o.GrantType == "urn:ietf:params:oauth:grant-type:jwt-bearer" {
+		text, file, ref = o.ClientCertificateKey, o.ClientCertificateKeyFile, o.ClientCertificateKeyRef
+	}
+	switch {
+	case text != "":
+		return promconfig.NewInlineSecret(string(text)), nil
+	case file != "":
+		return promconfig.NewFileSecret(file), nil
+	case ref != "":
+		return nil, errors.New("oauth2: there is no manager of secrets for a key that ends in _ref: use the one that ends in _file")
+	}
+	return promconfig.NewInlineSecret(""), nil
+}
+
+// tokenDialer connects to the server of oauth2's tokens. A token is fetched without
+// the context of the request that needs it, so the connection has the bounds: an
+// exchange ends after the timeout, and all of them when the sink is closed.
+type tokenDialer struct {
+	life    context.Context //nolint:containedctx // of the sink
+	timeout time.Duration
+}
+
+func (d tokenDialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.timeout)
+	defer cancel()
+	stop := context.AfterFunc(d.life, cancel)
+	defer stop()
+	conn, err := new(net.Dialer).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	c := &tokenConn{Conn: conn, timeout: d.timeout}
+	c.forget = context.AfterFunc(d.life, func() { _ = conn.Close() })
+	return c, nil
+}
+
+type tokenConn struct {
+	net.Conn
+
+	timeout time.Duration
+	forget  func() bool
+}
+
+// Write gives the exchange that begins with it the timeout.
+func (c *tokenConn) Write(p []byte) (int, error) {
+	if err := c.SetDeadline(time.Now().Add(c.timeout)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(p)
+}
+
+func (c *tokenConn) Close() error {
+	c.forget()
+	return c.Conn.Close()
+}
