@@ -118,7 +118,7 @@ func (q *stream) settleProved(p *push, entries []*entry, a answer) (rest []*entr
 // answer is what came back for a push.
 type answer struct {
 	status int    // 0 for none
-	text   string // Loki's own words
+	text   string // Loki's own words, to read and not to show
 	err    error  // with its class; nil for 204
 	known  string // what a failure for now lets an error say of the entries
 }
@@ -157,7 +157,7 @@ func (c *client) push(ctx context.Context, body []byte) answer {
 	case status >= 200 && status < 300: // such as 260, under which Loki stores nothing
 		class, a.known = auditing.ClassTransient, notStored
 	}
-	a.err = driver.WithClass(class, statusError(c.pushing, status, text))
+	a.err = driver.WithClass(class, c.statusError(c.pushing, status, text))
 	return a
 }
 
@@ -196,6 +196,6 @@ func advice(status int) string {
 }
 
 // statusError says what was asked, what the server said, and what to check.
-func statusError(req *http.Request, status int, text string) error {
-	return fmt.Errorf("%s %s refused: %d: %s%s", req.Method, req.URL, status, cmp.Or(text, http.StatusText(status)), advice(status))
+func (c *client) statusError(req *http.Request, status int, text string) error {
+	return fmt.Errorf("%s %s refused: %d: %s%s", req.Method, req.URL, status, cmp.Or(c.shown(text), http.StatusText(status)), advice(status))
 }

@@ -14,8 +14,9 @@ import (
 
 const clientName = "paddock-audit-loki" // in the metrics of Prometheus' connections
 
-// newTransport returns what sends the requests of a sink, whose life ends with ctx.
-func newTransport(ctx context.Context, o Options) (http.RoundTripper, error) {
+// newTransport returns what sends the requests of a sink, whose life ends with ctx. The
+// secret of oauth2 is noted in known.
+func newTransport(ctx context.Context, o Options, known *secrets) (http.RoundTripper, error) {
 	h := o.HTTP
 	h.OAuth2 = nil
 	if o.HTTP.OAuth2 != nil {
@@ -31,6 +32,7 @@ func newTransport(ctx context.Context, o Options) (http.RoundTripper, error) {
 			return nil, err
 		}
 		d := tokenDialer{life: ctx, timeout: o.Timeout}
+		secret = noted{SecretReader: secret, secrets: known, id: o.HTTP.OAuth2.ClientID}
 		rt = promconfig.NewOAuth2RoundTripper(secret, o.HTTP.OAuth2, rt, promconfig.WithDialContextFunc(d.dial))
 		if o.HTTP.HTTPHeaders != nil {
 			rt = promconfig.NewHeadersRoundTripper(o.HTTP.HTTPHeaders, rt)
