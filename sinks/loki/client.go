@@ -17,6 +17,7 @@ type client struct {
 	http    *http.Client
 	timeout time.Duration // of a request with its answer
 	secrets *secrets
+	grace   grace
 
 	pushing *http.Request
 	ready   *http.Request // of Loki
@@ -36,7 +37,7 @@ func newClient(ctx context.Context, base *url.URL, o Options) (*client, error) {
 		header.Set("X-Scope-OrgID", o.TenantID)
 	}
 	c := &client{
-		http: h, timeout: o.Timeout, secrets: known,
+		http: h, timeout: o.Timeout, secrets: known, grace: grace{of: o.RefusalGrace},
 		pushing: &http.Request{Method: http.MethodPost, URL: o.Server.push(base), Header: header.Clone()},
 		ready:   &http.Request{Method: http.MethodGet, URL: base.JoinPath("/ready"), Header: header},
 		metrics: &http.Request{Method: http.MethodGet, URL: base.JoinPath("/metrics"), Header: header},

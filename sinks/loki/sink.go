@@ -22,7 +22,8 @@ import (
 //
 // Write returns nil once the server has confirmed that it stored the event, at the
 // level of the sink. It does not try again: put package retry or spool in front. What
-// Loki refuses for good is of class permanent, with Loki's own words. Any other error
+// Loki refuses for good is of class permanent, with Loki's own words; that it refuses
+// the credentials is transient for Options.RefusalGrace. Any other error
 // says whether the outcome is unknown; writing again is harmless either way. While
 // Loki cannot keep up, Write waits for room; when its context ends first, the class is
 // full.
