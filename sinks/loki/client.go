@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/paddock-dev/audit/internal/texts"
 )
 
 // client speaks to one server over HTTP. Of its requests, do and ask send copies.
@@ -79,14 +81,14 @@ func (c *client) text(resp *http.Response) string {
 	return strings.TrimSpace(text)
 }
 
-// shown returns a text from outside as an error may hold it: without secrets, and not
-// longer than maxText.
+// shown returns a text from outside as an error may hold it: without secrets, cut at
+// maxText, and with what a terminal would act on escaped.
 func (c *client) shown(text string) string {
 	text = c.secrets.hide(text)
 	if len(text) > maxText {
 		text = text[:maxText] + "…"
 	}
-	return strings.ToValidUTF8(text, "?")
+	return texts.Visible(strings.ToValidUTF8(text, "?"))
 }
 
 // hidden returns an error whose text is shown.
