@@ -68,7 +68,8 @@ type Options struct {
 	// credentials_file (read again when it changes), oauth2, tls_config,
 	// proxy_url. The zero value is plain HTTP/1.1. follow_redirects is refused: the
 	// page at the end of a redirect may answer 204 to anybody, and it would get the
-	// tenant and the headers. Prometheus' own decoder sets it where a file does not
+	// tenant and the headers. Nor is a redirect of oauth2's token_url followed to
+	// another host, unless a proxy is between. Prometheus' own decoder sets it where a file does not
 	// name it; this library's does not.
 	HTTP promconfig.HTTPClientConfig `yaml:"http" doc:"authentication, TLS, proxy and headers, with the keys of Prometheus; secrets belong into the keys that end in _file"`
 
@@ -201,6 +202,11 @@ func (o *Options) complete() error {
 	}
 	if err := http.TLSConfig.Validate(); err != nil {
 		errs = append(errs, &options.Error{Name: "HTTP.TLSConfig", Key: "http.tls_config", Err: err})
+	}
+	if http.OAuth2 != nil && http.OAuth2.TokenURL != "" { // Validate has named one that is missing
+		if _, err := addressOf(http.OAuth2.TokenURL); err != nil {
+			errs = append(errs, &options.Error{Name: "HTTP.OAuth2.TokenURL", Key: "http.oauth2.token_url", Err: err})
+		}
 	}
 	return errors.Join(errs...)
 }

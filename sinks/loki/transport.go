@@ -1,10 +1,14 @@
 package loki
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	promconfig "github.com/prometheus/common/config"
@@ -32,6 +36,11 @@ func newTransport(ctx context.Context, o Options, known *secrets) (http.RoundTri
 			return nil, err
 		}
 		d := tokenDialer{life: ctx, timeout: o.Timeout}
+		if o.HTTP.OAuth2.Proxy() == nil {
+			if d.only, err = addressOf(o.HTTP.OAuth2.TokenURL); err != nil {
+				return nil, err
+			}
+		}
 		secret = noted{SecretReader: secret, secrets: known, id: o.HTTP.OAuth2.ClientID}
 		rt = promconfig.NewOAuth2RoundTripper(secret, o.HTTP.OAuth2, rt, promconfig.WithDialContextFunc(d.dial))
 		if o.HTTP.HTTPHeaders != nil {
@@ -57,15 +66,33 @@ func oauth2Secret(o *promconfig.OAuth2) (promconfig.SecretReader, error) {
 	return promconfig.NewInlineSecret(""), nil
 }
 
+// addressOf returns the host and port of a URL.
+func addressOf(address string) (string, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return "", errors.New("is no URL: want one like https://tokens.example/token") // url.Error quotes it
+	}
+	port := cmp.Or(u.Port(), "80")
+	if u.Scheme == "https" {
+		port = cmp.Or(u.Port(), "443")
+	}
+	return net.JoinHostPort(u.Hostname(), port), nil
+}
+
 // tokenDialer connects to the server of oauth2's tokens. A token is fetched without
 // the context of the request that needs it, so the connection has the bounds: an
-// exchange ends after the timeout, and all of them when the sink is closed.
+// exchange ends after the timeout, and all of them when the sink is closed. It also
+// keeps a redirect from handing the secret to another host, unless a proxy is between.
 type tokenDialer struct {
+	only    string          // the host and port to connect to; "" for any
 	life    context.Context //nolint:containedctx // of the sink
 	timeout time.Duration
 }
 
 func (d tokenDialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	if d.only != "" && !strings.EqualFold(address, d.only) {
+		return nil, fmt.Errorf("oauth2: the server of token_url redirects to %s, which would get the secret: set token_url to where the tokens are", address)
+	}
 	ctx, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
 	stop := context.AfterFunc(d.life, cancel)

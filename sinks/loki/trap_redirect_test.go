@@ -46,3 +46,39 @@ func TestRedirectedPushIsNotStoredAndGoesNowhere(t *testing.T) {
 		t.Errorf("the other host got %d requests", n)
 	}
 }
+
+func TestRedirectedTokenRequestTellsNobodyTheSecret(t *testing.T) {
+	t.Parallel()
+	var elsewhere atomic.Int64
+	other := fake(t, func(w http.ResponseWriter, r *http.Request) {
+		if err := r.ParseForm(); err != nil || r.Form.Get("client_secret") != "" {
+			elsewhere.Add(1)
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"access_token": "x", "token_type": "bearer"}`)
+	})
+	tokens := httptest.NewServer(http.RedirectHandler(other, http.StatusTemporaryRedirect))
+	t.Cleanup(tokens.Close)
+	refusing := fake(t, func(w http.ResponseWriter, r *http.Request) { // Authorization, so that the secret goes into the form
+		if r.Header.Get("Authorization") != "" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		http.Redirect(w, r, other, http.StatusTemporaryRedirect)
+	})
+	for _, address := range []string{tokens.URL, refusing} {
+		sink := open(t, fake(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }), loki.Options{
+			ProveEvery: -1,
+			HTTP:       promconfig.HTTPClientConfig{OAuth2: &promconfig.OAuth2{ClientID: "a", ClientSecret: "hunter2", TokenURL: address}},
+		})
+		err := sink.Write(shortly(t), event(namespace(), "x"))
+		if err == nil {
+			t.Error("the token of another host is taken")
+			continue
+		}
+		contains(t, err.Error(), "token_url")
+	}
+	if n := elsewhere.Load(); n > 0 {
+		t.Errorf("the other host got the secret %d times", n)
+	}
+}
