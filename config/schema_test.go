@@ -77,7 +77,8 @@ var beyondSchema = []string{
 	"VictoriaLogs takes numbers", "VictoriaLogs confirms any timestamp", // the server is another key
 
 	"there is no sink", "the chain comes back", "closed promises", "uses what the sink", "is not YAML", "stands in line", "document",
-	"is an alias", "not a plain word", "is out of range: want 1ms", "sinks.a.http: ", "sinks.a.http.tls_config: ", "cannot be read",
+	"is an alias", "not a plain word", "is out of range: want 1ms", "sinks.a.http: ", "sinks.a.http.tls_config: ", "sinks.a.http.follow_redirects: ",
+	"cannot be read",
 	"the URL", "sinks.a.labels", "names a sink twice", "asks for what is not in next", "must be at least minBackoff",
 	"needs kubeconfig", "excludes fsync", "is for a file", "in octal", "sinks.a.path: is a value of another kind",
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/internal/switching"
 )
 
 // afterFailure is the longest wait for the pass after one that failed.
@@ -102,6 +103,7 @@ func newClient(cfg *rest.Config, clock *serverClock) (client.Client, error) {
 	}
 	cfg = rest.CopyConfig(cfg)
 	cfg.QPS, cfg.RateLimiter = -1, nil
+	cfg.Wrap(switching.Refuse)
 	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper {
 		clock.next = next
 		return clock

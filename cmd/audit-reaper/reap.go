@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
+	"github.com/paddock-dev/audit/internal/switching"
 	"github.com/paddock-dev/audit/retention"
 )
 
@@ -104,6 +105,7 @@ func restConfig(path string) (cfg *rest.Config, err error) {
 	if err != nil {
 		return nil, err
 	}
+	cfg.Wrap(switching.Refuse)
 	// The reaper limits its deletes itself, and a lease must not wait behind them.
 	cfg.QPS = -1
 	return cfg, nil

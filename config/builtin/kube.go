@@ -16,6 +16,7 @@ import (
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/config"
 	"github.com/paddock-dev/audit/driver"
+	"github.com/paddock-dev/audit/internal/switching"
 	"github.com/paddock-dev/audit/sinks/kube"
 )
 
@@ -46,6 +47,7 @@ func (s *kubeSection) Open(context.Context, config.Opening) (auditing.Sink, erro
 	if err != nil {
 		return nil, fmt.Errorf("finding the API server: %w", err)
 	}
+	cfg.Wrap(switching.Refuse)
 	cfg.QPS = -1 // client-go allows 5 requests a second to a config that says nothing
 	hc, err := rest.HTTPClientFor(cfg)
 	if err != nil {

@@ -265,7 +265,7 @@ func TestAFailedPushIsNotTriedAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			address, requests := scripted(t, c.statuses...)
-			sink := open(t, address, loki.Options{ProveEvery: -1})
+			sink := open(t, address, loki.Options{ProveEvery: -1, RefusalGrace: -1})
 			for _, err := range storeAll(t, sink, events, len(events), 1) {
 				contains(t, mustFail(t, err, c.class).Error(), c.say...)
 			}

@@ -3,38 +3,43 @@ package loki
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
-	promconfig "github.com/prometheus/common/config"
+	"github.com/paddock-dev/audit/internal/texts"
 )
 
 // client speaks to one server over HTTP. Of its requests, do and ask send copies.
 type client struct {
 	http    *http.Client
-	secrets *strings.Replacer
+	timeout time.Duration // of a request with its answer
+	secrets *secrets
+	grace   grace
 
 	pushing *http.Request
 	ready   *http.Request // of Loki
 	metrics *http.Request // of VictoriaLogs
 }
 
-func newClient(base *url.URL, o Options) (*client, error) {
-	h, err := promconfig.NewClientFromConfig(o.HTTP, "paddock-audit-loki")
+// newClient returns a client for a sink whose life ends with ctx.
+func newClient(ctx context.Context, base *url.URL, o Options) (*client, error) {
+	known := newSecrets(o, base)
+	rt, err := newTransport(ctx, o, known)
 	if err != nil {
 		return nil, err
 	}
+	h := &http.Client{Transport: rt, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	header := http.Header{"User-Agent": {"paddock-audit"}}
 	if o.TenantID != "" {
 		header.Set("X-Scope-OrgID", o.TenantID)
 	}
 	c := &client{
-		http: h, secrets: newRedactor(o.HTTP),
+		http: h, timeout: o.Timeout, secrets: known, grace: grace{of: o.RefusalGrace},
 		pushing: &http.Request{Method: http.MethodPost, URL: o.Server.push(base), Header: header.Clone()},
 		ready:   &http.Request{Method: http.MethodGet, URL: base.JoinPath("/ready"), Header: header},
 		metrics: &http.Request{Method: http.MethodGet, URL: base.JoinPath("/metrics"), Header: header},
@@ -44,44 +49,15 @@ func newClient(base *url.URL, o Options) (*client, error) {
 	return c, nil
 }
 
-// newRedactor replaces the secrets of the configuration in texts that come from
-// outside. Those in files are not known here.
-func newRedactor(h promconfig.HTTPClientConfig) *strings.Replacer {
-	secrets := []promconfig.Secret{h.BearerToken}
-	if h.BasicAuth != nil {
-		pair := base64.StdEncoding.EncodeToString([]byte(h.BasicAuth.Username + ":" + string(h.BasicAuth.Password)))
-		secrets = append(secrets, h.BasicAuth.Password, promconfig.Secret(pair))
-	}
-	if h.Authorization != nil {
-		secrets = append(secrets, h.Authorization.Credentials)
-	}
-	if h.OAuth2 != nil {
-		secrets = append(secrets, h.OAuth2.ClientSecret, h.OAuth2.ClientCertificateKey)
-	}
-	if h.HTTPHeaders != nil {
-		for _, header := range h.HTTPHeaders.Headers {
-			secrets = append(secrets, header.Secrets...)
-		}
-	}
-	if u := h.ProxyURL.URL; u != nil {
-		password, _ := u.User.Password()
-		secrets = append(secrets, promconfig.Secret(password))
-	}
-	var pairs []string
-	for _, s := range secrets {
-		if s != "" {
-			pairs = append(pairs, string(s), "<secret>")
-		}
-	}
-	return strings.NewReplacer(pairs...)
-}
-
 // maxText bounds what is kept of an answer, in bytes. Ten refused entries take 2 KiB.
 const maxText = 8 << 10
 
 // do sends a copy of req with a body, nil for none, and returns the status and the text
-// of the answer, or an error when there was none. Neither holds a secret.
+// of the answer, or an error when there was none, which holds no secret. The text is
+// the server's own, to draw conclusions from: shown makes it fit to be seen.
 func (c *client) do(ctx context.Context, req *http.Request, body []byte) (status int, text string, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, errSlow)
+	defer cancel()
 	resp, err := c.ask(ctx, req, body)
 	if err != nil {
 		return 0, "", err
@@ -93,18 +69,35 @@ func (c *client) do(ctx context.Context, req *http.Request, body []byte) (status
 	return resp.StatusCode, c.text(resp), nil
 }
 
-// text returns the beginning of what an answer says, without secrets.
+// text returns the beginning of what an answer says.
 func (c *client) text(resp *http.Response) string {
 	head, _ := io.ReadAll(io.LimitReader(resp.Body, maxText)) // the status counts; a text cut short is a text
 	// The connection can be used again once the answer is read.
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxText))
-	return c.secrets.Replace(strings.ToValidUTF8(strings.TrimSpace(string(head)), "?"))
+	text := string(head)
+	if len(head) == maxText {
+		text = c.secrets.uncut(text)
+	}
+	return strings.TrimSpace(text)
 }
 
+// shown returns a text from outside as an error may hold it: without secrets, cut at
+// maxText, and with what a terminal would act on escaped.
+func (c *client) shown(text string) string {
+	text = c.secrets.hide(text)
+	if len(text) > maxText {
+		text = text[:maxText] + "…"
+	}
+	return texts.Visible(strings.ToValidUTF8(text, "?"))
+}
+
+// hidden returns an error whose text is shown.
+func (c *client) hidden(err error) error { return &shownError{text: c.shown(err.Error()), err: err} }
+
 // ask sends a copy of req with a body, nil for none. The caller closes the body of the
-// answer. The error holds no secret.
+// answer, whose end ctx bounds. The error holds no secret.
 func (c *client) ask(ctx context.Context, req *http.Request, body []byte) (*http.Response, error) {
-	req = req.WithContext(ctx)
+	req = req.WithContext(c.secrets.tracing(ctx))
 	if body != nil {
 		req.ContentLength = int64(len(body))
 		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
@@ -116,16 +109,16 @@ func (c *client) ask(ctx context.Context, req *http.Request, body []byte) (*http
 		if errors.As(err, &inner) {
 			err = inner.Err
 		}
-		return nil, &requestError{text: c.secrets.Replace(fmt.Sprintf("%s %s: no answer: %v", req.Method, req.URL, err)), err: err}
+		return nil, fmt.Errorf("%s %s: no answer: %w", req.Method, req.URL, c.hidden(err))
 	}
 	return resp, nil
 }
 
-// requestError keeps the cause for errors.Is, and takes the secrets out of the text.
-type requestError struct {
+// shownError keeps the cause for errors.Is, and has another text.
+type shownError struct {
 	text string
 	err  error
 }
 
-func (e *requestError) Error() string { return e.text }
-func (e *requestError) Unwrap() error { return e.err }
+func (e *shownError) Error() string { return e.text }
+func (e *shownError) Unwrap() error { return e.err }

@@ -127,6 +127,8 @@ const maxMetrics = 16 << 20
 
 // state asks the server.
 func (c *client) state(ctx context.Context) (s state, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, errSlow)
+	defer cancel()
 	s.asked = time.Now()
 	resp, err := c.ask(ctx, c.metrics, nil)
 	if err != nil {
@@ -134,16 +136,19 @@ func (c *client) state(ctx context.Context) (s state, err error) {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return s, statusError(c.metrics, resp.StatusCode, c.text(resp))
+		return s, c.statusError(c.metrics, resp.StatusCode, c.text(resp))
 	}
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(io.LimitReader(resp.Body, maxMetrics))
-	if err != nil {
-		return s, fmt.Errorf("GET %s: no metrics of a VictoriaLogs: %w", c.metrics.URL, err)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return s, fmt.Errorf("GET %s: the answer did not end: %w", c.metrics.URL, context.Cause(ctx))
+	case err != nil: // which quotes the answer in ways in which secrets are not found
+		return s, fmt.Errorf("GET %s: no metrics of a VictoriaLogs: the answer cannot be parsed", c.metrics.URL)
 	}
 	s.told = time.Now()
 	if err := s.read(families); err != nil {
-		return s, fmt.Errorf("GET %s: %w", c.metrics.URL, err)
+		return s, fmt.Errorf("GET %s: %w", c.metrics.URL, c.hidden(err))
 	}
 	return s, nil
 }

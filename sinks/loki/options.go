@@ -66,7 +66,11 @@ type Options struct {
 	// HTTP configures authentication, TLS, proxy and headers with the keys that
 	// Prometheus and Grafana's agents have: basic_auth, authorization with
 	// credentials_file (read again when it changes), oauth2, tls_config,
-	// proxy_url. The zero value is plain HTTP/1.1 without redirects.
+	// proxy_url. The zero value is plain HTTP/1.1. follow_redirects is refused: the
+	// page at the end of a redirect may answer 204 to anybody, and it would get the
+	// tenant and the headers. Nor is a redirect of oauth2's token_url followed to
+	// another host, unless a proxy is between. Prometheus' own decoder sets it where a file does not
+	// name it; this library's does not.
 	HTTP promconfig.HTTPClientConfig `yaml:"http" doc:"authentication, TLS, proxy and headers, with the keys of Prometheus; secrets belong into the keys that end in _file"`
 
 	// MaxInFlight bounds the pushes under way at once, over all streams: 1 to
@@ -87,6 +91,15 @@ type Options struct {
 	// reached its disk: 1 ms to 10 minutes. 10 s when 0: Loki itself gives its
 	// ingesters 5 s.
 	Timeout time.Duration `yaml:"timeout" default:"10s" min:"1ms" max:"10m" doc:"how long one push may take"`
+
+	// RefusalGrace is for how long a server or a gateway may refuse whoever sends, with
+	// 401, 403, 404, 407, a redirect or the like, before Write calls that
+	// auditing.ClassPermanent, which makes a dead letter of each event in a spool. Until
+	// then it is transient: a password is being exchanged, or a gateway starts. The time
+	// begins with the first such answer to the sink after the last one that shows that
+	// it was let in (204, or a refusal of the events with 400, 413 or 422). 10 minutes
+	// when 0, at most 100 years; negative for permanent at once.
+	RefusalGrace time.Duration `yaml:"refusalGrace" default:"10m" max:"876000h" off:"true" doc:"how long answers such as 401, 403, 404, 407 and redirects are tried again by a retry or a spool before they count as permanent; negative for not at all"`
 
 	// ProveEvery is how often each stream's Loki has to prove that it stores what it
 	// confirms: an operator can tell it to drop what it is sent and to answer with
@@ -181,8 +194,19 @@ func (o *Options) complete() error {
 	if err := http.Validate(); err != nil {
 		wrong("HTTP", "%w", err)
 	}
+	if http.FollowRedirects {
+		errs = append(errs, &options.Error{
+			Name: "HTTP.FollowRedirects", Key: "http.follow_redirects",
+			Err: errors.New("is true: set it to false, for another host could confirm events that it does not store, and would get the tenant and the headers"),
+		})
+	}
 	if err := http.TLSConfig.Validate(); err != nil {
 		errs = append(errs, &options.Error{Name: "HTTP.TLSConfig", Key: "http.tls_config", Err: err})
+	}
+	if http.OAuth2 != nil && http.OAuth2.TokenURL != "" { // Validate has named one that is missing
+		if _, err := addressOf(http.OAuth2.TokenURL); err != nil {
+			errs = append(errs, &options.Error{Name: "HTTP.OAuth2.TokenURL", Key: "http.oauth2.token_url", Err: err})
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -46,6 +46,21 @@ func TestNewRefusesURLWithSecretAndHidesIt(t *testing.T) {
 	}
 }
 
+func TestNewRefusesTokenURLWithoutHost(t *testing.T) {
+	t.Parallel()
+	for _, address := range []string{"hunter2", "http://%zz:hunter2@x", "https://"} {
+		_, err := loki.New("http://loki:3100", loki.Options{HTTP: promconfig.HTTPClientConfig{
+			OAuth2: &promconfig.OAuth2{ClientID: "a", ClientSecret: "hunter2", TokenURL: address},
+		}})
+		if err == nil {
+			t.Errorf("New takes %q", address)
+			continue
+		}
+		contains(t, err.Error(), "HTTP.OAuth2.TokenURL")
+		lacks(t, err.Error(), "hunter2")
+	}
+}
+
 func TestURLMayBeRootGatewayOrPushAPI(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"", "/", "/loki/api/v1/push", "/gate/way", "/gate/way/loki/api/v1/push/"} {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/paddock-dev/audit/auditing"
@@ -118,7 +119,7 @@ func (q *stream) settleProved(p *push, entries []*entry, a answer) (rest []*entr
 // answer is what came back for a push.
 type answer struct {
 	status int    // 0 for none
-	text   string // Loki's own words
+	text   string // Loki's own words, to read and not to show
 	err    error  // with its class; nil for 204
 	known  string // what a failure for now lets an error say of the entries
 }
@@ -149,16 +150,59 @@ func (c *client) push(ctx context.Context, body []byte) answer {
 	}
 	a := answer{status: status, text: text}
 	class := auditing.ClassPermanent
+	var until string
 	switch {
 	case status == http.StatusNoContent:
+		c.grace.end()
 		return a
 	case status == http.StatusTooManyRequests, status == http.StatusRequestTimeout, status >= http.StatusInternalServerError:
 		class, a.known = auditing.ClassTransient, unclear
 	case status >= 200 && status < 300: // such as 260, under which Loki stores nothing
 		class, a.known = auditing.ClassTransient, notStored
+	case ofEvents(status):
+		c.grace.end()
+	default:
+		if over := c.grace.begin(); time.Now().Before(over) {
+			class, a.known = auditing.ClassTransient, notStored
+			until = fmt.Sprintf("; transient until %s (Options.RefusalGrace)", over.UTC().Format(time.RFC3339))
+		}
 	}
-	a.err = driver.WithClass(class, statusError(c.pushing, status, text))
+	a.err = driver.WithClass(class, fmt.Errorf("%w%s", c.statusError(c.pushing, status, text), until))
 	return a
+}
+
+// ofEvents reports that a status refuses the events of a push, and so comes from a
+// server that has let the sender in. Others that are neither a success nor a failure
+// refuse whoever sends anything: 401, 403 and 407, or a way that leads elsewhere, with
+// 404 or a redirect.
+func ofEvents(status int) bool {
+	return status == http.StatusBadRequest || status == http.StatusRequestEntityTooLarge || status == http.StatusUnprocessableEntity
+}
+
+// grace is the time for which a refusal of the sender is transient: a password that is
+// being exchanged, or a gateway that starts, must not turn every event of a spool into
+// a dead letter.
+type grace struct {
+	of time.Duration // none when not above 0
+
+	mu    sync.Mutex
+	since time.Time // of the first refusal after a success; zero for none
+}
+
+// begin returns when the grace of a refusal is over.
+func (g *grace) begin() time.Time {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.since.IsZero() {
+		g.since = time.Now()
+	}
+	return g.since.Add(g.of)
+}
+
+func (g *grace) end() {
+	g.mu.Lock()
+	g.since = time.Time{}
+	g.mu.Unlock()
 }
 
 // errSlow ends a request.
@@ -179,6 +223,8 @@ func marked(ctx context.Context, err error) error {
 // advice returns what to check when the server answers with a status.
 func advice(status int) string {
 	switch status {
+	case http.StatusProxyAuthRequired:
+		return ": check the credentials of the proxy in Options.HTTP"
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return ": check Options.TenantID and the credentials in Options.HTTP"
 	case http.StatusNotFound, http.StatusMethodNotAllowed:
@@ -196,6 +242,6 @@ func advice(status int) string {
 }
 
 // statusError says what was asked, what the server said, and what to check.
-func statusError(req *http.Request, status int, text string) error {
-	return fmt.Errorf("%s %s refused: %d: %s%s", req.Method, req.URL, status, cmp.Or(text, http.StatusText(status)), advice(status))
+func (c *client) statusError(req *http.Request, status int, text string) error {
+	return fmt.Errorf("%s %s refused: %d: %s%s", req.Method, req.URL, status, cmp.Or(c.shown(text), http.StatusText(status)), advice(status))
 }

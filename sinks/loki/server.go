@@ -65,7 +65,7 @@ func (s *store) Check(ctx context.Context) error {
 	case err != nil:
 		return fmt.Errorf("loki: cannot be reached: check the URL, the network and TLS: %w", err)
 	case status == http.StatusServiceUnavailable:
-		return fmt.Errorf("loki: not ready: %w", statusError(s.client.ready, status, text))
+		return fmt.Errorf("loki: not ready: %w", s.client.statusError(s.client.ready, status, text))
 	}
 	// Any other answer may be that of a gateway that only lets pushes through.
 	a := s.provePush(ctx, s.opts.labelsOf(streamKey{}))

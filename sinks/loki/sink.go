@@ -22,7 +22,8 @@ import (
 //
 // Write returns nil once the server has confirmed that it stored the event, at the
 // level of the sink. It does not try again: put package retry or spool in front. What
-// Loki refuses for good is of class permanent, with Loki's own words. Any other error
+// Loki refuses for good is of class permanent, with Loki's own words; that it refuses
+// the credentials is transient for Options.RefusalGrace. Any other error
 // says whether the outcome is unknown; writing again is harmless either way. While
 // Loki cannot keep up, Write waits for room; when its context ends first, the class is
 // full.
@@ -52,12 +53,15 @@ func New(address string, opts Options) (*Sink, error) {
 	if err = errors.Join(err, invalid); err != nil {
 		return nil, fmt.Errorf("loki: invalid options: %w", err)
 	}
-	c, err := newClient(base, opts)
+	life, stop := context.WithCancelCause(context.Background())
+	c, err := newClient(life, base, opts)
 	if err != nil {
+		stop(err)
 		return nil, fmt.Errorf("loki: HTTP: %w", err)
 	}
 	m, release, err := newMetrics(opts.Registerer)
 	if err != nil {
+		stop(err)
 		return nil, fmt.Errorf("loki: registering metrics: %w", err)
 	}
 	s := &store{
@@ -69,11 +73,11 @@ func New(address string, opts Options) (*Sink, error) {
 		room:    semaphore.NewWeighted(opts.MaxPendingBytes),
 		moved:   lru.New(rememberedPlaces),
 		streams: map[streamKey]*stream{},
+		pushing: life, stopPushes: stop,
 	}
 	if opts.Server == ServerVictoriaLogs && opts.Level == auditing.LevelAcknowledged {
 		s.disk = &disk{client: c, timeout: opts.Timeout, takes: toDisk, asking: semaphore.NewWeighted(1)}
 	}
-	s.pushing, s.stopPushes = context.WithCancelCause(context.Background())
 	return &Sink{Sink: driver.New(s), store: s}, nil
 }
 

@@ -28,7 +28,7 @@ func TestTrapWrongTenantIsPermanent(t *testing.T) {
 	t.Parallel()
 	l := testenv.NewLoki(t, testenv.LokiOptions{Tenants: true})
 	for name, tenant := range map[string]string{"none": "", "one that no tenant may have": "a/b"} {
-		sink := open(t, l.URL, loki.Options{TenantID: tenant})
+		sink := open(t, l.URL, loki.Options{TenantID: tenant, RefusalGrace: -1})
 		failed := mustFail(t, sink.Write(shortly(t), event(namespace(), "x")), auditing.ClassPermanent)
 		if !strings.Contains(failed.Error(), "no org id") && !strings.Contains(failed.Error(), "unsupported character") {
 			t.Errorf("%s: %v does not hold Loki's words", name, failed)
@@ -69,7 +69,7 @@ func TestTrapWrongPasswordIsPermanentAndStaysSecret(t *testing.T) {
 	l := permissive.get(t)
 	address := gate(t, l, func() string { return "Basic " + base64.StdEncoding.EncodeToString([]byte("ops:right")) })
 	with := func(password promconfig.Secret) *loki.Sink {
-		return open(t, address, loki.Options{HTTP: promconfig.HTTPClientConfig{
+		return open(t, address, loki.Options{RefusalGrace: -1, HTTP: promconfig.HTTPClientConfig{
 			BasicAuth: &promconfig.BasicAuth{Username: "ops", Password: password},
 		}})
 	}
@@ -105,7 +105,7 @@ func TestTrapTokenFileIsReadAgainWhenItChanges(t *testing.T) {
 		}
 	}
 	token("one")
-	sink := open(t, address, loki.Options{HTTP: promconfig.HTTPClientConfig{
+	sink := open(t, address, loki.Options{RefusalGrace: -1, HTTP: promconfig.HTTPClientConfig{
 		Authorization: &promconfig.Authorization{CredentialsFile: file},
 	}})
 	mustWriteAll(t, sink, event(namespace(), "x"))

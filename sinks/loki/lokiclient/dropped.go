@@ -7,6 +7,8 @@ import (
 
 	"github.com/go-kit/kit/log"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/paddock-dev/audit/internal/texts"
 )
 
 // The counters that the client registers with the default registry when it is
@@ -94,7 +96,7 @@ func (s *said) Log(keyvals ...any) error {
 	}
 	if values["level"] == "error" && strings.Contains(values["msg"], "batch") {
 		s.mu.Lock()
-		s.text = values["msg"] + ": " + values["error"]
+		s.text = texts.Visible(values["msg"] + ": " + values["error"]) // which quotes the server
 		s.mu.Unlock()
 	}
 	if s.next == nil {

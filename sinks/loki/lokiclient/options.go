@@ -28,7 +28,8 @@ type Options struct {
 	// TenantID is sent as X-Scope-OrgID. Empty for a Loki without tenants.
 	TenantID string
 
-	// HTTP configures authentication, TLS, proxy and headers.
+	// HTTP configures authentication, TLS, proxy and headers. FollowRedirects is
+	// refused: another host could confirm events that it does not store.
 	HTTP promconfig.HTTPClientConfig
 
 	// BatchWait is how long the client gathers events before it sends them: so
@@ -86,6 +87,9 @@ func (o Options) config(address string) (loki.Config, error) {
 		if number < 0 {
 			err = errors.Join(err, fmt.Errorf("%s: must not be negative", name))
 		}
+	}
+	if o.HTTP.FollowRedirects {
+		err = errors.Join(err, errors.New("HTTP.FollowRedirects: is true: set it to false, for another host could confirm events that it does not store"))
 	}
 	return c, err
 }

@@ -3,6 +3,9 @@ package lokiclient_test
 import (
 	"context"
 	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -167,11 +170,28 @@ func TestNewNamesWhatIsWrongWithoutSecrets(t *testing.T) {
 	for want, opts := range map[string]lokiclient.Options{
 		"MaxRetries": {MaxRetries: -1},
 		"BatchWait":  {BatchWait: -1},
+		"Redirects":  {HTTP: promconfig.HTTPClientConfig{FollowRedirects: true}},
 		"basic_auth": {HTTP: promconfig.HTTPClientConfig{BasicAuth: &promconfig.BasicAuth{}, BearerToken: "s3cret"}},
 	} {
 		_, err := lokiclient.New("http://loki:3100", opts)
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("New with a wrong %s returned %v", want, err)
 		}
+	}
+}
+
+func TestCloseEscapesServersControlCharacters(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, "a\x1b[2Jb\x7fc\u202ed")
+	}))
+	t.Cleanup(server.Close)
+	sink := newSink(t, server.URL, quick)
+	if err := writeWithin(sink, patience, event(namespace(), time.Now())); err != nil {
+		t.Fatal(err)
+	}
+	err := closeWithin(sink, patience)
+	if err == nil || !strings.Contains(err.Error(), `a\x1b[2Jb\x7fc\u202ed`) {
+		t.Errorf("Close returned %q", err)
 	}
 }
