@@ -3,6 +3,7 @@ package recordlog
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -40,6 +41,33 @@ func (l *Log) keepSegment(seg *segment) error {
 			errors.New("the disk refuses to read some of it, and events there are not delivered: requeue it when it can be read"))
 	}
 	return err
+}
+
+var errForeign = errors.New("the log has written no file of this name")
+
+// setForeignAside moves files that look like segments to damagedDir, and reports them.
+func (l *Log) setForeignAside(names []string) {
+	for _, name := range names {
+		from, cause := filepath.Join(l.dir, name), errForeign
+		to, err := l.setAside(from)
+		if err != nil {
+			to, cause = "", errors.Join(errForeign, err)
+		}
+		l.opts.OnDamage(from, Step{}, to, cause)
+	}
+}
+
+// setAside moves a file to damagedDir, beside files of the same name.
+func (l *Log) setAside(path string) (to string, err error) {
+	to = filepath.Join(l.dir, damagedDir, filepath.Base(path))
+	for i := 1; ; i++ {
+		if _, err := os.Lstat(to); errors.Is(err, fs.ErrNotExist) {
+			return to, l.opts.Disk.Rename(path, to)
+		} else if err != nil {
+			return "", err
+		}
+		to = fmt.Sprintf("%s.%d", filepath.Join(l.dir, damagedDir, filepath.Base(path)), i)
+	}
 }
 
 // Salvage calls store for each record of a segment that is kept in damagedDir, by its

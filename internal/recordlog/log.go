@@ -25,8 +25,8 @@ type Options struct {
 	Wait bool
 	// OnSync hears how long an fsync of a segment took.
 	OnSync func(took time.Duration, err error)
-	// OnDamage hears, during Next and Acknowledge, of bytes in a segment that are not a
-	// record. savedAs is the file with a copy of them; "" when it could not be written, and
+	// OnDamage hears, during Open, Next and Acknowledge, of bytes in a segment that are not
+	// a record, and of files that only look like segments, which are moved to damaged. savedAs is the file with a copy of them; "" when it could not be written, and
 	// then the whole segment is kept in damaged. err says more, and may be nil. It must not
 	// call the log.
 	OnDamage func(segment string, bytes Step, savedAs string, err error)

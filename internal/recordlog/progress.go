@@ -46,9 +46,9 @@ func parseProgress(content []byte) (turn, acknowledged uint64) {
 			break
 		}
 		slot := content[at : at+slotSize]
-		written := binary.LittleEndian.Uint64(slot[8:])
-		if binary.LittleEndian.Uint64(slot) == slotMark && binary.LittleEndian.Uint32(slot[24:]) == checksum(slot[:24]) && written >= turn {
-			turn, acknowledged = written, binary.LittleEndian.Uint64(slot[16:])
+		written, upTo := binary.LittleEndian.Uint64(slot[8:]), binary.LittleEndian.Uint64(slot[16:])
+		if binary.LittleEndian.Uint64(slot) == slotMark && binary.LittleEndian.Uint32(slot[24:]) == checksum(slot[:24]) && written >= turn && upTo <= maxSeq {
+			turn, acknowledged = written, upTo
 		}
 	}
 	return turn, acknowledged

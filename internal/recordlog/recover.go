@@ -21,22 +21,31 @@ func segmentName(first uint64) string {
 
 // IsSegment reports whether name is that of a segment.
 func IsSegment(name string) bool {
-	digits, ok := strings.CutSuffix(name, segmentSuffix)
-	return ok && len(digits) == numberDigits && strings.Trim(digits, "0123456789") == ""
+	first, ok := number(name)
+	return ok && name == segmentName(first)
 }
 
-// numbers returns the numbers of the segments whose files in dir have this suffix, oldest
-// first.
-func numbers(dir, suffix string) (all []uint64, err error) {
+// number returns the number that a name begins with. It reports false when no segment can
+// have it.
+func number(name string) (first uint64, ok bool) {
+	first, err := strconv.ParseUint(name[:min(len(name), numberDigits)], 10, 64)
+	return first, err == nil && first > 0 && first <= maxSeq
+}
+
+// segmentsIn returns the numbers of the segments in dir, oldest first. foreign are the
+// names there that end like that of a segment and that no Log has given.
+func segmentsIn(dir string) (all []uint64, foreign []string, err error) {
 	files, err := os.ReadDir(dir)
 	for _, f := range files {
 		name := f.Name()
-		first, err := strconv.ParseUint(name[:min(len(name), numberDigits)], 10, 64)
-		if err == nil && strings.HasSuffix(name, suffix) {
+		if IsSegment(name) {
+			first, _ := number(name)
 			all = append(all, first)
+		} else if strings.HasSuffix(name, segmentSuffix) {
+			foreign = append(foreign, name)
 		}
 	}
-	return all, err
+	return all, foreign, err
 }
 
 // recover counts the records that an earlier process left. Next finds the damage between
@@ -45,17 +54,20 @@ func (l *Log) recover() error {
 	l.earlier = l.progress.saved
 	l.taken = l.earlier
 	l.seq = l.earlier
+	segments, foreign, err := segmentsIn(l.dir)
+	if err != nil {
+		return err
+	}
+	l.setForeignAside(foreign)
 	// A second segment of the number of a damaged one would be saved under the same names.
-	damaged, err := numbers(filepath.Join(l.dir, damagedDir), "")
+	damaged, err := os.ReadDir(filepath.Join(l.dir, damagedDir))
 	if err != nil {
 		return err
 	}
-	if len(damaged) > 0 {
-		l.seq = max(l.seq, damaged[len(damaged)-1])
-	}
-	segments, err := numbers(l.dir, segmentSuffix)
-	if err != nil {
-		return err
+	for _, f := range damaged {
+		if first, ok := number(f.Name()); ok {
+			l.seq = max(l.seq, first)
+		}
 	}
 	for _, first := range segments {
 		seg := &segment{path: filepath.Join(l.dir, segmentName(first)), sealed: true}
@@ -114,8 +126,8 @@ func (s *Stats) add(later Stats) {
 	s.Bytes += later.Bytes
 }
 
-// Look returns the Stats of the log in dir, the number of damaged stretches in its segments,
-// and the number of files in damagedDir. It only reads. The log may be open: records that
+// Look returns the Stats of the log in dir, the number of damaged stretches in its segments
+// and of files that only look like segments, and the number of files in damagedDir. It only reads. The log may be open: records that
 // change meanwhile are counted as they were or as they are, and a torn end, which may be a
 // record that is being written, does not count as damage.
 func Look(dir string) (stats Stats, damaged, kept int, err error) {
@@ -124,10 +136,11 @@ func Look(dir string) (stats Stats, damaged, kept int, err error) {
 		return Stats{}, 0, 0, err
 	}
 	_, acknowledged := parseProgress(progress)
-	segments, err := numbers(dir, segmentSuffix)
+	segments, foreign, err := segmentsIn(dir)
 	if err != nil {
 		return Stats{}, 0, 0, err
 	}
+	damaged = len(foreign)
 	for _, first := range segments {
 		data, err := os.ReadFile(filepath.Join(dir, segmentName(first)))
 		if errors.Is(err, fs.ErrNotExist) {

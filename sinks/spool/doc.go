@@ -38,6 +38,7 @@
 //	requeue/<id>.json     dead letters on their way back into the queue
 //	damaged/<where>.bin   bytes in which no event could be found
 //	damaged/<number>.seg  files that could not be read, or not be copied, in full
+//	damaged/<name>.seg    files that only look like those of the spool
 //
 // Files have the mode 0600, and directories that this package makes 0700. They hold events
 // in the clear: give them to nobody who may not read the trail. Package

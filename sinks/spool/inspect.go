@@ -22,8 +22,8 @@ type Summary struct {
 	// DeadLetters is the number of dead letters, and Requeued that of those that
 	// are on their way back.
 	DeadLetters, Requeued int
-	// Damaged is the number of damaged stretches in the segments that still wait,
-	// and SetAside the number of files in damaged/.
+	// Damaged is the number of damaged stretches in the segments that still wait, and
+	// of files that only look like segments, and SetAside the number of files in damaged/.
 	Damaged, SetAside int
 }
 

@@ -67,8 +67,8 @@ type Options struct {
 	// nil unless an event is concerned. ctx ends when the spool gives up delivering. Called
 	// from any goroutine; delivery waits for it. May be nil.
 	OnFailure func(ctx context.Context, ae *v1alpha1.AuditEvent, err error)
-	// OnDamage hears of bytes on the disk that hold no event any more. Called from any
-	// goroutine; delivery waits for it. May be nil.
+	// OnDamage hears of bytes on the disk that hold no event any more. Called by New and
+	// from any goroutine; delivery waits for it. May be nil.
 	OnDamage func(Damage)
 
 	// Name is the value of the label spool of the metrics. The next sink as
@@ -97,7 +97,8 @@ func (o *Options) complete() error {
 }
 
 // Damage is a stretch of a segment in which no event could be found, or a whole segment
-// that the disk refused to read in part.
+// that the disk refused to read in part, or a file that looks like a segment and that the
+// spool has not written.
 type Damage struct {
 	// Segment is the file, and Offset and Bytes the stretch in it.
 	Segment       string
