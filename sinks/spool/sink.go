@@ -14,6 +14,7 @@ import (
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/driver"
+	"github.com/paddock-dev/audit/internal/hooks"
 	"github.com/paddock-dev/audit/internal/recordlog"
 )
 
@@ -213,11 +214,13 @@ func (s *stage) damaged(segment string, bytes recordlog.Step, savedAs string, er
 	} else {
 		s.metrics.damaged.Inc()
 	}
-	if s.opts.OnDamage != nil {
-		s.opts.OnDamage(Damage{
-			Segment: segment, Offset: int64(bytes.Start), Bytes: bytes.Size(), Torn: bytes.Torn, SavedAs: savedAs, Err: err,
-		})
+	if s.opts.OnDamage == nil {
+		return
 	}
+	d := Damage{
+		Segment: segment, Offset: int64(bytes.Start), Bytes: bytes.Size(), Torn: bytes.Torn, SavedAs: savedAs, Err: err,
+	}
+	_ = hooks.Call("Options.OnDamage of the spool", func() { s.opts.OnDamage(d) }) // it is logged
 }
 
 // report tells OnFailure of e, which may be nil.
@@ -229,7 +232,7 @@ func (s *stage) report(e *driver.Event, err error) {
 	if e != nil {
 		ae = e.Object()
 	}
-	s.opts.OnFailure(s.sending, ae, err)
+	_ = hooks.Call("Options.OnFailure of the spool", func() { s.opts.OnFailure(s.sending, ae, err) }) // it is logged
 }
 
 // trouble tells OnFailure of an error that concerns no single event; nil for none.
