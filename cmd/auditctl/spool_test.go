@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -94,5 +96,19 @@ func TestSpoolRefusesWhatItDoesNotUnderstand(t *testing.T) {
 		if code, _, errOut := auditctl(t, strings.Fields(args)...); code != want || errOut == "" {
 			t.Errorf("%s: exit %d, want %d: %s", args, code, want, errOut)
 		}
+	}
+}
+
+func TestRequeueOfAllPassesOverUnreadableLetters(t *testing.T) {
+	dir, id := refusedSpool(t)
+	if err := os.Mkdir(filepath.Join(dir, "dead", "0-unreadable.json"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errOut := auditctl(t, "spool", "requeue", dir, "--all")
+	if code != 1 || !strings.HasPrefix(out, "requeued 1") || !strings.Contains(errOut, "0-unreadable") {
+		t.Errorf("%d %s%s, want one requeued and the other named", code, out, errOut)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "requeue", id+".json")); err != nil {
+		t.Error(err)
 	}
 }

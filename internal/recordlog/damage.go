@@ -43,7 +43,7 @@ func (l *Log) keepSegment(seg *segment) error {
 	return err
 }
 
-var errForeign = errors.New("the log has written no file of this name")
+var errForeign = errors.New("the log has written no such file")
 
 // setForeignAside moves files that look like segments to damagedDir, and reports them.
 func (l *Log) setForeignAside(names []string) {
@@ -75,7 +75,7 @@ func (l *Log) setAside(path string) (to string, err error) {
 // segment stays, and the error says how many records store took, and what else is in it.
 func Salvage(dir, name string, store func(Step) error) error {
 	path := filepath.Join(dir, damagedDir, name)
-	data, err := os.ReadFile(path)
+	data, err := ReadFile(path)
 	if err != nil {
 		return err
 	}

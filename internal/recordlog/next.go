@@ -135,7 +135,7 @@ func (l *Log) fill(size int) error {
 	if r.file != nil {
 		r.refused++
 	}
-	if r.refused == maxReads || errors.Is(err, fs.ErrNotExist) {
+	if r.refused == maxReads || errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrIrregular) {
 		r.data, r.refused = data, 0
 		l.mu.Lock()
 		r.segment.unread = true

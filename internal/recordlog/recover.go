@@ -33,12 +33,13 @@ func number(name string) (first uint64, ok bool) {
 }
 
 // segmentsIn returns the numbers of the segments in dir, oldest first. foreign are the
-// names there that end like that of a segment and that no Log has given.
+// names there that end like that of a segment and that no Log has given, or not to a
+// regular file.
 func segmentsIn(dir string) (all []uint64, foreign []string, err error) {
 	files, err := os.ReadDir(dir)
 	for _, f := range files {
 		name := f.Name()
-		if IsSegment(name) {
+		if IsSegment(name) && f.Type().IsRegular() {
 			first, _ := number(name)
 			all = append(all, first)
 		} else if strings.HasSuffix(name, segmentSuffix) {
@@ -131,7 +132,7 @@ func (s *Stats) add(later Stats) {
 // change meanwhile are counted as they were or as they are, and a torn end, which may be a
 // record that is being written, does not count as damage.
 func Look(dir string) (stats Stats, damaged, kept int, err error) {
-	progress, err := os.ReadFile(filepath.Join(dir, progressName))
+	progress, err := ReadFile(filepath.Join(dir, progressName))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return Stats{}, 0, 0, err
 	}
@@ -142,7 +143,7 @@ func Look(dir string) (stats Stats, damaged, kept int, err error) {
 	}
 	damaged = len(foreign)
 	for _, first := range segments {
-		data, err := os.ReadFile(filepath.Join(dir, segmentName(first)))
+		data, err := ReadFile(filepath.Join(dir, segmentName(first)))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // acknowledged meanwhile
 		}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -77,7 +76,7 @@ func Show(dir, id string) (DeadLetter, error) {
 }
 
 func readLetter(path string) (letter DeadLetter, err error) {
-	text, err := os.ReadFile(path)
+	text, err := recordlog.ReadFile(path)
 	if err != nil {
 		return DeadLetter{}, err
 	}

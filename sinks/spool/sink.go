@@ -49,6 +49,7 @@ type stage struct {
 	info    driver.Info
 	log     *recordlog.Log
 	dead    deadLetters
+	stuck   map[string]stuckLetter // by ID; of the upkeep
 	metrics *metrics
 
 	reading    sync.Mutex    // held by the sender that reads the log
@@ -95,6 +96,7 @@ func New(dir string, next auditing.Sink, opts Options) (*Sink, error) {
 		alone:     make(chan struct{}, min(most, maxAlone)),
 		retrying:  make(chan struct{}, maxRetrying),
 		ended:     make(chan struct{}),
+		stuck:     map[string]stuckLetter{},
 	}
 	s.metrics = newMetrics(s)
 	s.sending, s.stopSending = context.WithCancel(context.Background())
