@@ -13,7 +13,9 @@
 // A sender hands on what waits, oldest first, as many events at once as the next sink
 // takes well. It learns what became of each:
 //
-//   - An event that is refused for good becomes a dead letter. When all events of a batch
+//   - An event that is refused for good becomes a dead letter. One that is refused for want of
+//     a right or of the resource is tried again for Options.BuryAfter first, and becomes one
+//     sooner only when others are stored and too many are set aside. When all events of a batch
 //     are refused, each is tried by itself first.
 //   - An event that fails while a later one is stored is set aside and tried again by
 //     itself, while the others go on. At most 256 events are set aside, or as many as one

@@ -61,6 +61,12 @@ type Options struct {
 	MinBackoff time.Duration `yaml:"minBackoff" default:"100ms" min:"1ms" max:"1h" doc:"pause after the first failure; it doubles with each"`
 	MaxBackoff time.Duration `yaml:"maxBackoff" default:"30s" min:"1ms" max:"1h" doc:"longest pause"`
 
+	// BuryAfter is how long an event is tried again that the destination refuses for a
+	// reason that somebody may mend, as a missing right or resource (driver.Mendable),
+	// before it becomes a dead letter. It counts from the first refusal in this process. 10
+	// minutes when 0, from 1 ms to 24 h. Other refusals make a dead letter at once.
+	BuryAfter time.Duration `yaml:"buryAfter" default:"10m" min:"1ms" max:"24h" doc:"how long an event is tried again that is refused for want of a right or of the resource, before it becomes a dead letter"`
+
 	// OnFailure hears of each event that the next sink failed to store, each time it
 	// does: err is the *auditing.WriteError of that sink, or a *DeadLetterError around it
 	// once the event is a dead letter. It also hears of trouble with the disk, where ae is
