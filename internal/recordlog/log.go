@@ -56,7 +56,7 @@ func (s Stats) Age() time.Duration {
 type Log struct {
 	dir      string
 	opts     Options
-	lock     *os.File
+	lock     *os.File // the directory
 	progress *progress
 	earlier  uint64 // the last sequence number that an earlier process acknowledged
 

@@ -33,7 +33,6 @@
 //
 // # What lies in the directory
 //
-//	lock                  locked by the process that uses the directory
 //	progress              up to which event everything is delivered
 //	<number>.seg          the events that wait, in files of Options.SegmentBytes
 //	dead/<id>.json        events that the next sink refused for good, with its reason
@@ -41,6 +40,9 @@
 //	damaged/<where>.bin   bytes in which no event could be found
 //	damaged/<number>.seg  files that could not be read, or not be copied, in full
 //	damaged/<name>.seg    files that only look like those of the spool
+//
+// The process that uses the directory has locked it with flock. A write fails when its file
+// or the directory was moved or removed.
 //
 // Files have the mode 0600, and directories that this package makes 0700. They hold events
 // in the clear: give them to nobody who may not read the trail. Package

@@ -26,7 +26,7 @@ type entry struct {
 
 	event   *driver.Event
 	refused time.Time // when it was first refused for a reason that may be mended
-	settled bool // the sender has nothing more to do with it
+	settled bool      // the sender has nothing more to do with it
 }
 
 // sender hands on the events that wait, oldest first. Options.Parallel senders are at work, each
