@@ -22,6 +22,7 @@ type segment struct {
 	// keep says that bytes in it could not be copied, and unread that the disk refused to
 	// read some: the file is moved to damagedDir instead of removed.
 	keep, unread bool
+	told         []int // offsets of stretches that Open has reported; of the reader
 
 	file      File  // of the committer
 	allocated int64 // length of file, with the zeros behind the records
@@ -107,6 +108,7 @@ func (l *Log) commit(active *segment, b *batch) (*segment, error) {
 	active.waiting += b.count
 	active.bytes += size
 	l.stats.add(Stats{Depth: b.count, Oldest: b.at})
+	l.synced = b.first + uint64(b.count) - 1
 	return active, nil
 }
 

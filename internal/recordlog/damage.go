@@ -1,6 +1,7 @@
 package recordlog
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,16 +13,20 @@ import (
 // Reject is Acknowledge for the record that Next has just returned, when its payload is
 // damaged although its checksums are right.
 func (l *Log) Reject(r *Record, cause error) error {
-	l.saveDamage(r.Step, cause)
+	l.saveDamage(l.reader.segment, l.reader.data, r.Step, cause)
 	return l.Acknowledge(r)
 }
 
-// saveDamage copies a stretch of the current segment to damagedDir, and reports it.
-func (l *Log) saveDamage(s Step, cause error) {
-	seg := l.reader.segment
+// saveDamage copies a stretch of a segment to damagedDir, and reports it. It does nothing
+// when an earlier process has done so: the segment is read again after each start until its
+// records are acknowledged.
+func (l *Log) saveDamage(seg *segment, data []byte, s Step, cause error) {
 	name := fmt.Sprintf("%s-%d.bin", strings.TrimSuffix(filepath.Base(seg.path), segmentSuffix), s.Start)
 	savedAs := filepath.Join(l.dir, damagedDir, name)
-	if err := WriteFile(l.opts.Disk, savedAs, l.reader.data[s.Start:s.End]); err != nil {
+	if saved, err := ReadFile(savedAs); err == nil && bytes.Equal(saved, data[s.Start:s.End]) {
+		return
+	}
+	if err := WriteFile(l.opts.Disk, savedAs, data[s.Start:s.End]); err != nil {
 		savedAs = ""
 		cause = errors.Join(cause, fmt.Errorf("no copy could be written: %w", err))
 		l.mu.Lock()

@@ -111,6 +111,34 @@ func WriteFile(d Disk, path string, content []byte) error {
 	return d.SyncDir(filepath.Dir(path))
 }
 
+// MakeDir makes a directory, and those above it that are missing, with durable names.
+func MakeDir(d Disk, path string) error {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return nil
+	}
+	parent := filepath.Dir(path)
+	if parent != path {
+		if err := MakeDir(d, parent); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(path, dirMode); err != nil {
+		return err
+	}
+	return d.SyncDir(parent)
+}
+
+// makeDirs makes dir and a directory in it. An earlier process may have ended before the name
+// of dir was durable, so it is synced again. That may fail, as where the parent is not the
+// caller's: most directories were made by others, who have synced them.
+func makeDirs(d Disk, dir, sub string) error {
+	if err := MakeDir(d, filepath.Join(dir, sub)); err != nil {
+		return err
+	}
+	_ = d.SyncDir(filepath.Dir(dir))
+	return nil
+}
+
 // create makes a new file, and fails when there is one.
 func create(d Disk, path string) (File, error) {
 	return d.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL)

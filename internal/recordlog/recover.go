@@ -83,7 +83,11 @@ func (l *Log) recover() error {
 		if r.file == nil {
 			return err // otherwise Next tries again to read what cannot be read
 		}
-		found := count(data, l.earlier)
+		found := count(data, first, l.progress)
+		for _, s := range found.crashed {
+			l.saveDamage(seg, data, s, nil)
+			seg.told = append(seg.told, s.Start)
+		}
 		seg.size, seg.waiting, seg.bytes = int64(len(data)), found.Depth, found.Bytes
 		l.segments = append(l.segments, seg)
 		l.stats.add(found.Stats)
@@ -99,18 +103,24 @@ type tally struct {
 
 	last    uint64 // the highest sequence number
 	damaged int    // stretches that are not records, without a torn end
+	// crashed are stretches of records that were not noted as synced: a crash has stored
+	// the blocks of a write in another order, and not all of them.
+	crashed []Step
 }
 
-// count counts the records after the acknowledged ones.
-func count(data []byte, acknowledged uint64) (t tally) {
+// count counts the records after the acknowledged ones. first is the number of the segment.
+func count(data []byte, first uint64, noted *progress) (t tally) {
 	for s := range Steps(data) {
 		switch {
 		case s.Torn:
+		case !s.Whole && max(t.last+1, first) > noted.synced:
+			s.Torn = true
+			t.crashed = append(t.crashed, s)
 		case !s.Whole:
 			t.damaged++
 		case s.Seq > t.last:
 			t.last = s.Seq
-			if s.Seq > acknowledged {
+			if s.Seq > noted.saved {
 				t.add(Stats{Depth: 1, Bytes: s.Size(), Oldest: s.At})
 			}
 		}
@@ -132,11 +142,11 @@ func (s *Stats) add(later Stats) {
 // change meanwhile are counted as they were or as they are, and a torn end, which may be a
 // record that is being written, does not count as damage.
 func Look(dir string) (stats Stats, damaged, kept int, err error) {
-	progress, err := ReadFile(filepath.Join(dir, progressName))
+	content, err := ReadFile(filepath.Join(dir, progressName))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return Stats{}, 0, 0, err
 	}
-	_, acknowledged := parseProgress(progress)
+	noted := parseProgress(content)
 	segments, foreign, err := segmentsIn(dir)
 	if err != nil {
 		return Stats{}, 0, 0, err
@@ -150,7 +160,7 @@ func Look(dir string) (stats Stats, damaged, kept int, err error) {
 		if err != nil {
 			return Stats{}, 0, 0, err
 		}
-		found := count(data, acknowledged)
+		found := count(data, first, &noted)
 		stats.add(found.Stats)
 		damaged += found.damaged
 	}

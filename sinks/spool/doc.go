@@ -56,9 +56,10 @@
 // what was stored after it in the same file are delivered again after a crash.
 //
 // What a crash left half-written, and a record that was damaged on the disk, is copied to
-// damaged/ and reported when a sender comes to it, and everything behind it is delivered.
-// Damage to the last record of a file looks like a write that a crash cut short: it is
-// reported as torn, although its Write may have been confirmed.
+// damaged/ and reported by New or when a sender comes to it, and everything behind it is delivered.
+// Damage to the last record of a file, or to one of the last second before a crash, looks
+// like a write that the crash cut short: it is reported as torn, although its Write may have
+// been confirmed. Each stretch is reported once, and known again by its copy in damaged/.
 //
 // Where the disk refuses to read, the sender tries again. In the end it goes on with what
 // can be read, and keeps the whole file in damaged/. The events in the unreadable part are

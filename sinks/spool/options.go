@@ -109,9 +109,9 @@ type Damage struct {
 	// Segment is the file, and Offset and Bytes the stretch in it.
 	Segment       string
 	Offset, Bytes int64
-	// Torn says that it was the end of the file: most likely a write that a crash cut
-	// short, and that was never confirmed. Damage to the head of the last record looks the
-	// same.
+	// Torn says that it was the end of the file, or was not noted as synced: most likely a
+	// write that a crash cut, and that was never confirmed. Damage to the head of the last
+	// record looks the same.
 	Torn bool
 	// SavedAs is the file with a copy of the bytes; "" when it could not be written, and
 	// then the whole segment is kept in its place.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"sync"
 	"syscall"
@@ -110,7 +109,7 @@ func New(dir string, next auditing.Sink, opts Options) (*Sink, error) {
 // open opens the log and starts to deliver from it.
 func (s *stage) open() (err error) {
 	for _, folder := range []string{deadDir, requeueDir} {
-		if err := os.MkdirAll(filepath.Join(s.dir, folder), 0o700); err != nil {
+		if err := recordlog.MakeDir(s.opts.disk, filepath.Join(s.dir, folder)); err != nil {
 			return err
 		}
 	}
