@@ -44,7 +44,7 @@ func TestMendableRefusalIsBuriedAfterTheStatedTime(t *testing.T) {
 }
 
 func TestMendableRefusalsHoldUpNoOtherEvent(t *testing.T) {
-	const n = 2000 // more than are set aside at once
+	const n = 600 // more than are set aside at once
 	dir, names := backlog(t, n)
 	to := &destination{batch: 100}
 	to.script(func(name string) error {
