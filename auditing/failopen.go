@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/internal/hooks"
 	"github.com/paddock-dev/audit/internal/metrics"
 )
 
@@ -15,8 +16,8 @@ type failOpen struct {
 // FailOpen returns a Sink for a component that goes on when its trail fails: it
 // writes to next and always returns nil. Each failure is counted, as any failed
 // write is, and handed to onError, which is called on the writer's goroutine
-// with the caller's context, and which logs it or raises an alarm. onError may
-// be nil where the counter alone is watched. The level is LevelNone, because nil promises
+// with the caller's context, and which logs it or raises an alarm; a panic of it is
+// logged and does not reach the writer. onError may be nil where the counter alone is watched. The level is LevelNone, because nil promises
 // nothing.
 func FailOpen(next Sink, onError func(ctx context.Context, ae *v1alpha1.AuditEvent, err error)) Sink {
 	return failOpen{next: next, onError: onError}
@@ -25,7 +26,7 @@ func FailOpen(next Sink, onError func(ctx context.Context, ae *v1alpha1.AuditEve
 func (f failOpen) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 	err := f.write(ctx, ae)
 	if err != nil && f.onError != nil {
-		f.onError(ctx, ae, err)
+		_ = hooks.Call("onError of FailOpen", func() { f.onError(ctx, ae, err) }) // it is logged
 	}
 	return nil
 }

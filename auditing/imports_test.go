@@ -22,6 +22,7 @@ const (
 	naming       = module + "/internal/names"
 	eventMetrics = module + "/internal/metrics"
 	shared       = module + "/internal/sharedmetrics"
+	hooks        = module + "/internal/hooks"
 	recordLog    = module + "/internal/recordlog"
 	optionTags   = module + "/internal/options"
 )
@@ -62,24 +63,24 @@ var allArrows = []arrows{
 	{pkg: "internal/metrics", imports: []string{api, machinery, prometheus}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "internal/recordlog", imports: []string{}},
 	{
-		pkg: "auditing", imports: []string{api, machinery, prometheus, text, naming, eventMetrics},
+		pkg: "auditing", imports: []string{api, machinery, prometheus, text, naming, eventMetrics, hooks},
 		never: []string{client, runtime, zap, grafana, sinks, author, module + "/config"},
 	},
 	{
-		pkg: "driver", imports: []string{api, core, machinery, eventJSON, text, naming, eventMetrics},
+		pkg: "driver", imports: []string{api, core, machinery, eventJSON, text, naming, eventMetrics, hooks},
 		never: []string{client, runtime, zap, grafana, sinks, module + "/config"},
 	},
 	{pkg: "auditing/sinktest", ownImports: []string{api, core, author}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/kube", ownImports: []string{api, core, author}, never: []string{zap, grafana}},
 	{pkg: "sinks/log", ownImports: []string{api, core, author, optionTags}, never: []string{client, runtime, grafana}},
 	{pkg: "sinks/loki", ownImports: []string{api, core, author, eventJSON, shared, optionTags, sinks + "/loki"}, never: []string{client, runtime, zap, grafana + "/loki-client-go", grafana + "/loki/v3"}},
-	{pkg: "sinks/multi", imports: []string{api, core, author, optionTags}, never: []string{client, runtime, zap, grafana}},
+	{pkg: "sinks/multi", imports: []string{api, core, author, optionTags, hooks}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/retry", ownImports: []string{api, core, author, shared, optionTags}, never: []string{client, runtime, zap, grafana}},
-	{pkg: "sinks/spool", ownImports: []string{api, core, author, recordLog, optionTags}, never: []string{client, runtime, zap, grafana}},
+	{pkg: "sinks/spool", ownImports: []string{api, core, author, recordLog, optionTags, hooks}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/flood", ownImports: []string{api, core, author, shared, optionTags}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "config", never: []string{sinks, client, runtime, zap, grafana}},
 	{
-		pkg: "retention", ownImports: []string{api, core, author, module + "/config"},
+		pkg: "retention", ownImports: []string{api, core, author, hooks, module + "/config"},
 		never: []string{sinks, zap, grafana, runtime + "/pkg/manager"},
 	},
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/internal/hooks"
 )
 
 // Sink is a destination for audit events, or a stage in front of one.
@@ -96,20 +97,23 @@ func (l *Level) UnmarshalText(name []byte) error {
 // LevelOf returns the level that s states with a method Level() Level. For a
 // stage it is the level of the whole chain behind it.
 func LevelOf(s Sink) Level {
+	level := LevelNone
 	if l, ok := s.(interface{ Level() Level }); ok {
-		return l.Level()
+		_ = hooks.Call("Level", func() { level = l.Level() }) // it is logged
 	}
-	return LevelNone
+	return level
 }
 
 // Chain prints s and what stands behind it, for the line that a component logs
 // at its start: "multi(all)[kube, retry(loki)]". A sink states its part with
-// String() string; a sink without that method is printed as its type.
+// String() string; a sink without that method, or whose method panics, is printed as
+// its type.
 func Chain(s Sink) string {
+	chain := fmt.Sprintf("%T", s)
 	if str, ok := s.(fmt.Stringer); ok {
-		return str.String()
+		_ = hooks.Call("String of "+chain, func() { chain = str.String() }) // it is logged
 	}
-	return fmt.Sprintf("%T", s)
+	return chain
 }
 
 // NoopSink drops every event and says that it was written. It is for tests that

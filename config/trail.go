@@ -17,6 +17,7 @@ import (
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/driver"
+	"github.com/paddock-dev/audit/internal/hooks"
 )
 
 // Environment is the variable that names the file when Open is given none.
@@ -83,10 +84,15 @@ func Open(ctx context.Context, path string, types *Types, deps Deps) (*Trail, er
 	if path == "" {
 		path = os.Getenv(Environment)
 	}
+	deps.Logger = hooks.Logger(deps.Logger)
 	t := &Trail{path: path, types: types, deps: deps, stop: func() {}}
 	t.life, t.end = context.WithCancel(context.Background())
 	if deps.OnFailure == nil {
 		t.deps.OnFailure = t.logFailure
+	} else {
+		t.deps.OnFailure = func(ctx context.Context, ae *v1alpha1.AuditEvent, err error) {
+			_ = hooks.Call("Deps.OnFailure", func() { deps.OnFailure(ctx, ae, err) }) // it is logged
+		}
 	}
 	var err error
 	if t.metrics, err = newReloadMetrics(deps.Registerer); err != nil {

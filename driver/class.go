@@ -32,6 +32,26 @@ func WithClass(class auditing.Class, err error) error {
 // as well.
 func Permanent(err error) error { return WithClass(auditing.ClassPermanent, err) }
 
+// mendable is an error that Mendable has marked.
+type mendable struct{ marked }
+
+// Mendable marks err as permanent because of the state of the destination and not of the
+// event: a right or the resource is missing, and somebody may give it back.
+// A stage that keeps events, as the spool, tries again for some time before it gives
+// up; to others the error is permanent. It returns nil when err is nil.
+func Mendable(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &mendable{marked{err: err, class: auditing.ClassPermanent}}
+}
+
+// IsMendable reports whether Mendable has marked err, or an error in its chain.
+func IsMendable(err error) bool {
+	_, ok := errors.AsType[*mendable](err)
+	return ok
+}
+
 // RetryAfter marks err as transient, with the pause that the destination asked
 // for. It returns nil when err is nil.
 func RetryAfter(err error, pause time.Duration) error {

@@ -33,10 +33,20 @@ func newLink(d Driver) *link {
 func (l *link) Info() Info { return l.info }
 
 // Check asks the driver.
-func (l *link) Check(ctx context.Context) error { return l.driver.Check(ctx) }
+func (l *link) Check(ctx context.Context) error { return guarded(ctx, l.driver.Check) }
 
 // Close closes the driver.
-func (l *link) Close(ctx context.Context) error { return l.driver.Close(ctx) }
+func (l *link) Close(ctx context.Context) error { return guarded(ctx, l.driver.Close) }
+
+// guarded calls a method of a driver. A panic becomes an error.
+func guarded(ctx context.Context, call func(context.Context) error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = panicked(r)
+		}
+	}()
+	return call(ctx)
+}
 
 // Store stores events with the driver. Each outcome is nil or an
 // *auditing.WriteError.
@@ -80,7 +90,15 @@ func (l *link) call(ctx context.Context, events []*Event) (errs []error) {
 	return errs
 }
 
-func writeError(ctx context.Context, info *Info, e *Event, err error) *auditing.WriteError {
+// writeError wraps an error of a driver. One that panics when it is looked into is left out.
+func writeError(ctx context.Context, info *Info, e *Event, err error) (we *auditing.WriteError) {
+	defer func() {
+		if r := recover(); r != nil {
+			we = &auditing.WriteError{
+				Sink: info.Name, Event: e.Ref(), Component: e.Component(), Class: auditing.ClassPermanent, Err: panicked(r),
+			}
+		}
+	}()
 	// Some clients answer for an ended context with an error of their own.
 	if cause := ctx.Err(); cause != nil && !errors.Is(err, cause) {
 		err = fmt.Errorf("%w (%w)", err, cause)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/internal/hooks"
 	"github.com/paddock-dev/audit/internal/names"
 )
 
@@ -125,7 +126,7 @@ func (f *failOpen) Store(ctx context.Context, events []*Event) []error {
 	}
 	for i, err := range next.Store(ctx, events) {
 		if err != nil && f.onError != nil {
-			f.onError(ctx, events[i].Object(), err)
+			_ = hooks.Call("onError of FailOpen", func() { f.onError(ctx, events[i].Object(), err) }) // it is logged
 		}
 	}
 	return nil

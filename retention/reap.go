@@ -12,6 +12,7 @@ import (
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/driver"
+	"github.com/paddock-dev/audit/internal/hooks"
 )
 
 // archiveTimeout bounds one write to the archive.
@@ -61,7 +62,9 @@ func (p *pass) store(ctx context.Context, ae *v1alpha1.AuditEvent) (down, err er
 	defer cancel()
 	copied := ae.DeepCopy() // the sink may fill in metadata, and the delete needs what the server said
 	copied.ManagedFields = nil
-	err = p.archive.Write(writing, copied)
+	if panicked := hooks.Call("the archive", func() { err = p.archive.Write(writing, copied) }); panicked != nil {
+		err = panicked
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err == nil {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/internal/hooks"
 	"github.com/paddock-dev/audit/internal/switching"
 )
 
@@ -71,7 +72,10 @@ func New(cfg *rest.Config, policy Policy, opts Options) (*Reaper, error) {
 	clock := &serverClock{local: localClock}
 	now := clock.now
 	if opts.Now != nil {
-		now = func() (time.Time, error) { return opts.Now(), nil }
+		now = func() (t time.Time, err error) {
+			err = hooks.Call("Options.Now of the reaper", func() { t = opts.Now() })
+			return t, err
+		}
 	}
 	c, err := newClient(cfg, clock)
 	if err != nil {
@@ -83,7 +87,7 @@ func New(cfg *rest.Config, policy Policy, opts Options) (*Reaper, error) {
 		interval: policy.Interval,
 		limit:    rate.NewLimiter(rate.Limit(policy.DeletesPerSecond), 1),
 		archive:  opts.Archive,
-		logger:   opts.Logger,
+		logger:   hooks.Logger(opts.Logger),
 		now:      now,
 	}
 	if err := r.archiveKeeps(); err != nil {

@@ -96,21 +96,20 @@ func showLetter(dir, id string, out io.Writer) error {
 	return nil
 }
 
-// requeue takes the IDs of dead letters, or --all.
+// requeue takes the IDs of dead letters, or --all for those that can be read.
 func requeue(dir string, ids []string, out io.Writer) error {
+	var unread error
 	if len(ids) == 1 && ids[0] == "--all" {
-		letters, err := spool.List(dir)
-		if err != nil {
-			return err
-		}
+		var letters []spool.DeadLetter
+		letters, unread = spool.List(dir)
 		ids = nil
 		for i := range letters {
 			ids = append(ids, letters[i].ID)
 		}
 	}
 	if err := spool.Requeue(dir, ids...); err != nil {
-		return err
+		return errors.Join(unread, err)
 	}
 	_, err := fmt.Fprintf(out, "requeued %d; the component that uses the spool delivers them\n", len(ids))
-	return err
+	return errors.Join(unread, err)
 }

@@ -124,3 +124,17 @@ func TestSpoolPrintsNoControlCharacters(t *testing.T) {
 		}
 	}
 }
+
+func TestRequeueOfAllPassesOverUnreadableLetters(t *testing.T) {
+	dir, id := refusedSpool(t)
+	if err := os.Mkdir(filepath.Join(dir, "dead", "0-unreadable.json"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errOut := auditctl(t, "spool", "requeue", dir, "--all")
+	if code != 1 || !strings.HasPrefix(out, "requeued 1") || !strings.Contains(errOut, "0-unreadable") {
+		t.Errorf("%d %s%s, want one requeued and the other named", code, out, errOut)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "requeue", id+".json")); err != nil {
+		t.Error(err)
+	}
+}

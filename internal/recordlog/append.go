@@ -14,6 +14,7 @@ const maxPending = 4 << 20
 // Errors of Append, beside those of the disk and of Options.Full.
 var (
 	ErrSealed   = errors.New("the log is closed")
+	ErrNumbers  = errors.New("no sequence number is left")
 	ErrTooLarge = fmt.Errorf("a record takes at most %d bytes", MaxPayload)
 )
 
@@ -61,6 +62,9 @@ func (l *Log) add(ctx context.Context, payload []byte) (*batch, error) {
 		switch {
 		case l.sealed:
 			return nil, ErrSealed
+		case l.seq >= maxSeq:
+			return nil, fmt.Errorf("%w in %s: a file there, or in its %s, has a number that no log has given: take it away, and open the log again",
+				ErrNumbers, l.dir, damagedDir)
 		case full == nil && (l.pending == nil || int64(len(l.pending.buf))+size <= maxPending):
 			return l.put(payload), nil
 		case full != nil && !l.opts.Wait:

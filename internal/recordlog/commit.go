@@ -1,7 +1,9 @@
 package recordlog
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"runtime"
 	"time"
@@ -20,6 +22,7 @@ type segment struct {
 	// keep says that bytes in it could not be copied, and unread that the disk refused to
 	// read some: the file is moved to damagedDir instead of removed.
 	keep, unread bool
+	told         []int // offsets of stretches that Open has reported; of the reader
 
 	file      File  // of the committer
 	allocated int64 // length of file, with the zeros behind the records
@@ -105,11 +108,31 @@ func (l *Log) commit(active *segment, b *batch) (*segment, error) {
 	active.waiting += b.count
 	active.bytes += size
 	l.stats.add(Stats{Depth: b.count, Oldest: b.at})
+	l.synced = b.first + uint64(b.count) - 1
 	return active, nil
+}
+
+// errReplaced is the error for a directory that is no longer the one that is locked.
+var errReplaced = errors.New("the directory was moved or replaced: open the log again")
+
+// inPlace reports an error when the locked directory is no longer at its path.
+func (l *Log) inPlace() error {
+	locked, err := l.lock.Stat()
+	if err != nil {
+		return err
+	}
+	there, err := os.Stat(l.dir)
+	if err == nil && !os.SameFile(locked, there) {
+		err = fmt.Errorf("%s: %w", l.dir, errReplaced)
+	}
+	return err
 }
 
 // beginSegment makes a segment, whose name is durable when it returns no error.
 func (l *Log) beginSegment(first uint64) (*segment, error) {
+	if err := l.inPlace(); err != nil {
+		return nil, fmt.Errorf("beginning a segment: %w", err)
+	}
 	path := filepath.Join(l.dir, segmentName(first))
 	f, err := create(l.opts.Disk, path)
 	if err != nil {
@@ -142,6 +165,9 @@ func (l *Log) write(seg *segment, b []byte) error {
 	l.opts.OnSync(time.Since(start), err)
 	if err != nil {
 		return fmt.Errorf("syncing %s: %w", seg.path, err)
+	}
+	if _, err := os.Lstat(seg.path); err != nil {
+		return fmt.Errorf("the file that was written to was moved or removed: %w", err)
 	}
 	return nil
 }

@@ -1,8 +1,10 @@
 package recordlog
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,16 +13,20 @@ import (
 // Reject is Acknowledge for the record that Next has just returned, when its payload is
 // damaged although its checksums are right.
 func (l *Log) Reject(r *Record, cause error) error {
-	l.saveDamage(r.Step, cause)
+	l.saveDamage(l.reader.segment, l.reader.data, r.Step, cause)
 	return l.Acknowledge(r)
 }
 
-// saveDamage copies a stretch of the current segment to damagedDir, and reports it.
-func (l *Log) saveDamage(s Step, cause error) {
-	seg := l.reader.segment
+// saveDamage copies a stretch of a segment to damagedDir, and reports it. It does nothing
+// when an earlier process has done so: the segment is read again after each start until its
+// records are acknowledged.
+func (l *Log) saveDamage(seg *segment, data []byte, s Step, cause error) {
 	name := fmt.Sprintf("%s-%d.bin", strings.TrimSuffix(filepath.Base(seg.path), segmentSuffix), s.Start)
 	savedAs := filepath.Join(l.dir, damagedDir, name)
-	if err := WriteFile(l.opts.Disk, savedAs, l.reader.data[s.Start:s.End]); err != nil {
+	if saved, err := ReadFile(savedAs); err == nil && bytes.Equal(saved, data[s.Start:s.End]) {
+		return
+	}
+	if err := WriteFile(l.opts.Disk, savedAs, data[s.Start:s.End]); err != nil {
 		savedAs = ""
 		cause = errors.Join(cause, fmt.Errorf("no copy could be written: %w", err))
 		l.mu.Lock()
@@ -42,12 +48,39 @@ func (l *Log) keepSegment(seg *segment) error {
 	return err
 }
 
+var errForeign = errors.New("the log has written no such file")
+
+// setForeignAside moves files that look like segments to damagedDir, and reports them.
+func (l *Log) setForeignAside(names []string) {
+	for _, name := range names {
+		from, cause := filepath.Join(l.dir, name), errForeign
+		to, err := l.setAside(from)
+		if err != nil {
+			to, cause = "", errors.Join(errForeign, err)
+		}
+		l.opts.OnDamage(from, Step{}, to, cause)
+	}
+}
+
+// setAside moves a file to damagedDir, beside files of the same name.
+func (l *Log) setAside(path string) (to string, err error) {
+	to = filepath.Join(l.dir, damagedDir, filepath.Base(path))
+	for i := 1; ; i++ {
+		if _, err := os.Lstat(to); errors.Is(err, fs.ErrNotExist) {
+			return to, l.opts.Disk.Rename(path, to)
+		} else if err != nil {
+			return "", err
+		}
+		to = fmt.Sprintf("%s.%d", filepath.Join(l.dir, damagedDir, filepath.Base(path)), i)
+	}
+}
+
 // Salvage calls store for each record of a segment that is kept in damagedDir, by its
 // name there. It removes the segment when there was nothing else in it. Otherwise the
 // segment stays, and the error says how many records store took, and what else is in it.
 func Salvage(dir, name string, store func(Step) error) error {
 	path := filepath.Join(dir, damagedDir, name)
-	data, err := os.ReadFile(path)
+	data, err := ReadFile(path)
 	if err != nil {
 		return err
 	}

@@ -5,14 +5,14 @@
 //
 // # The directory
 //
-//	lock                  locked with flock by the process that has the log open
 //	progress              up to which record everything is acknowledged
 //	<number>.seg          a segment: records, one after the other
 //	damaged/<where>.bin   a copy of bytes that are not a record
 //	damaged/<number>.seg  a segment that could not be read or copied in full
+//	damaged/<name>.seg    a file that looks like a segment, and is none
 //
-// The name of a segment is 20 decimal digits: the sequence number of its first record,
-// or a lower one. Sequence numbers grow from record to record, with gaps.
+// The process that has the log open has locked the directory with flock. The name of a segment is 20 decimal digits: the sequence number of its first record,
+// or a lower one. Sequence numbers grow from record to record, with gaps, from 1 to 2^62.
 //
 // # A record
 //
@@ -32,15 +32,22 @@
 //
 // # Progress
 //
-// The file has two slots of 28 bytes, at the offsets 0 and 512. Each holds the text
+// The file has four slots of 28 bytes. Those at the offsets 0 and 512 each hold the text
 // "daeprog1" read as a number, the number of the write, the sequence number up to which
 // every record is acknowledged, and the checksum of these 24 bytes. Writes go to the
 // slots in turn, and the higher write number holds. So when a crash tears one slot, the
 // other one still holds.
 //
+// Those at 1024 and 1536 are like them, with the text "daesync1" and the sequence number up
+// to which every record was synced. They may be missing: then nothing is known of that.
+//
 // # What a crash costs
 //
 // Nothing that Append confirmed. Records that were acknowledged after progress was last
 // saved are read once more. A process never appends to a segment of an earlier process.
-// A record at the end of a segment that a crash cut short is reported as torn.
+// A record at the end of a segment that a crash cut short is reported as torn, and so is
+// what a crash left of records that were not noted as synced: a disk may store the blocks of
+// a write in any order. Progress is noted every second, so that real damage to a record of
+// the last second before a crash looks the same. Everything is reported once, and known again
+// by its copy in damaged.
 package recordlog

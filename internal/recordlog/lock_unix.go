@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"syscall"
 )
 
-// lock locks the directory until the file is closed or the process ends.
+// lock locks the directory until the file is closed or the process ends. It locks the
+// directory itself: a file in it could be removed, and made and locked again.
 func lock(dir string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, fileMode)
+	f, err := os.Open(dir)
 	if err != nil {
 		return nil, err
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 )
@@ -25,8 +24,8 @@ type Options struct {
 	Wait bool
 	// OnSync hears how long an fsync of a segment took.
 	OnSync func(took time.Duration, err error)
-	// OnDamage hears, during Next and Acknowledge, of bytes in a segment that are not a
-	// record. savedAs is the file with a copy of them; "" when it could not be written, and
+	// OnDamage hears, during Open, Next and Acknowledge, of bytes in a segment that are not
+	// a record, and of files that only look like segments, which are moved to damaged. savedAs is the file with a copy of them; "" when it could not be written, and
 	// then the whole segment is kept in damaged. err says more, and may be nil. It must not
 	// call the log.
 	OnDamage func(segment string, bytes Step, savedAs string, err error)
@@ -56,7 +55,7 @@ func (s Stats) Age() time.Duration {
 type Log struct {
 	dir      string
 	opts     Options
-	lock     *os.File
+	lock     *os.File // the directory
 	progress *progress
 	earlier  uint64 // the last sequence number that an earlier process acknowledged
 
@@ -72,6 +71,7 @@ type Log struct {
 	window   []*Record  // read and not acknowledged, oldest first
 	taken    uint64     // the last sequence number that was put into window
 	stats    Stats      // of segments and pending
+	synced   uint64     // the last sequence number that this process has synced; 0 for none
 	sealed   bool
 	flushed  bool // the committer has ended
 }
@@ -94,7 +94,7 @@ func Open(dir string, opts Options) (*Log, error) {
 	}
 	l := &Log{dir: dir, opts: opts}
 	l.work.L, l.news.L = &l.mu, &l.mu
-	if err := os.MkdirAll(filepath.Join(dir, damagedDir), dirMode); err != nil {
+	if err := makeDirs(opts.Disk, dir, damagedDir); err != nil {
 		return nil, err
 	}
 	var err error
@@ -120,7 +120,7 @@ func (l *Log) Stats() Stats {
 	return l.stats
 }
 
-// SaveProgress notes on the disk which records are acknowledged. After a crash, records
+// SaveProgress notes on the disk which records are acknowledged, and which are synced. After a crash, records
 // that were acknowledged since the last call are read again. It is for one goroutine at a
 // time.
 func (l *Log) SaveProgress() error {
@@ -129,8 +129,9 @@ func (l *Log) SaveProgress() error {
 	if len(l.window) > 0 {
 		upTo = l.window[0].Seq - 1
 	}
+	synced := l.synced
 	l.mu.Unlock()
-	if err := l.progress.save(upTo); err != nil {
+	if err := l.progress.save(upTo, synced); err != nil {
 		return fmt.Errorf("noting the progress, without which events may be delivered again: %w", err)
 	}
 	return nil

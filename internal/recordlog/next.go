@@ -65,8 +65,9 @@ func (l *Log) take(s Step) *Record {
 	r := &l.reader
 	if !s.Whole {
 		behind, _ := next(r.data, s.End)
-		if !behind.Whole || behind.Seq-1 > l.earlier { // otherwise the records there were acknowledged
-			l.saveDamage(s, nil)
+		acknowledged := behind.Whole && behind.Seq-1 <= l.earlier
+		if !acknowledged && !slices.Contains(r.segment.told, s.Start) {
+			l.saveDamage(r.segment, r.data, s, nil)
 		}
 		return nil
 	}
@@ -135,7 +136,7 @@ func (l *Log) fill(size int) error {
 	if r.file != nil {
 		r.refused++
 	}
-	if r.refused == maxReads || errors.Is(err, fs.ErrNotExist) {
+	if r.refused == maxReads || errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrIrregular) {
 		r.data, r.refused = data, 0
 		l.mu.Lock()
 		r.segment.unread = true

@@ -12,6 +12,9 @@ const (
 	headSize = 32
 	// MaxPayload is how many bytes a record can hold.
 	MaxPayload = 4 << 20
+	// maxSeq is the highest sequence number. No log comes near it, and numbers that are
+	// added to it do not overflow.
+	maxSeq = 1 << 62
 )
 
 // mark names the version of the format in its last byte.
@@ -94,6 +97,6 @@ func recordSize(b []byte) (size int, ok bool) {
 		binary.LittleEndian.Uint32(b[28:]) != checksum(b[:28]) {
 		return 0, false
 	}
-	payload := binary.LittleEndian.Uint32(b[4:])
-	return headSize + int(payload), payload <= MaxPayload
+	payload, seq := binary.LittleEndian.Uint32(b[4:]), binary.LittleEndian.Uint64(b[8:])
+	return headSize + int(payload), payload <= MaxPayload && seq > 0 && seq <= maxSeq
 }

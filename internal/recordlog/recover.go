@@ -21,22 +21,32 @@ func segmentName(first uint64) string {
 
 // IsSegment reports whether name is that of a segment.
 func IsSegment(name string) bool {
-	digits, ok := strings.CutSuffix(name, segmentSuffix)
-	return ok && len(digits) == numberDigits && strings.Trim(digits, "0123456789") == ""
+	first, ok := number(name)
+	return ok && name == segmentName(first)
 }
 
-// numbers returns the numbers of the segments whose files in dir have this suffix, oldest
-// first.
-func numbers(dir, suffix string) (all []uint64, err error) {
+// number returns the number that a name begins with. It reports false when no segment can
+// have it.
+func number(name string) (first uint64, ok bool) {
+	first, err := strconv.ParseUint(name[:min(len(name), numberDigits)], 10, 64)
+	return first, err == nil && first > 0 && first <= maxSeq
+}
+
+// segmentsIn returns the numbers of the segments in dir, oldest first. foreign are the
+// names there that end like that of a segment and that no Log has given, or not to a
+// regular file.
+func segmentsIn(dir string) (all []uint64, foreign []string, err error) {
 	files, err := os.ReadDir(dir)
 	for _, f := range files {
 		name := f.Name()
-		first, err := strconv.ParseUint(name[:min(len(name), numberDigits)], 10, 64)
-		if err == nil && strings.HasSuffix(name, suffix) {
+		if IsSegment(name) && f.Type().IsRegular() {
+			first, _ := number(name)
 			all = append(all, first)
+		} else if strings.HasSuffix(name, segmentSuffix) {
+			foreign = append(foreign, name)
 		}
 	}
-	return all, err
+	return all, foreign, err
 }
 
 // recover counts the records that an earlier process left. Next finds the damage between
@@ -45,17 +55,20 @@ func (l *Log) recover() error {
 	l.earlier = l.progress.saved
 	l.taken = l.earlier
 	l.seq = l.earlier
+	segments, foreign, err := segmentsIn(l.dir)
+	if err != nil {
+		return err
+	}
+	l.setForeignAside(foreign)
 	// A second segment of the number of a damaged one would be saved under the same names.
-	damaged, err := numbers(filepath.Join(l.dir, damagedDir), "")
+	damaged, err := os.ReadDir(filepath.Join(l.dir, damagedDir))
 	if err != nil {
 		return err
 	}
-	if len(damaged) > 0 {
-		l.seq = max(l.seq, damaged[len(damaged)-1])
-	}
-	segments, err := numbers(l.dir, segmentSuffix)
-	if err != nil {
-		return err
+	for _, f := range damaged {
+		if first, ok := number(f.Name()); ok {
+			l.seq = max(l.seq, first)
+		}
 	}
 	for _, first := range segments {
 		seg := &segment{path: filepath.Join(l.dir, segmentName(first)), sealed: true}
@@ -70,7 +83,11 @@ func (l *Log) recover() error {
 		if r.file == nil {
 			return err // otherwise Next tries again to read what cannot be read
 		}
-		found := count(data, l.earlier)
+		found := count(data, first, l.progress)
+		for _, s := range found.crashed {
+			l.saveDamage(seg, data, s, nil)
+			seg.told = append(seg.told, s.Start)
+		}
 		seg.size, seg.waiting, seg.bytes = int64(len(data)), found.Depth, found.Bytes
 		l.segments = append(l.segments, seg)
 		l.stats.add(found.Stats)
@@ -86,18 +103,24 @@ type tally struct {
 
 	last    uint64 // the highest sequence number
 	damaged int    // stretches that are not records, without a torn end
+	// crashed are stretches of records that were not noted as synced: a crash has stored
+	// the blocks of a write in another order, and not all of them.
+	crashed []Step
 }
 
-// count counts the records after the acknowledged ones.
-func count(data []byte, acknowledged uint64) (t tally) {
+// count counts the records after the acknowledged ones. first is the number of the segment.
+func count(data []byte, first uint64, noted *progress) (t tally) {
 	for s := range Steps(data) {
 		switch {
 		case s.Torn:
+		case !s.Whole && max(t.last+1, first) > noted.synced:
+			s.Torn = true
+			t.crashed = append(t.crashed, s)
 		case !s.Whole:
 			t.damaged++
 		case s.Seq > t.last:
 			t.last = s.Seq
-			if s.Seq > acknowledged {
+			if s.Seq > noted.saved {
 				t.add(Stats{Depth: 1, Bytes: s.Size(), Oldest: s.At})
 			}
 		}
@@ -114,29 +137,30 @@ func (s *Stats) add(later Stats) {
 	s.Bytes += later.Bytes
 }
 
-// Look returns the Stats of the log in dir, the number of damaged stretches in its segments,
-// and the number of files in damagedDir. It only reads. The log may be open: records that
+// Look returns the Stats of the log in dir, the number of damaged stretches in its segments
+// and of files that only look like segments, and the number of files in damagedDir. It only reads. The log may be open: records that
 // change meanwhile are counted as they were or as they are, and a torn end, which may be a
 // record that is being written, does not count as damage.
 func Look(dir string) (stats Stats, damaged, kept int, err error) {
-	progress, err := os.ReadFile(filepath.Join(dir, progressName))
+	content, err := ReadFile(filepath.Join(dir, progressName))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return Stats{}, 0, 0, err
 	}
-	_, acknowledged := parseProgress(progress)
-	segments, err := numbers(dir, segmentSuffix)
+	noted := parseProgress(content)
+	segments, foreign, err := segmentsIn(dir)
 	if err != nil {
 		return Stats{}, 0, 0, err
 	}
+	damaged = len(foreign)
 	for _, first := range segments {
-		data, err := os.ReadFile(filepath.Join(dir, segmentName(first)))
+		data, err := ReadFile(filepath.Join(dir, segmentName(first)))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // acknowledged meanwhile
 		}
 		if err != nil {
 			return Stats{}, 0, 0, err
 		}
-		found := count(data, acknowledged)
+		found := count(data, first, &noted)
 		stats.add(found.Stats)
 		damaged += found.damaged
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/internal/testenv"
 	"github.com/paddock-dev/audit/sinks/kube"
 )
@@ -193,6 +195,20 @@ type refusing struct {
 
 func (r refusing) Create(context.Context, client.Object, ...client.CreateOption) error { return r.err }
 
+func noResource() error {
+	return apierrors.NewGenericServerResponse(http.StatusNotFound, "post", schema.GroupResource{Resource: "auditevents"}, "", "", 0, true)
+}
+
+func noNamespace() error {
+	return apierrors.NewNotFound(schema.GroupResource{Resource: "namespaces"}, "gone")
+}
+
+func goingNamespace(events schema.GroupResource) error {
+	going := apierrors.NewForbidden(events, "x", errors.New("it is being terminated"))
+	going.ErrStatus.Details.Causes = []metav1.StatusCause{{Type: corev1.NamespaceTerminatingCause}}
+	return going
+}
+
 func TestErrorsAreClassifiedByWhatARetryWouldDo(t *testing.T) {
 	events := schema.GroupResource{Group: "paddock.dev", Resource: "auditevents"}
 	throttled := apierrors.NewTooManyRequests("slow down", 7)
@@ -203,6 +219,10 @@ func TestErrorsAreClassifiedByWhatARetryWouldDo(t *testing.T) {
 		class auditing.Class
 		pause time.Duration
 	}{
+		"over quota":         {apierrors.NewForbidden(events, "x", errors.New("exceeded quota: audit, requested: count/auditevents.paddock.dev=1")), auditing.ClassFull, 0},
+		"no resource":        {noResource(), auditing.ClassPermanent, 0},
+		"no namespace":       {noNamespace(), auditing.ClassPermanent, 0},
+		"namespace going":    {goingNamespace(events), auditing.ClassPermanent, 0},
 		"forbidden":          {apierrors.NewForbidden(events, "x", errors.New("no")), auditing.ClassPermanent, 0},
 		"invalid":            {apierrors.NewInvalid(schema.GroupKind{Kind: "AuditEvent"}, "x", nil), auditing.ClassPermanent, 0},
 		"too large":          {apierrors.NewRequestEntityTooLargeError("3 MiB"), auditing.ClassPermanent, 0},
@@ -221,6 +241,10 @@ func TestErrorsAreClassifiedByWhatARetryWouldDo(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			err := kube.Sink{Client: refusing{err: tc.err}}.Write(t.Context(), issued("default"))
 			wantClass(t, err, tc.class)
+			mendable := name == "forbidden" || name == "no CRD" || name == "no resource"
+			if got := driver.IsMendable(err); got != mendable {
+				t.Errorf("mendable: %t, want %t", got, mendable)
+			}
 			var we *auditing.WriteError
 			if errors.As(err, &we); we.RetryAfter != tc.pause {
 				t.Errorf("pause %s, want %s", we.RetryAfter, tc.pause)

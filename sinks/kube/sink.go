@@ -85,7 +85,8 @@ var _ driver.Literal = Sink{}
 // content is a permanent error. An event without a namespace is invalid.
 //
 // Errors keep the API server's own, so that apierrors.IsForbidden and the like
-// work on them. Forbidden, refused by the schema or without the CRD is permanent;
+// work on them. Forbidden, refused by the schema or without the CRD is permanent, where
+// missing rights and a missing CRD are driver.Mendable; a full ResourceQuota is full;
 // throttled, unavailable, timed out or unreachable is transient.
 func (s Sink) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 	return driver.Write(ctx, store{s}, ae)

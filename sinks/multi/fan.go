@@ -10,6 +10,7 @@ import (
 
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/driver"
+	"github.com/paddock-dev/audit/internal/hooks"
 )
 
 // fan is one call of Store, on its way to all children.
@@ -243,15 +244,15 @@ func (f *fan) release() {
 }
 
 // unreported hands a failure of child i with event j to OnFailure; it does nothing
-// when err is nil. A panic of OnFailure must not end the program.
+// when err is nil.
 func (f *fan) unreported(ctx context.Context, i, j int, err error) {
 	if err == nil || f.stage.opts.OnFailure == nil {
 		return
 	}
-	defer func() { _ = recover() }()
 	class, after := driver.ClassOf(err)
-	f.stage.opts.OnFailure(ctx, f.events[j].Object(), &auditing.WriteError{
+	failed := &auditing.WriteError{
 		Sink: f.stage.children[i].name, Event: f.events[j].Ref(), Component: f.events[j].Component(),
 		Class: class, RetryAfter: after, Err: err,
-	})
+	}
+	_ = hooks.Call("Options.OnFailure of the fan-out", func() { f.stage.opts.OnFailure(ctx, f.events[j].Object(), failed) }) // it is logged
 }

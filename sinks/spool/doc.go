@@ -13,7 +13,9 @@
 // A sender hands on what waits, oldest first, as many events at once as the next sink
 // takes well. It learns what became of each:
 //
-//   - An event that is refused for good becomes a dead letter. When all events of a batch
+//   - An event that is refused for good becomes a dead letter. One that is refused for want of
+//     a right or of the resource is tried again for Options.BuryAfter first, and becomes one
+//     sooner only when others are stored and too many are set aside. When all events of a batch
 //     are refused, each is tried by itself first.
 //   - An event that fails while a later one is stored is set aside and tried again by
 //     itself, while the others go on. At most 256 events are set aside, or as many as one
@@ -31,13 +33,16 @@
 //
 // # What lies in the directory
 //
-//	lock                  locked by the process that uses the directory
 //	progress              up to which event everything is delivered
 //	<number>.seg          the events that wait, in files of Options.SegmentBytes
 //	dead/<id>.json        events that the next sink refused for good, with its reason
 //	requeue/<id>.json     dead letters on their way back into the queue
 //	damaged/<where>.bin   bytes in which no event could be found
 //	damaged/<number>.seg  files that could not be read, or not be copied, in full
+//	damaged/<name>.seg    files that only look like those of the spool
+//
+// The process that uses the directory has locked it with flock. A write fails when its file
+// or the directory was moved or removed.
 //
 // Files have the mode 0600, and directories that this package makes 0700. They hold events
 // in the clear: give them to nobody who may not read the trail. Package
@@ -51,9 +56,10 @@
 // what was stored after it in the same file are delivered again after a crash.
 //
 // What a crash left half-written, and a record that was damaged on the disk, is copied to
-// damaged/ and reported when a sender comes to it, and everything behind it is delivered.
-// Damage to the last record of a file looks like a write that a crash cut short: it is
-// reported as torn, although its Write may have been confirmed.
+// damaged/ and reported by New or when a sender comes to it, and everything behind it is delivered.
+// Damage to the last record of a file, or to one of the last second before a crash, looks
+// like a write that the crash cut short: it is reported as torn, although its Write may have
+// been confirmed. Each stretch is reported once, and known again by its copy in damaged/.
 //
 // Where the disk refuses to read, the sender tries again. In the end it goes on with what
 // can be read, and keeps the whole file in damaged/. The events in the unreadable part are

@@ -33,6 +33,17 @@ func refused(err error) bool {
 	return class == auditing.ClassPermanent || class == auditing.ClassInvalid
 }
 
+// givesUp reports that e, whose last attempt ended with err, becomes a dead letter.
+func (s *stage) givesUp(e *entry, err error) bool {
+	if !refused(err) {
+		return false
+	}
+	if e.refused.IsZero() {
+		e.refused = time.Now()
+	}
+	return !driver.IsMendable(err) || time.Since(e.refused) >= s.opts.BuryAfter
+}
+
 // probes reports that a later event is tried beside the oldest.
 func (s *sender) probes() bool { return s.failed >= probeAfter }
 
@@ -55,7 +66,7 @@ func (s *sender) settle(ctx context.Context, batch []*entry, errs []error) {
 			return
 		}
 		err := s.settleFailed(e, errs[i])
-		if err == nil || i < last && s.setAside(ctx, e, err) {
+		if err == nil || i < last && (s.setAside(ctx, e, err) || refused(err) && s.bury(e, err) == nil) {
 			e.settled = true
 			continue
 		}
@@ -85,10 +96,10 @@ func (s *sender) settleStored(batch []*entry, errs []error) (last int) {
 	return last
 }
 
-// settleFailed makes a dead letter of an event that is refused. It returns nil when that
-// is done, and otherwise why the event has to be tried again.
+// settleFailed makes a dead letter of an event that is refused for good. It returns nil
+// when that is done, and otherwise why the event has to be tried again.
 func (s *stage) settleFailed(e *entry, err error) error {
-	if refused(err) {
+	if s.givesUp(e, err) {
 		err = s.bury(e, err)
 	}
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -22,8 +21,8 @@ type Summary struct {
 	// DeadLetters is the number of dead letters, and Requeued that of those that
 	// are on their way back.
 	DeadLetters, Requeued int
-	// Damaged is the number of damaged stretches in the segments that still wait,
-	// and SetAside the number of files in damaged/.
+	// Damaged is the number of damaged stretches in the segments that still wait, and
+	// of files that only look like segments, and SetAside the number of files in damaged/.
 	Damaged, SetAside int
 }
 
@@ -77,7 +76,7 @@ func Show(dir, id string) (DeadLetter, error) {
 }
 
 func readLetter(path string) (letter DeadLetter, err error) {
-	text, err := os.ReadFile(path)
+	text, err := recordlog.ReadFile(path)
 	if err != nil {
 		return DeadLetter{}, err
 	}

@@ -61,14 +61,20 @@ type Options struct {
 	MinBackoff time.Duration `yaml:"minBackoff" default:"100ms" min:"1ms" max:"1h" doc:"pause after the first failure; it doubles with each"`
 	MaxBackoff time.Duration `yaml:"maxBackoff" default:"30s" min:"1ms" max:"1h" doc:"longest pause"`
 
+	// BuryAfter is how long an event is tried again that the destination refuses for a
+	// reason that somebody may mend, as a missing right or resource (driver.Mendable),
+	// before it becomes a dead letter. It counts from the first refusal in this process. 10
+	// minutes when 0, from 1 ms to 24 h. Other refusals make a dead letter at once.
+	BuryAfter time.Duration `yaml:"buryAfter" default:"10m" min:"1ms" max:"24h" doc:"how long an event is tried again that is refused for want of a right or of the resource, before it becomes a dead letter"`
+
 	// OnFailure hears of each event that the next sink failed to store, each time it
 	// does: err is the *auditing.WriteError of that sink, or a *DeadLetterError around it
 	// once the event is a dead letter. It also hears of trouble with the disk, where ae is
 	// nil unless an event is concerned. ctx ends when the spool gives up delivering. Called
 	// from any goroutine; delivery waits for it. May be nil.
 	OnFailure func(ctx context.Context, ae *v1alpha1.AuditEvent, err error)
-	// OnDamage hears of bytes on the disk that hold no event any more. Called from any
-	// goroutine; delivery waits for it. May be nil.
+	// OnDamage hears of bytes on the disk that hold no event any more. Called by New and
+	// from any goroutine; delivery waits for it. May be nil.
 	OnDamage func(Damage)
 
 	// Name is the value of the label spool of the metrics. The next sink as
@@ -97,14 +103,15 @@ func (o *Options) complete() error {
 }
 
 // Damage is a stretch of a segment in which no event could be found, or a whole segment
-// that the disk refused to read in part.
+// that the disk refused to read in part, or a file that looks like a segment and that the
+// spool has not written.
 type Damage struct {
 	// Segment is the file, and Offset and Bytes the stretch in it.
 	Segment       string
 	Offset, Bytes int64
-	// Torn says that it was the end of the file: most likely a write that a crash cut
-	// short, and that was never confirmed. Damage to the head of the last record looks the
-	// same.
+	// Torn says that it was the end of the file, or was not noted as synced: most likely a
+	// write that a crash cut, and that was never confirmed. Damage to the head of the last
+	// record looks the same.
 	Torn bool
 	// SavedAs is the file with a copy of the bytes; "" when it could not be written, and
 	// then the whole segment is kept in its place.

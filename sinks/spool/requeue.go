@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/paddock-dev/audit/auditing"
@@ -16,7 +18,8 @@ import (
 // Requeue puts dead letters at the end of the queue again, after their cause was
 // mended. It may be called while a Sink has the directory open, which then takes
 // them within seconds; otherwise the next one does. The destination sees each
-// under the name that it had. It stops at the first letter that cannot be moved.
+// under the name that it had. A letter that cannot be moved stays, and the error names it.
+// When root calls Requeue, the letters that it writes get the owner of the directory.
 //
 // An ID may also be the name of a segment in the folder damaged/: every event
 // that can be read in it is requeued, and where that is not all of it, the
@@ -31,7 +34,6 @@ func Requeue(dir string, ids ...string) error {
 		}
 		if err := requeueLetter(dir, id); err != nil {
 			errs = append(errs, err)
-			break
 		}
 	}
 	for _, folder := range []string{requeueDir, deadDir} {
@@ -47,7 +49,14 @@ func requeueLetter(dir, id string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.Rename(from, filepath.Join(dir, requeueDir, id+letterSuffix)); err != nil {
+	info, err := os.Lstat(from)
+	if err == nil && !info.Mode().IsRegular() {
+		err = recordlog.ErrIrregular
+	}
+	if err == nil {
+		err = os.Rename(from, filepath.Join(dir, requeueDir, id+letterSuffix))
+	}
+	if err != nil {
 		return fmt.Errorf("spool: requeueing dead letter %s: %w", id, err)
 	}
 	return nil
@@ -75,6 +84,12 @@ func requeueSegment(dir, name string) error {
 // progress saved.
 const upkeepEvery = time.Second
 
+// stuckLetter is a requeued letter that stays in its folder.
+type stuckLetter struct {
+	stored bool // its event is in the log, and only the file could not be removed
+	reason string
+}
+
 func (s *stage) keepUp(ctx context.Context) {
 	for ok := true; ok; ok = sleep(ctx, upkeepEvery) {
 		s.trouble(s.log.SaveProgress())
@@ -85,30 +100,42 @@ func (s *stage) keepUp(ctx context.Context) {
 
 // takeRequeued stores the requeued letters as new events, and removes each when that is
 // durable.
+//
+// A letter that cannot be taken stays, and the others are taken. It is reported when it is
+// found, and again when the error is another one.
 func (s *stage) takeRequeued(ctx context.Context) {
 	ids, _, err := letterIDs(filepath.Join(s.dir, requeueDir))
 	if err != nil {
 		s.trouble(fmt.Errorf("looking for requeued letters: %w", err))
 		return
 	}
+	maps.DeleteFunc(s.stuck, func(id string, _ stuckLetter) bool { return !slices.Contains(ids, id) })
 	for _, id := range ids {
 		path := filepath.Join(s.dir, requeueDir, id+letterSuffix)
-		err := s.takeLetter(ctx, path)
-		if err == nil {
+		last := s.stuck[id]
+		var err error
+		if !last.stored {
+			err = s.takeLetter(ctx, path)
+		}
+		stored := err == nil
+		if stored {
 			err = s.opts.disk.Remove(path)
 		}
 		if err == nil {
 			continue
 		}
-		spoilt := refused(err) // its file was edited
-		if spoilt {
+		if refused(err) { // its file was edited
 			err = errors.Join(err, s.opts.disk.Rename(path, filepath.Join(s.dir, deadDir, id+letterSuffix)))
 		}
-		if class, _ := driver.ClassOf(err); ctx.Err() != nil || class == auditing.ClassClosed {
+		class, _ := driver.ClassOf(err)
+		if ctx.Err() != nil || class == auditing.ClassClosed {
 			return
 		}
-		s.trouble(fmt.Errorf("requeueing dead letter %s: %w", id, err))
-		if !spoilt {
+		s.stuck[id] = stuckLetter{stored: stored, reason: err.Error()}
+		if last.reason != err.Error() {
+			s.trouble(fmt.Errorf("requeueing dead letter %s: %w", id, err))
+		}
+		if class == auditing.ClassFull || class == auditing.ClassTimeout { // there is no room for others either
 			return
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/cenkalti/backoff/v5"
 
@@ -24,7 +25,8 @@ type entry struct {
 	*recordlog.Record
 
 	event   *driver.Event
-	settled bool // the sender has nothing more to do with it
+	refused time.Time // when it was first refused for a reason that may be mended
+	settled bool      // the sender has nothing more to do with it
 }
 
 // sender hands on the events that wait, oldest first. Options.Parallel senders are at work, each
@@ -105,7 +107,7 @@ func (s *sender) decode(record *recordlog.Record) *entry {
 func (s *sender) round(ctx context.Context) (batch []*entry, errs []error) {
 	batch = s.oldest()
 	errs = s.request(ctx, batch)
-	if !s.probes() || len(s.held) < 2 || errs[0] == nil || refused(errs[0]) {
+	if !s.probes() || len(s.held) < 2 || errs[0] == nil || s.givesUp(batch[0], errs[0]) {
 		return batch, errs
 	}
 	other := s.held[1+(s.failed-probeAfter)%(len(s.held)-1)]

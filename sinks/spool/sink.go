@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"sync"
 	"syscall"
@@ -14,6 +13,7 @@ import (
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/driver"
+	"github.com/paddock-dev/audit/internal/hooks"
 	"github.com/paddock-dev/audit/internal/recordlog"
 )
 
@@ -48,6 +48,7 @@ type stage struct {
 	info    driver.Info
 	log     *recordlog.Log
 	dead    deadLetters
+	stuck   map[string]stuckLetter // by ID; of the upkeep
 	metrics *metrics
 
 	reading    sync.Mutex    // held by the sender that reads the log
@@ -94,6 +95,7 @@ func New(dir string, next auditing.Sink, opts Options) (*Sink, error) {
 		alone:     make(chan struct{}, min(most, maxAlone)),
 		retrying:  make(chan struct{}, maxRetrying),
 		ended:     make(chan struct{}),
+		stuck:     map[string]stuckLetter{},
 	}
 	s.metrics = newMetrics(s)
 	s.sending, s.stopSending = context.WithCancel(context.Background())
@@ -107,7 +109,7 @@ func New(dir string, next auditing.Sink, opts Options) (*Sink, error) {
 // open opens the log and starts to deliver from it.
 func (s *stage) open() (err error) {
 	for _, folder := range []string{deadDir, requeueDir} {
-		if err := os.MkdirAll(filepath.Join(s.dir, folder), 0o700); err != nil {
+		if err := recordlog.MakeDir(s.opts.disk, filepath.Join(s.dir, folder)); err != nil {
 			return err
 		}
 	}
@@ -213,11 +215,13 @@ func (s *stage) damaged(segment string, bytes recordlog.Step, savedAs string, er
 	} else {
 		s.metrics.damaged.Inc()
 	}
-	if s.opts.OnDamage != nil {
-		s.opts.OnDamage(Damage{
-			Segment: segment, Offset: int64(bytes.Start), Bytes: bytes.Size(), Torn: bytes.Torn, SavedAs: savedAs, Err: err,
-		})
+	if s.opts.OnDamage == nil {
+		return
 	}
+	d := Damage{
+		Segment: segment, Offset: int64(bytes.Start), Bytes: bytes.Size(), Torn: bytes.Torn, SavedAs: savedAs, Err: err,
+	}
+	_ = hooks.Call("Options.OnDamage of the spool", func() { s.opts.OnDamage(d) }) // it is logged
 }
 
 // report tells OnFailure of e, which may be nil.
@@ -229,7 +233,7 @@ func (s *stage) report(e *driver.Event, err error) {
 	if e != nil {
 		ae = e.Object()
 	}
-	s.opts.OnFailure(s.sending, ae, err)
+	_ = hooks.Call("Options.OnFailure of the spool", func() { s.opts.OnFailure(s.sending, ae, err) }) // it is logged
 }
 
 // trouble tells OnFailure of an error that concerns no single event; nil for none.
