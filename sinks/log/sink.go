@@ -64,7 +64,28 @@ func (o Options) logger() string {
 // closes a core, a writer or a standard stream. When ctx ends first, its error
 // says that the outcome of the write under way is unknown; Close can then be
 // called again.
-type Sink struct{ driver.Sink }
+type Sink struct {
+	driver.Sink
+	output *output
+}
+
+// Reopen makes a Sink of NewFile write to the file that stands at its path now. A program
+// that rotates the file itself calls it after it has renamed the file, as logrotate's
+// postrotate does; a trail of package config calls it on SIGHUP. Reopen is harmless when the
+// file is the same, and for a Sink that did not open its output.
+//
+// It waits for the write under way until ctx ends. Its error says that no file could be
+// opened, which every Write then tries again, or that the old file was removed and not
+// renamed, so that lines are lost. After Close it is of ClassClosed.
+func (s *Sink) Reopen(ctx context.Context) error {
+	if s.output.reopen == nil {
+		return nil
+	}
+	if _, err := s.output.inTurn(ctx, noEvents(s.output.reopen)); err != nil {
+		return fmt.Errorf("reopening %s: %w", s.output.info.Chain, err)
+	}
+	return nil
+}
 
 // output has what the drivers of this package share: they run one job at a time, and a
 // caller waits for its job no longer than its context lasts.
@@ -74,6 +95,8 @@ type output struct {
 	name string
 	// mayBlock says that a job may never end.
 	mayBlock bool
+	// reopen, if any, opens the output again when it was moved.
+	reopen func() error
 	// finish, if any, flushes and closes the output. It runs in turn, once.
 	finish func() error
 	// abort, if any, ends a job that hangs.
