@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -98,9 +99,13 @@ func TestSIGHUPOpensRenamedLogFileAgain(t *testing.T) {
 
 func TestReloadHandsLockOfLogFileOver(t *testing.T) {
 	dir := t.TempDir()
+	if err := os.Symlink(dir, filepath.Join(dir, "here")); err != nil {
+		t.Fatal(err)
+	}
 	trail := openTrail(t, writeConfig(t, dir, "  file: {type: log, path: "+dir+"/audit.log}\n", "file"), config.Deps{Static: true})
 	for _, sinks := range []string{
 		"  file: {type: log, path: " + dir + "/audit.log, maxSizeMB: 7}\n",
+		"  file: {type: log, path: " + dir + "/here/audit.log, maxSizeMB: 7}\n",
 		"  file: {type: log, path: " + dir + "/audit.log, fsync: true}\n",
 	} {
 		writeConfig(t, dir, sinks, "file")
@@ -110,5 +115,32 @@ func TestReloadHandsLockOfLogFileOver(t *testing.T) {
 		if err := trail.For("proxy").Write(t.Context(), blocked()); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+func TestTwoSinksOnOneFileThroughLinksAreRefused(t *testing.T) {
+	dir := t.TempDir()
+	for link, target := range map[string]string{"here": ".", "link.log": "audit.log", "spool2": "spool"} {
+		if err := os.Symlink(target, filepath.Join(dir, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, second := range []string{"audit.log", "./audit.log", "here/audit.log", "link.log", "here/link.log"} {
+		path := writeConfig(t, dir, "  a: {type: log, path: "+dir+"/audit.log}\n  b: {type: log, path: "+dir+"/"+second+"}\n"+
+			"  both: {type: multi, next: [a, b]}\n", "both")
+		refused(t, path, second)
+	}
+	refused(t, writeConfig(t, dir, "  log: {type: log, path: "+dir+"/audit.log}\n  a: {type: spool, dir: "+dir+"/spool, next: log}\n"+
+		"  b: {type: spool, dir: "+dir+"/here/spool2, next: log}\n  both: {type: multi, next: [a, b]}\n", "both"), "spool")
+}
+
+func refused(t *testing.T, path, second string) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := config.Parse(path, data, builtin.Types()); err == nil || !strings.Contains(err.Error(), "uses what the sink") {
+		t.Errorf("the second sink on %s gave %v", second, err)
 	}
 }
