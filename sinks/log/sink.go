@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"syscall"
 
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/driver"
@@ -52,8 +53,8 @@ func (o Options) logger() string {
 // file without fsync, and any output when the context can never end, is written
 // on the caller's goroutine.
 //
-// An error of Write unwraps to its cause: ENOSPC of a full disk, io.ErrShortWrite
-// of a line that was cut off. A line that was cut off is ended before the next
+// An error of Write unwraps to its cause: ENOSPC of a full disk, which is of ClassFull
+// as EDQUOT is, io.ErrShortWrite of a line that was cut off. A line that was cut off is ended before the next
 // one, so that it takes no other event with it.
 //
 // Level returns LevelDurable for a file with fsync, and LevelAccepted otherwise.
@@ -217,9 +218,21 @@ func (o *output) perform(j job) (stored int, err error) {
 		if r := recover(); r != nil {
 			stored, err = 0, driver.Permanent(fmt.Errorf("panic: %v", r))
 		}
+		err = classed(err)
 		<-o.turn
 	}()
 	return j.run()
+}
+
+// classed marks the error of a full disk, unless that is marked already.
+func classed(err error) error {
+	if !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) {
+		return err
+	}
+	if class, _ := driver.ClassOf(err); class != auditing.ClassTransient {
+		return err
+	}
+	return driver.WithClass(auditing.ClassFull, err)
 }
 
 // detached performs j, which has the turn, on a goroutine of its own, and waits for
