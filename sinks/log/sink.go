@@ -73,7 +73,7 @@ type Sink struct {
 // Reopen makes a Sink of NewFile write to the file that stands at its path now. A program
 // that rotates the file itself calls it after it has renamed the file, as logrotate's
 // postrotate does; a trail of package config calls it on SIGHUP. Reopen is harmless when the
-// file is the same, and for a Sink that did not open its output.
+// file is the same, and does nothing for other outputs, a device and a pipe among them.
 //
 // It waits for the write under way until ctx ends. Its error says that no file could be
 // opened, which every Write then tries again, or that the old file was removed and not
