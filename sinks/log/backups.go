@@ -234,7 +234,7 @@ func writeCompressed(from *os.File, owner *place, name string) (err error) {
 	owner.own(to)
 	z := gzip.NewWriter(to)
 	_, err = io.Copy(z, from)
-	if err = errors.Join(err, z.Close(), to.Chmod(info.Mode().Perm()), to.Sync(), to.Close()); err != nil {
+	if err := errors.Join(err, z.Close(), to.Chmod(info.Mode().Perm()), to.Sync(), to.Close()); err != nil {
 		return err
 	}
 	return os.Rename(part, name)
