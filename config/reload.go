@@ -25,6 +25,9 @@ const (
 // A sink that must have something for itself, such as a log file, is closed before it
 // is opened with other keys. Writes wait for that at most 10 s, and no longer than
 // their own timeouts.
+//
+// Reload also makes log files that another program has renamed open again, even when the
+// file of the configuration is bad. Its error then says which could not be opened.
 func (t *Trail) Reload(ctx context.Context) error {
 	data, err := t.read()
 	return t.reload(ctx, data, err)
@@ -41,6 +44,7 @@ func (t *Trail) reload(ctx context.Context, data []byte, err error) error {
 	if err == nil {
 		err = t.exchange(ctx, data)
 	}
+	err = errors.Join(err, t.reopen(ctx)) // also when the new file is bad
 	if err != nil {
 		t.metrics.bad()
 		return err
@@ -70,6 +74,22 @@ func (t *Trail) exchange(ctx context.Context, data []byte) error {
 	t.warn(file)
 	t.takeOver(next)
 	return nil
+}
+
+// reopen lets every open sink that has a method Reopen, such as a log file, use what stands
+// at its path now. It runs within t.reloading.
+func (t *Trail) reopen(ctx context.Context) error {
+	var errs []error
+	for _, o := range t.current.Load().opened {
+		r, ok := o.sink.(interface{ Reopen(context.Context) error })
+		if !ok || o.closed {
+			continue
+		}
+		if err := r.Reopen(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("%s: sinks.%s: %w", t.name(), o.def.name, err))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // leaving returns the sinks of g that f does not keep as they are.

@@ -60,8 +60,8 @@ type Validator interface{ Validate() error }
 
 // Exclusive is implemented by a Section whose sink must have something for itself: a
 // file that it rotates, a directory that it locks. Two sinks of one file must not have
-// a resource in common, and a changed sink is closed before it is opened again. name
-// is that of the sink.
+// a resource in common, and a changed sink is closed before it is opened again. Resources
+// that are one must be equal: a path comes without links. name is that of the sink.
 type Exclusive interface{ Resources(name string) []string }
 
 // Ref names another sink of the file.

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 	"strconv"
 
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/config"
+	"github.com/paddock-dev/audit/internal/paths"
 	"github.com/paddock-dev/audit/sinks/log"
 )
 
@@ -48,11 +48,7 @@ func (s *logSection) Resources(string) []string {
 	if s.stream() {
 		return nil
 	}
-	path, err := filepath.Abs(s.Path)
-	if err != nil {
-		path = s.Path
-	}
-	return []string{"file " + path}
+	return []string{"file " + paths.Resolve(s.Path)}
 }
 
 func (s *logSection) Plan(config.Planning) config.Plan {

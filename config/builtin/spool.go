@@ -2,11 +2,11 @@ package builtin
 
 import (
 	"context"
-	"path/filepath"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/config"
+	"github.com/paddock-dev/audit/internal/paths"
 	"github.com/paddock-dev/audit/sinks/spool"
 )
 
@@ -18,11 +18,7 @@ type spoolSection struct {
 }
 
 func (s *spoolSection) Resources(name string) []string {
-	dir, err := filepath.Abs(s.Dir)
-	if err != nil {
-		dir = s.Dir
-	}
-	return []string{"spool directory " + dir, "spool metrics " + name}
+	return []string{"spool directory " + paths.Resolve(s.Dir), "spool metrics " + name}
 }
 
 func (s *spoolSection) Plan(p config.Planning) config.Plan {

@@ -133,14 +133,14 @@ func TestEachLineOfATornBatchHasItsOutcome(t *testing.T) {
 		want         string
 		cause        error
 	}{
-		"nothing":                   {0, 0, full, nil, false, "transient transient transient transient", full},
-		"within the first":          {0, 40, full, nil, false, "transient transient transient transient", full},
-		"behind the second":         {2, 0, full, nil, false, "ok ok transient transient", full},
-		"within the third":          {2, 40, full, nil, false, "ok ok transient transient", full},
+		"nothing":                   {0, 0, full, nil, false, "full full full full", full},
+		"within the first":          {0, 40, full, nil, false, "full full full full", full},
+		"behind the second":         {2, 0, full, nil, false, "ok ok full full", full},
+		"within the third":          {2, 40, full, nil, false, "ok ok full full", full},
 		"within the third, no word": {2, 40, nil, nil, false, "ok ok transient transient", io.ErrShortWrite},
-		"all but the last newline":  {4, -1, full, nil, false, "ok ok ok transient", full},
-		"all":                       {4, 0, full, nil, false, "transient transient transient transient", full},
-		"and the sync fails":        {2, 40, full, syscall.EIO, false, "transient transient transient transient", syscall.EIO},
+		"all but the last newline":  {4, -1, full, nil, false, "ok ok ok full", full},
+		"all":                       {4, 0, full, nil, false, "full full full full", full},
+		"and the sync fails":        {2, 40, full, syscall.EIO, false, "full full full full", syscall.EIO},
 		"a permanent error":         {1, 40, driver.Permanent(full), nil, false, "ok permanent transient transient", full},
 		"a panic":                   {2, 40, nil, nil, true, "permanent transient transient transient", nil},
 	} {

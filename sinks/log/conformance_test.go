@@ -36,8 +36,14 @@ func fileHarness(t *testing.T, opts FileOptions) sinktest.Harness {
 			path := filepath.Join(dir, "audit.log")
 			sink, err := NewFile(path, opts)
 			return sinktest.Subject{
-				Sink:  sink,
-				Again: func(context.Context) (auditing.Sink, error) { return NewFile(path, opts) },
+				Sink: sink,
+				Again: func(ctx context.Context) (auditing.Sink, error) {
+					// The file is locked until the process that has it open has ended.
+					if err := sink.Close(ctx); err != nil {
+						return nil, err
+					}
+					return NewFile(path, opts)
+				},
 				Stored: func(context.Context) ([]v1alpha1.AuditEvent, error) {
 					text, err := readAll(path)
 					if err != nil {

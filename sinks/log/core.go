@@ -52,7 +52,7 @@ func New(core zapcore.Core, opts Options) (*Sink, error) {
 		logger: opts.logger(), core: core, plain: reflect.TypeOf(core) == plainCore,
 	}
 	o.mayBlock, o.finish = true, o.sync
-	return &Sink{driver.New(o)}, nil
+	return &Sink{driver.New(o), &o.output}, nil
 }
 
 type coreOutput struct {

@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"github.com/DeRuina/timberjack"
-
 	"github.com/paddock-dev/audit/internal/options"
 )
 
@@ -57,9 +55,21 @@ func (o *FileOptions) complete() error {
 // the file is renamed to a backup beside it (audit-2026-03-01T10-00-00.000-size.log)
 // and a new one begun. A last line that a crash left unfinished is ended first.
 //
-// Only one Sink may write to a path, and nothing else may rotate it. A device or
-// a named pipe is written to as it is, without rotation, and cannot have Fsync;
-// a pipe needs its reader first. Close closes the file.
+// Only one Sink may write to a file: NewFile locks it (flock) and refuses a file that
+// another Sink holds, in this process or another one, whatever path or link leads to it.
+// Close, or the end of the process, ends the lock. NewFile needs a system and a file
+// system that have flock.
+//
+// A Write that returns nil has put its line into the file that stands at path, or into a
+// backup of that. When somebody moves, removes or replaces the file, the write that finds
+// it fails with ClassTransient and says how many bytes went with the file, and later ones
+// go to the file that stands at path then. Another program may rename the file, as
+// logrotate does: call Reopen afterwards, and best before the next Write. It may also
+// truncate it after copying (copytruncate), but then loses the lines between the two.
+//
+// A device or a named pipe is written to as it is, without rotation and lock, and cannot
+// have Fsync; a pipe needs its reader first. Close closes the file. Its error also says
+// that backups could not be removed or compressed.
 func NewFile(path string, opts FileOptions) (*Sink, error) {
 	if path == "" {
 		return nil, errors.New("log: the path of the file is empty: name one")
@@ -70,11 +80,7 @@ func NewFile(path string, opts FileOptions) (*Sink, error) {
 	if err := opts.complete(); err != nil {
 		return nil, fmt.Errorf("log: %s: %w", path, err)
 	}
-	resolved, err := filepath.EvalSymlinks(path) // backups belong beside the file, not beside a link to it
-	if err != nil {
-		resolved = path
-	}
-	info, err := os.Stat(resolved)
+	info, err := os.Stat(path)
 	switch {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("log: opening the file: %w", err)
@@ -83,7 +89,7 @@ func NewFile(path string, opts FileOptions) (*Sink, error) {
 	case err == nil && !info.Mode().IsRegular():
 		return newDevice(path, opts)
 	}
-	return newRotating(path, resolved, opts)
+	return newRotating(path, opts)
 }
 
 // newDevice opens a file that is not regular. It is never rotated, because that would
@@ -111,30 +117,22 @@ func newDevice(path string, opts FileOptions) (*Sink, error) {
 	}, opts.Options), nil
 }
 
-func newRotating(name, path string, opts FileOptions) (*Sink, error) {
-	file := &rotatingFile{path: path, max: opts.MaxSizeMB * megabyte}
-	torn, err := file.prepare(opts)
+func newRotating(name string, opts FileOptions) (*Sink, error) {
+	path, err := filepath.Abs(name) // the process may change its directory
 	if err != nil {
 		return nil, fmt.Errorf("log: opening the file: %w", err)
 	}
-	file.logger = &timberjack.Logger{
-		Filename:    path,
-		MaxSize:     opts.MaxSizeMB,
-		MaxAge:      opts.MaxAgeDays,
-		MaxBackups:  opts.MaxBackups,
-		Compression: compression(opts.Compress),
-	}
-	w := &lineWriter{to: file, finish: file.close, torn: torn}
+	file := &rotatingFile{name: path, opts: opts, max: int64(opts.MaxSizeMB) * megabyte}
+	w := &lineWriter{to: file, ready: file.ready, confirm: file.stands, reopen: file.reopen, finish: file.close}
 	if opts.Fsync {
 		w.sync = file.sync
 		w.mayBlock = true // a disk can hang
 	}
-	return newLineSink(name, w, opts.Options), nil
-}
-
-func compression(on bool) string {
-	if on {
-		return "gzip"
+	file.lines = w
+	if err := file.open(); err != nil {
+		return nil, fmt.Errorf("log: opening the file: %w", err)
 	}
-	return "none"
+	file.keep = newBackups(opts)
+	file.keep.tidy(file.path)
+	return newLineSink(name, w, opts.Options), nil
 }

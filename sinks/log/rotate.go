@@ -6,91 +6,262 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-
-	"github.com/DeRuina/timberjack"
+	"syscall"
+	"time"
 
 	"github.com/paddock-dev/audit/driver"
+	"github.com/paddock-dev/audit/internal/paths"
 )
 
-// rotatingFile adds to timberjack what durability takes. timberjack syncs only
-// when asked, and never the directory that names the file.
+// rotatingFile is the file at a path, which it locks and appends to. A line is confirmed
+// only when the file that it went to still stands at the path.
 type rotatingFile struct {
-	path   string
-	max    int // bytes
-	logger *timberjack.Logger
-	// current is the file that the directory was last synced for.
-	current fs.FileInfo
+	name  string // absolute, as the caller spelled it
+	opts  FileOptions
+	max   int64       // bytes
+	lines *lineWriter // which writes here
+	keep  *backups
+
+	file *os.File // nil while none could be opened
+	path string   // of file, without links: its backups stand beside it
+	here place    // of file
+	now  place    // of what stood at the path last; here, so that a write does not allocate it
+	size int64
+	// unsynced says that the directory was not synced since file got its name.
+	unsynced bool
+	// written is how many bytes were written to file since it was opened.
+	written int64
+	opened  time.Time
 }
 
-// prepare opens the file, or creates it, so that a fault shows at the start and not
-// with the first event. It reports whether the last line has no line end.
-func (r *rotatingFile) prepare(opts FileOptions) (torn bool, err error) {
-	f, err := os.OpenFile(r.path, os.O_RDWR|os.O_CREATE|os.O_APPEND, opts.Mode)
+// open opens the file that stands at the path, or creates it.
+func (r *rotatingFile) open() error {
+	for range 10 { // another sink may be rotating the file, and then end
+		path := paths.Resolve(r.name)
+		// With O_NONBLOCK, a pipe in place of the file does not make this wait.
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND|syscall.O_NONBLOCK, r.opts.Mode)
+		if err != nil {
+			return err
+		}
+		err = r.take(f, path)
+		if err == nil {
+			return nil
+		}
+		unlock(f)
+		_ = f.Close() // nothing was written to it
+		if !errors.Is(err, errMoved) {
+			return err
+		}
+	}
+	return fmt.Errorf("%s %w while it was opened", r.name, errMoved)
+}
+
+var errMoved = errors.New("was moved, removed or replaced")
+
+// take makes f, opened at path, the file to write to, when it is a regular file that
+// nobody else holds and that still stands at the path.
+func (r *rotatingFile) take(f *os.File, path string) error {
+	if info, err := f.Stat(); err != nil {
+		return err
+	} else if !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is no regular file", path)
+	}
+	if err := lock(f); err != nil {
+		return err
+	}
+	here, err := placeOf(f)
 	if err != nil {
-		return false, err
+		return err
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	if r.current, err = f.Stat(); err != nil {
-		return false, err
+	if err := r.now.find(r.name); err != nil || !r.now.is(&here) {
+		return errMoved
 	}
-	if size := r.current.Size(); size > 0 {
+	torn := false
+	if size := here.size(); size > 0 {
 		last := make([]byte, 1)
-		if _, err = f.ReadAt(last, size-1); err != nil {
-			return false, err
+		if _, err := f.ReadAt(last, size-1); err != nil {
+			return err
 		}
 		torn = last[0] != '\n'
 	}
-	if opts.Fsync {
-		err = errors.Join(f.Sync(), r.syncDirectory())
+	if r.opts.Fsync {
+		if err := errors.Join(f.Sync(), syncDirectory(path)); err != nil {
+			return err
+		}
 	}
-	return torn, err
+	r.begin(f, path, here)
+	r.lines.torn = torn
+	return nil
 }
 
-// Write appends p, after a rotation when one is due. A p larger than a chunk is a single
-// line, and max is larger than a chunk.
-func (r *rotatingFile) Write(p []byte) (int, error) {
-	if len(p) > r.max {
-		return 0, driver.Permanent(fmt.Errorf("a line of %d bytes is larger than the file may be: raise MaxSizeMB", len(p)))
+// begin writes to f from now on.
+func (r *rotatingFile) begin(f *os.File, path string, here place) {
+	r.file, r.path, r.here, r.size = f, path, here, here.size()
+	r.unsynced, r.written, r.opened = false, 0, time.Now()
+}
+
+// ready makes the file ready for text of n bytes: it opens it when an earlier attempt
+// failed, and rotates it when it is full.
+func (r *rotatingFile) ready(n int) error {
+	if int64(n) > r.max {
+		return driver.Permanent(fmt.Errorf("a line of %d bytes is larger than the file may be: raise MaxSizeMB", n))
 	}
-	return r.logger.Write(p)
+	if r.file == nil {
+		if err := r.open(); err != nil {
+			return fmt.Errorf("opening the file: %w", err)
+		}
+	}
+	if r.lines.torn {
+		n++ // its end
+	}
+	if r.size+int64(n) <= r.max || r.size == 0 {
+		return nil
+	}
+	if err := r.stands(0); err != nil {
+		return err
+	}
+	if r.size+int64(n) <= r.max || r.size == 0 { // somebody truncated it
+		return nil
+	}
+	if err := r.rotate(); err != nil {
+		return fmt.Errorf("rotating the file: %w", err)
+	}
+	return nil
+}
+
+// Write appends p.
+func (r *rotatingFile) Write(p []byte) (int, error) {
+	n, err := r.file.Write(p)
+	r.size += int64(n)
+	r.written += int64(n)
+	return n, err
 }
 
 // sync makes the latest write durable: the file, and after a rotation the names in its
 // directory.
 func (r *rotatingFile) sync() error {
-	if err := r.logger.Sync(); err != nil {
+	if err := r.file.Sync(); err != nil || !r.unsynced {
 		return err
 	}
-	info, err := os.Stat(r.path)
-	if err == nil && os.SameFile(info, r.current) {
-		return nil
+	if err := syncDirectory(r.path); err != nil {
+		return err
 	}
-	// After our own rotation the line is in the new file. If that is missing or empty,
-	// another program moved the file away, and the line with it.
-	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
-		return errors.Join(
-			fmt.Errorf("%s was moved or removed while in use: let nothing else rotate it", r.path),
-			r.logger.Rotate())
-	}
-	if err == nil {
-		err = r.syncDirectory()
-	}
-	if err == nil {
-		r.current = info
-	}
-	return err
+	r.unsynced = false
+	return nil
 }
 
-func (r *rotatingFile) syncDirectory() (err error) {
-	d, err := os.Open(filepath.Dir(r.path))
+// stands returns an error when the file, to which n bytes were just written, does not
+// stand at the path any more or has lost them. The file that stands there is opened.
+func (r *rotatingFile) stands(n int) error {
+	err := r.now.find(r.name)
+	if err == nil && r.now.is(&r.here) {
+		r.size = r.now.size()
+		if r.size < int64(n) {
+			return fmt.Errorf("%s was truncated during a write", r.name)
+		}
+		return nil
+	}
+	moved := fmt.Errorf("%s %w while in use: %s; let nothing rotate it without Reopen", r.name, errMoved, r.account())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		moved = fmt.Errorf("%w (%w)", moved, err)
+	}
+	return errors.Join(moved, r.release(), r.open())
+}
+
+// account says what went into the file.
+func (r *rotatingFile) account() string {
+	return fmt.Sprintf("%d bytes that were written to it since %s went with it, and may be lost",
+		r.written, r.opened.UTC().Format(time.RFC3339))
+}
+
+// reopen opens the file that stands at the path, after somebody else's rotation.
+func (r *rotatingFile) reopen() error {
+	if r.file != nil {
+		if err := r.now.find(r.name); err == nil && r.now.is(&r.here) {
+			return nil
+		}
+	}
+	return errors.Join(r.lost(), r.release(), r.open())
+}
+
+// lost returns an error when the file that was written to has no name any more.
+func (r *rotatingFile) lost() error {
+	if r.file == nil || r.written == 0 {
+		return nil
+	}
+	if now, err := placeOf(r.file); err != nil || !now.removed() {
+		return err
+	}
+	return fmt.Errorf("%s was removed while in use: %s", r.name, r.account())
+}
+
+// rotate makes a backup of the file and begins a new one. At every moment a locked file
+// stands at the path, so no other sink can come between.
+func (r *rotatingFile) rotate() (err error) {
+	info, err := r.file.Stat()
+	if err != nil {
+		return err
+	}
+	next := filepath.Join(filepath.Dir(r.path), "."+filepath.Base(r.path)+".next")
+	if err := os.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err // it is there after a crash
+	}
+	f, err := os.OpenFile(next, os.O_RDWR|os.O_CREATE|os.O_EXCL|os.O_APPEND, info.Mode().Perm())
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, f.Close(), os.Remove(next))
+		}
+	}()
+	if err := errors.Join(lock(f), f.Chmod(info.Mode().Perm())); err != nil {
+		return err
+	}
+	r.here.own(f)
+	here, err := placeOf(f)
+	if err != nil {
+		return err
+	}
+	undo, err := r.keep.add(r.path, &r.here)
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(next, r.path); err != nil {
+		return errors.Join(err, undo())
+	}
+	old := r.file
+	r.begin(f, r.path, here)
+	r.unsynced, r.lines.torn = true, false
+	r.keep.tidy(r.path)
+	unlock(old)
+	_ = old.Close() // its lines are confirmed, and synced where that is asked for
+	return nil
+}
+
+// release gives the file up.
+func (r *rotatingFile) release() error {
+	f := r.file
+	if f == nil {
+		return nil
+	}
+	r.file = nil
+	err := f.Sync()
+	unlock(f)
+	return errors.Join(err, f.Close())
+}
+
+// close ends the goroutine of the backups too.
+func (r *rotatingFile) close() error {
+	return errors.Join(r.lost(), r.release(), r.keep.close())
+}
+
+// syncDirectory syncs the directory of the file at path.
+func syncDirectory(path string) (err error) {
+	d, err := os.Open(filepath.Dir(path))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
 	return d.Sync()
-}
-
-// close ends the rotation's goroutine too.
-func (r *rotatingFile) close() error {
-	return errors.Join(r.logger.Sync(), r.logger.Close())
 }

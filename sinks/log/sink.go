@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"syscall"
 
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/driver"
@@ -52,8 +53,8 @@ func (o Options) logger() string {
 // file without fsync, and any output when the context can never end, is written
 // on the caller's goroutine.
 //
-// An error of Write unwraps to its cause: ENOSPC of a full disk, io.ErrShortWrite
-// of a line that was cut off. A line that was cut off is ended before the next
+// An error of Write unwraps to its cause: ENOSPC of a full disk, which is of ClassFull
+// as EDQUOT is, io.ErrShortWrite of a line that was cut off. A line that was cut off is ended before the next
 // one, so that it takes no other event with it.
 //
 // Level returns LevelDurable for a file with fsync, and LevelAccepted otherwise.
@@ -64,7 +65,28 @@ func (o Options) logger() string {
 // closes a core, a writer or a standard stream. When ctx ends first, its error
 // says that the outcome of the write under way is unknown; Close can then be
 // called again.
-type Sink struct{ driver.Sink }
+type Sink struct {
+	driver.Sink
+	output *output
+}
+
+// Reopen makes a Sink of NewFile write to the file that stands at its path now. A program
+// that rotates the file itself calls it after it has renamed the file, as logrotate's
+// postrotate does; a trail of package config calls it on SIGHUP. Reopen is harmless when the
+// file is the same, and does nothing for other outputs, a device and a pipe among them.
+//
+// It waits for the write under way until ctx ends. Its error says that no file could be
+// opened, which every Write then tries again, or that the old file was removed and not
+// renamed, so that lines are lost. After Close it is of ClassClosed.
+func (s *Sink) Reopen(ctx context.Context) error {
+	if s.output.reopen == nil {
+		return nil
+	}
+	if _, err := s.output.inTurn(ctx, noEvents(s.output.reopen)); err != nil {
+		return fmt.Errorf("reopening %s: %w", s.output.info.Chain, err)
+	}
+	return nil
+}
 
 // output has what the drivers of this package share: they run one job at a time, and a
 // caller waits for its job no longer than its context lasts.
@@ -74,6 +96,8 @@ type output struct {
 	name string
 	// mayBlock says that a job may never end.
 	mayBlock bool
+	// reopen, if any, opens the output again when it was moved.
+	reopen func() error
 	// finish, if any, flushes and closes the output. It runs in turn, once.
 	finish func() error
 	// abort, if any, ends a job that hangs.
@@ -194,9 +218,21 @@ func (o *output) perform(j job) (stored int, err error) {
 		if r := recover(); r != nil {
 			stored, err = 0, driver.Permanent(fmt.Errorf("panic: %v", r))
 		}
+		err = classed(err)
 		<-o.turn
 	}()
 	return j.run()
+}
+
+// classed marks the error of a full disk, unless that is marked already.
+func classed(err error) error {
+	if !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) {
+		return err
+	}
+	if class, _ := driver.ClassOf(err); class != auditing.ClassTransient {
+		return err
+	}
+	return driver.WithClass(auditing.ClassFull, err)
 }
 
 // detached performs j, which has the turn, on a goroutine of its own, and waits for

@@ -53,8 +53,8 @@ func newLineSink(name string, w *lineWriter, opts Options) *Sink {
 		level = auditing.LevelDurable
 	}
 	o := &lineOutput{output: newOutput(name, level, opts.Component), logger: quoted(opts.logger()), to: w}
-	o.mayBlock, o.finish, o.abort = w.mayBlock, w.finish, w.abort
-	return &Sink{driver.New(o)}
+	o.mayBlock, o.reopen, o.finish, o.abort = w.mayBlock, w.reopen, w.finish, w.abort
+	return &Sink{driver.New(o), &o.output}
 }
 
 // lineOutput encodes on the caller's goroutine and writes in turn.
@@ -96,10 +96,16 @@ func fail(errs []error, err error) {
 // lineWriter writes whole lines. It is used by one goroutine at a time.
 type lineWriter struct {
 	to io.Writer
+	// ready, if any, makes the output ready for text of n bytes.
+	ready func(n int) error
 	// sync, if any, makes the written lines durable.
 	sync func() error
+	// confirm, if any, returns an error when the output no longer holds the n bytes that
+	// were written last.
+	confirm func(n int) error
 	// The fields of output with these names.
 	mayBlock bool
+	reopen   func() error
 	finish   func() error
 	abort    func()
 	// torn says that the output may end within a line.
@@ -109,17 +115,33 @@ type lineWriter struct {
 var newline = []byte{'\n'}
 
 // write writes text, which holds lines that end at ends. It returns how many of them are
-// written, and synced if there is a sync.
+// written, synced if there is a sync, and confirmed if there is a confirm.
 func (w *lineWriter) write(text []byte, ends []int) (stored int, err error) {
+	if w.ready != nil {
+		if err := w.ready(len(text)); err != nil {
+			return 0, err
+		}
+	}
+	stored, n, err := w.append(text, ends)
+	if w.confirm != nil { // also when nothing is stored, to leave a file that is gone
+		if gone := w.confirm(n); gone != nil {
+			return 0, errors.Join(err, gone)
+		}
+	}
+	return stored, err
+}
+
+// append writes and syncs. n is how many bytes of text are written.
+func (w *lineWriter) append(text []byte, ends []int) (stored, n int, err error) {
 	if w.torn {
 		n, err := writeAll(w.to, newline)
 		w.torn = n == 0
 		if err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 	}
 	w.torn = true // stays so if the writer panics
-	n, err := writeAll(w.to, text)
+	n, err = writeAll(w.to, text)
 	w.torn = n > 0 && text[n-1] != '\n'
 	switch {
 	case err == nil:
@@ -129,10 +151,10 @@ func (w *lineWriter) write(text []byte, ends []int) (stored int, err error) {
 	}
 	if stored > 0 && w.sync != nil {
 		if unsynced := w.sync(); unsynced != nil {
-			return 0, errors.Join(err, unsynced)
+			return 0, n, errors.Join(err, unsynced)
 		}
 	}
-	return stored, err
+	return stored, n, err
 }
 
 // writeAll returns an error for every short write, even when the writer returns none.

@@ -184,8 +184,8 @@ func TestAFullDeviceIsAnError(t *testing.T) {
 			t.Errorf("the error is %v", err)
 		}
 	}
-	if class, _ := driver.ClassOf(err); class != auditing.ClassTransient {
-		t.Errorf("a full disk is %s: it can have room again", class)
+	if class, _ := driver.ClassOf(err); class != auditing.ClassFull {
+		t.Errorf("a full disk is %s, want %s: it can have room again", class, auditing.ClassFull)
 	}
 }
 

@@ -1,0 +1,241 @@
+package log
+
+import (
+	"cmp"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	// backupTime is the time in the name of a backup, in UTC.
+	backupTime = "2006-01-02T15-04-05.000"
+	// backupReason follows the time, in names that timberjack gives as well.
+	backupReason = "size"
+	compressed   = ".gz"
+	// maxBackupNames is how many names of a backup are tried, each a millisecond later.
+	maxBackupNames = 10_000
+)
+
+// backups are the rotated files beside a log.
+type backups struct {
+	opts FileOptions
+	// due has the path of a log whose backups are to be removed and compressed. It is nil
+	// where the options ask for neither.
+	due  chan string
+	done chan struct{}
+	err  error // of the latest time
+}
+
+func newBackups(opts FileOptions) *backups {
+	b := &backups{opts: opts, done: make(chan struct{})}
+	if opts.MaxAgeDays == 0 && opts.MaxBackups == 0 && !opts.Compress {
+		close(b.done)
+		return b
+	}
+	b.due = make(chan string, 1)
+	go func() {
+		defer close(b.done)
+		for path := range b.due {
+			b.err = b.clean(path, time.Now())
+		}
+	}()
+	return b
+}
+
+// tidy removes and compresses backups in the background.
+func (b *backups) tidy(path string) {
+	if b.due == nil {
+		return
+	}
+	select {
+	case b.due <- path:
+	default: // it is due already
+	}
+}
+
+// close waits until all is tidy, and returns what went wrong the last time.
+func (b *backups) close() error {
+	if b.due != nil {
+		close(b.due)
+	}
+	<-b.done
+	if b.err != nil {
+		return fmt.Errorf("removing or compressing rotated files: %w", b.err)
+	}
+	return nil
+}
+
+// add gives the file at path, whose place is here, a second name as a backup. undo
+// takes that back.
+func (b *backups) add(path string, here *place) (undo func() error, err error) {
+	begin, end := affixes(path)
+	now := time.Now()
+	for range maxBackupNames {
+		name := filepath.Join(filepath.Dir(path), begin+now.UTC().Format(backupTime)+"-"+backupReason+end)
+		now = now.Add(time.Millisecond)
+		if taken(name) || taken(name+compressed) {
+			continue
+		}
+		err := os.Link(path, name)
+		undo := func() error { return os.Remove(name) }
+		switch {
+		case errors.Is(err, fs.ErrExist):
+			continue
+		case err != nil: // the file system may have no links
+			if err := os.Rename(path, name); err != nil {
+				return nil, err
+			}
+			undo = func() error { return os.Rename(name, path) }
+		}
+		var added place
+		if err := added.find(name); err != nil || !added.is(here) {
+			return nil, errors.Join(fmt.Errorf("%s %w", path, errMoved), err, undo())
+		}
+		return undo, nil
+	}
+	return nil, fmt.Errorf("%d names for a backup of %s are taken", maxBackupNames, path)
+}
+
+func taken(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// affixes returns how the names of the backups of the log at path begin and end.
+func affixes(path string) (begin, end string) {
+	base := filepath.Base(path)
+	end = filepath.Ext(base)
+	return strings.TrimSuffix(base, end) + "-", end
+}
+
+// backup is a rotated file, compressed or not.
+type backup struct {
+	name string // without the suffix of its compressed form
+	time time.Time
+}
+
+// list returns the backups of the log at path, the newest first.
+func list(path string) ([]backup, error) {
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	begin, end := affixes(path)
+	var found []backup
+	for _, e := range entries {
+		name := strings.TrimSuffix(e.Name(), compressed)
+		if !e.Type().IsRegular() || !strings.HasPrefix(name, begin) || !strings.HasSuffix(name, end) || len(name) < len(begin)+len(end) {
+			continue
+		}
+		// timberjack gave a number to the second backup of a millisecond: size_1.
+		stamp, reason, _ := cutLast(name[len(begin):len(name)-len(end)], "-")
+		at, err := time.Parse(backupTime, stamp)
+		if err == nil && reason != "" {
+			found = append(found, backup{name: name, time: at})
+		}
+	}
+	slices.SortFunc(found, func(a, b backup) int {
+		return cmp.Or(b.time.Compare(a.time), strings.Compare(b.name, a.name))
+	})
+	return slices.Compact(found), nil // a file and its compressed form are one
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
+}
+
+// clean removes the backups of the log at path that are too many or too old, and
+// compresses the others if that is asked for.
+func (b *backups) clean(path string, now time.Time) error {
+	found, err := list(path)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for i, old := range found {
+		name := filepath.Join(filepath.Dir(path), old.name)
+		switch {
+		case b.opts.MaxBackups > 0 && i >= b.opts.MaxBackups,
+			b.opts.MaxAgeDays > 0 && now.Sub(old.time) > time.Duration(b.opts.MaxAgeDays)*24*time.Hour:
+			errs = append(errs, remove(name), remove(name+compressed))
+		case b.opts.Compress:
+			errs = append(errs, compress(path, name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func remove(name string) error {
+	if err := os.Remove(name); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// compress replaces the backup by its compressed form. A backup that is still the log
+// itself, after a crash within a rotation, stays as it is.
+func compress(path, backup string) error {
+	from, err := os.OpenFile(backup, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // only the compressed form is there
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { _ = from.Close() }()
+	here, err := placeOf(from)
+	if err != nil {
+		return err
+	}
+	var current place
+	if err := current.find(path); err == nil && current.is(&here) {
+		return nil
+	}
+	if err := writeCompressed(from, &here, backup+compressed); err != nil {
+		return err
+	}
+	return os.Remove(backup)
+}
+
+// writeCompressed writes a file of the given name that appears only when it is complete.
+func writeCompressed(from *os.File, owner *place, name string) (err error) {
+	info, err := from.Stat()
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is no regular file", from.Name())
+	}
+	part := name + ".tmp"
+	if err := remove(part); err != nil {
+		return err
+	}
+	to, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, info.Mode().Perm())
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, remove(part))
+		}
+	}()
+	owner.own(to)
+	z := gzip.NewWriter(to)
+	_, err = io.Copy(z, from)
+	if err := errors.Join(err, z.Close(), to.Chmod(info.Mode().Perm()), to.Sync(), to.Close()); err != nil {
+		return err
+	}
+	return os.Rename(part, name)
+}
