@@ -52,7 +52,7 @@ func (t *Trail) reload(ctx context.Context, data []byte, err error) error {
 // exchange opens the file whose content is data, and lets it take over. It runs within
 // t.reloading.
 func (t *Trail) exchange(ctx context.Context, data []byte) error {
-	file, err := Parse(t.name(), data, t.types)
+	file, err := t.parse(data)
 	if err != nil {
 		return err
 	}

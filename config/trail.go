@@ -22,7 +22,7 @@ import (
 // Environment is the variable that names the file when Open is given none.
 const Environment = "AUDIT_CONFIG"
 
-// defaultFile is used where no file is named. It sends all events to a log on stderr.
+// defaultFile is what Default opens. It sends all events to a log on stderr.
 //
 //go:embed default.yaml
 var defaultFile []byte
@@ -42,6 +42,10 @@ type Deps struct {
 	// an *auditing.WriteError, which names the component. When OnFailure is nil, the
 	// error is logged.
 	OnFailure func(ctx context.Context, ae *v1alpha1.AuditEvent, err error)
+	// FailClosed names the components that go on only when their events are safe. A file
+	// that has no chain for one of them, or lets it fail open for any decision, is refused
+	// by Open and by Reload. None when empty.
+	FailClosed []string
 	// Static turns off following the file and SIGHUP. Reload still works.
 	Static bool
 }
@@ -68,20 +72,41 @@ type Trail struct {
 	followed sync.WaitGroup
 }
 
+var errNoFile = errors.New("config: no file is named: give Open a path, or name the file in the environment variable " + Environment)
+
 // Open reads the file at path, opens every sink that a component uses, checks the
 // destinations, and follows the file until Close. With an empty path the file is
-// that of the environment variable AUDIT_CONFIG, and without that variable
-// everything goes to a log on stderr.
+// that of the environment variable AUDIT_CONFIG. It is an error when that is empty as
+// well.
 //
 // A bad file is a *FileError with everything that is wrong. When a sink cannot be
 // opened or fails its check, those opened before it are closed again. ctx bounds
 // the opening only.
 func Open(ctx context.Context, path string, types *Types, deps Deps) (*Trail, error) {
-	if deps.Logger == nil {
-		deps.Logger = slog.Default()
-	}
 	if path == "" {
 		path = os.Getenv(Environment)
+	}
+	if path == "" {
+		return nil, errNoFile
+	}
+	return openTrail(ctx, path, types, deps)
+}
+
+// Default opens the built-in configuration: every component writes to a log on stderr
+// and goes on when it cannot, so that an event can be lost unnoticed. It is for trying
+// a program out, and logs a warning that says so. types must have the type log.
+func Default(ctx context.Context, types *Types, deps Deps) (*Trail, error) {
+	t, err := openTrail(ctx, "", types, deps)
+	if err == nil {
+		t.deps.Logger.Warn("audit configuration: there is no file: events go to stderr only, and components go on without a record when that fails")
+	}
+	return t, err
+}
+
+// openTrail opens the file at path, or the built-in default when path is empty.
+func openTrail(ctx context.Context, path string, types *Types, deps Deps) (*Trail, error) {
+	if deps.Logger == nil {
+		deps.Logger = slog.Default()
 	}
 	t := &Trail{path: path, types: types, deps: deps, stop: func() {}}
 	t.life, t.end = context.WithCancel(context.Background())
@@ -96,7 +121,7 @@ func Open(ctx context.Context, path string, types *Types, deps Deps) (*Trail, er
 	if data, err = t.read(); err != nil {
 		return nil, err
 	}
-	file, err := Parse(t.name(), data, types)
+	file, err := t.parse(data)
 	if err != nil {
 		return nil, err
 	}
@@ -113,6 +138,24 @@ func Open(ctx context.Context, path string, types *Types, deps Deps) (*Trail, er
 	}
 	t.metrics.good()
 	return t, nil
+}
+
+// parse reads a configuration, and holds it to what the program asks for.
+func (t *Trail) parse(data []byte) (*File, error) {
+	file, err := Parse(t.name(), data, t.types)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range t.deps.FailClosed {
+		switch c, known := file.component(name); {
+		case !known:
+			return nil, unknownComponent(file, name)
+		case len(c.OnFailure.closed()) < 3:
+			return nil, fmt.Errorf("%s: components.%s: fails %s, and the program goes on only when its events are safe: set onFailure: closed",
+				file.name, name, c.OnFailure)
+		}
+	}
+	return file, nil
 }
 
 func (t *Trail) name() string {
