@@ -41,14 +41,12 @@ func (t *Trail) follow(data []byte) error {
 		return errors.Join(fmt.Errorf("config: following %s: %w", t.path, err), watcher.Close())
 	}
 	signal.Notify(f.hangup, syscall.SIGHUP)
-	ctx, cancel := context.WithCancel(context.Background())
-	t.stop = cancel
 	t.followed.Go(func() {
 		defer func() {
 			signal.Stop(f.hangup)
 			_ = watcher.Close()
 		}()
-		f.run(ctx)
+		f.run(t.running)
 	})
 	return nil
 }
@@ -101,13 +99,13 @@ func (f *follower) reload(ctx context.Context, force bool) {
 	if err := f.watch(); err != nil {
 		logger.Error("audit configuration: following the file", "error", err.Error())
 	}
-	data, err := f.trail.read() // nil with an error
+	reloading, cancel := context.WithTimeout(ctx, reloadTimeout)
+	defer cancel()
+	data, err := f.trail.read(reloading) // nil with an error
 	if bytes.Equal(data, f.seen) && !force {
 		return
 	}
 	f.seen = data
-	reloading, cancel := context.WithTimeout(ctx, reloadTimeout)
-	defer cancel()
 	err = f.trail.reload(reloading, data, err)
 	switch {
 	case err == nil:

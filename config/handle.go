@@ -94,7 +94,7 @@ func (h *handle) Check(ctx context.Context) error {
 	if r.err != nil {
 		return r.err
 	}
-	return auditing.Check(ctx, r.opened.sink)
+	return await(ctx, func() error { return auditing.Check(ctx, r.opened.sink) })
 }
 
 // Level returns the level of the chain. It is LevelNone when any decision fails open,

@@ -60,7 +60,7 @@ type Trail struct {
 	current atomic.Pointer[generation]
 	closed  atomic.Bool
 
-	reloading sync.Mutex // held by one Reload or Close at a time
+	reloading chan struct{} // holds a value while a Reload or Close is under way
 	retiring  sync.WaitGroup
 	// retired is closed when the sinks of earlier files are; nil when there were none.
 	retired <-chan struct{}
@@ -68,7 +68,9 @@ type Trail struct {
 	life context.Context
 	end  context.CancelFunc
 
-	stop     context.CancelFunc // of following
+	// running ends when Close begins: it ends following and reloading.
+	running  context.Context
+	stop     context.CancelFunc
 	followed sync.WaitGroup
 }
 
@@ -108,8 +110,9 @@ func openTrail(ctx context.Context, path string, types *Types, deps Deps) (*Trai
 	if deps.Logger == nil {
 		deps.Logger = slog.Default()
 	}
-	t := &Trail{path: path, types: types, deps: deps, stop: func() {}}
+	t := &Trail{path: path, types: types, deps: deps, reloading: make(chan struct{}, 1)}
 	t.life, t.end = context.WithCancel(context.Background())
+	t.running, t.stop = context.WithCancel(t.life)
 	if deps.OnFailure == nil {
 		t.deps.OnFailure = t.logFailure
 	}
@@ -118,7 +121,7 @@ func openTrail(ctx context.Context, path string, types *Types, deps Deps) (*Trai
 		return nil, err
 	}
 	var data []byte
-	if data, err = t.read(); err != nil {
+	if data, err = t.read(ctx); err != nil {
 		return nil, err
 	}
 	file, err := t.parse(data)
@@ -165,11 +168,20 @@ func (t *Trail) name() string {
 	return t.path
 }
 
-func (t *Trail) read() ([]byte, error) {
+func (t *Trail) read(ctx context.Context) ([]byte, error) {
 	if t.path == "" {
 		return defaultFile, nil
 	}
-	return readFile(t.path)
+	read := make(chan []byte, 1)
+	err := await(ctx, func() error {
+		data, err := readFile(t.path)
+		read <- data
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return <-read, nil
 }
 
 func (t *Trail) warn(f *File) {
@@ -237,13 +249,18 @@ func (t *Trail) String() string { return t.current.Load().String() }
 func (t *Trail) GoString() string { return t.String() }
 
 // Close refuses later writes with auditing.ClassClosed, waits for those under way
-// until ctx ends, stops following the file, and closes every sink. Closing again
-// is harmless.
+// until ctx ends, stops following the file, and closes every sink. It returns soon after
+// ctx ends, also when a sink does not; its error then says which one. Closing again is
+// harmless, and closes the rest when another reload kept the first Close from beginning.
 func (t *Trail) Close(ctx context.Context) error {
 	t.stop()
-	t.followed.Wait()
-	t.reloading.Lock()
-	defer t.reloading.Unlock()
+	if err := await(ctx, func() error { t.followed.Wait(); return nil }); err != nil {
+		return fmt.Errorf("config: closing the trail: following %s: %w", t.path, err)
+	}
+	if err := t.lock(ctx); err != nil {
+		return fmt.Errorf("config: closing the trail: %w", err)
+	}
+	defer t.unlock()
 	if t.closed.Swap(true) {
 		return nil
 	}
