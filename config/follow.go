@@ -111,6 +111,8 @@ func (f *follower) reload(ctx context.Context, force bool) {
 	case err == nil:
 		logger.Info("audit configuration: a new file took over", "chains", f.trail.String())
 	case ctx.Err() != nil: // the trail is being closed
+	case errors.Is(err, errAway):
+		logger.Error("audit configuration: the new file is refused, and sinks of the old one are closed and tried again", "error", err.Error())
 	default:
 		logger.Error("audit configuration: the new file is refused and the old one goes on", "error", err.Error())
 	}

@@ -24,7 +24,8 @@ type generation struct {
 	sinks   map[string]*opened
 	opened  []*opened // in the order of file: each after those behind it
 	writing driver.Gate
-	over    chan struct{} // closed when another generation has taken over
+	over    chan struct{}    // closed when another generation has taken over
+	lost    map[*opened]bool // sinks that a failed hand-over has closed
 }
 
 // opened is an open sink, which several generations may share.

@@ -24,8 +24,10 @@ const (
 // Reload returns soon, and the old configuration goes on.
 //
 // A sink that must have something for itself, such as a log file, is closed before it
-// is opened with other keys. Writes wait for that at most 10 s, and no longer than
-// their own timeouts.
+// is opened with other keys. Writes wait for that at most 20 s, and no longer than
+// their own timeouts. When neither the new sink nor the old one can be opened, the
+// trail tries the old one again after 0.5 s at first and every 10 s at last. Meanwhile,
+// writes to it fail with auditing.ClassTransient.
 func (t *Trail) Reload(ctx context.Context) error {
 	data, err := t.read(ctx)
 	return t.reload(ctx, data, err)
@@ -114,7 +116,7 @@ func (f *File) needs(leaving []*opened) bool {
 }
 
 // handOver closes the leaving sinks, and then opens those of f, while writes wait. When
-// f cannot be opened, it opens the old sinks again.
+// f cannot be opened, it opens the old sinks again, now or later.
 func (t *Trail) handOver(ctx context.Context, f *File, leaving []*opened) error {
 	ctx, cancel := context.WithTimeout(ctx, handoverTimeout)
 	defer cancel()
@@ -140,7 +142,8 @@ func (t *Trail) handOver(ctx context.Context, f *File, leaving []*opened) error 
 	defer cancelAgain()
 	restored, restoreErr := openFile(again, old.file, old, t.deps, false)
 	if restoreErr != nil {
-		return errors.Join(err, fmt.Errorf("and the configuration before it could not be restored: %w", restoreErr))
+		next = t.lose(old)
+		return errors.Join(err, fmt.Errorf("and the configuration before it could not be restored: %w: %w", restoreErr, errAway))
 	}
 	next = restored
 	return err

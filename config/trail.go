@@ -61,6 +61,7 @@ type Trail struct {
 	closed  atomic.Bool
 
 	reloading chan struct{} // holds a value while a Reload or Close is under way
+	restoring bool          // keepRestoring is running; guarded by reloading
 	retiring  sync.WaitGroup
 	// retired is closed when the sinks of earlier files are; nil when there were none.
 	retired <-chan struct{}
