@@ -105,8 +105,7 @@ func Parse(name string, data []byte, types *Types) (*File, error) {
 	if err := d.err(); err != nil {
 		return nil, err
 	}
-	sortProblems(d.warnings)
-	f.warnings = d.warnings
+	f.warnings = d.sorted(d.warnings, d.warned)
 	return f, nil
 }
 
@@ -141,7 +140,8 @@ func (d *decoder) readKinds(f *File, h *header) {
 	}
 }
 
-// Warnings returns what is unwise in the file without being wrong.
+// Warnings returns what is unwise in the file without being wrong: the first 100, and how
+// many more there are.
 func (f *File) Warnings() []Problem { return slices.Clone(f.warnings) }
 
 // Components returns the names of the configured components, sorted.

@@ -25,6 +25,7 @@ type definition struct {
 	content string
 	sound   bool // nothing is wrong with it, or behind it
 	visit   visit
+	depth   int // how many sinks stand one behind the other, this one included
 }
 
 // resources returns what the sink must have for itself.
@@ -49,10 +50,10 @@ func (d *decoder) readSinks(f *File, h *header, types *Types) {
 		}
 		def := &definition{name: e.name}
 		f.sinks[e.name] = def
-		before := len(d.problems)
+		before := d.found
 		d.readSink(def, e.value, at, h.Check, types)
 		def.refs, d.refs = d.refs, nil
-		def.sound = len(d.problems) == before
+		def.sound = d.found == before
 	}
 }
 
@@ -80,6 +81,10 @@ func (d *decoder) readSink(def *definition, n *yaml.Node, at, check string, type
 		return
 	}
 	typ, known := types.byName[common.Type]
+	if !known && d.full() {
+		d.found++ // without looking for what was meant
+		return
+	}
 	if !known {
 		names := types.names()
 		d.problemAt(join(at, keyType), "%s is not a known type%s: there are %s", shown(common.Type), nearest(common.Type, names), list(names))
