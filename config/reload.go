@@ -18,8 +18,8 @@ const (
 
 // Reload reads the file again. A good file takes over. Later writes go where it says,
 // and writes under way end in the sinks in which they began. A sink that the new file
-// does not use is closed after its last write. A sink stays open when its keys and its
-// chain are the same as before. When the file is bad or a sink cannot be opened, the
+// does not use is closed after its last write. A sink stays open when its keys, its
+// chain and what is in its kubeconfig are the same as before. When the file is bad or a sink cannot be opened, the
 // old configuration goes on and the error says why. When ctx ends, or Close is called,
 // Reload returns soon, and the old configuration goes on.
 //
@@ -72,7 +72,7 @@ func (t *Trail) reload(ctx context.Context, data []byte, err error) error {
 // exchange opens the file whose content is data, and lets it take over. It runs within
 // t.reloading.
 func (t *Trail) exchange(ctx context.Context, data []byte) error {
-	file, err := t.parse(data)
+	file, err := t.parse(ctx, data)
 	if err != nil {
 		return err
 	}

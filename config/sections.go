@@ -1,6 +1,7 @@
 package config
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -21,7 +22,7 @@ type definition struct {
 	section Section
 	refs    []reference
 	plan    Plan
-	// content is a hash of the sink and of all behind it.
+	// content is a hash of the sink and of all behind it, and of their identities.
 	content string
 	sound   bool // nothing is wrong with it, or behind it
 	visit   visit
@@ -32,6 +33,26 @@ type definition struct {
 func (def *definition) resources() []string {
 	if e, ok := def.section.(Exclusive); ok {
 		return e.Resources(def.name)
+	}
+	return nil
+}
+
+// identify adds to the content of each sink what it will take from outside the file.
+func (f *File) identify(ctx context.Context) error {
+	for _, name := range f.order { // each after those behind it
+		def := f.sinks[name]
+		parts := []string{def.content}
+		if i, ok := def.section.(Identified); ok {
+			identity := make(chan string, 1)
+			if err := await(ctx, func() error { identity <- i.Identity(); return nil }); err != nil {
+				return f.failed(def, "cannot be read: %w", err)
+			}
+			parts = append(parts, <-identity)
+		}
+		for _, ref := range def.refs {
+			parts = append(parts, f.sinks[string(ref.name)].content)
+		}
+		def.content = digest(parts...)
 	}
 	return nil
 }

@@ -125,7 +125,7 @@ func openTrail(ctx context.Context, path string, types *Types, deps Deps) (*Trai
 	if data, err = t.read(ctx); err != nil {
 		return nil, err
 	}
-	file, err := t.parse(data)
+	file, err := t.parse(ctx, data)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +145,7 @@ func openTrail(ctx context.Context, path string, types *Types, deps Deps) (*Trai
 }
 
 // parse reads a configuration, and holds it to what the program asks for.
-func (t *Trail) parse(data []byte) (*File, error) {
+func (t *Trail) parse(ctx context.Context, data []byte) (*File, error) {
 	file, err := Parse(t.name(), data, t.types)
 	if err != nil {
 		return nil, err
@@ -159,7 +159,7 @@ func (t *Trail) parse(data []byte) (*File, error) {
 				file.name, name, c.OnFailure)
 		}
 	}
-	return file, nil
+	return file, file.identify(ctx)
 }
 
 func (t *Trail) name() string {
