@@ -28,6 +28,8 @@ type kubeSection struct {
 	Context        string `yaml:"context" doc:"context of that kubeconfig; its current one where nothing is said"`
 	CheckNamespace string `yaml:"checkNamespace" default:"default" doc:"namespace in which the check tries a dry-run create"`
 
+	OwnerReferences bool `yaml:"ownerReferences" doc:"store the owner references of events: the garbage collector then deletes an event together with its owner, and at once when the owner is gone"`
+
 	client client.Writer // of the program, or nil
 }
 
@@ -72,7 +74,7 @@ func (s *kubeSection) Open(context.Context, config.Opening) (auditing.Sink, erro
 }
 
 func (s *kubeSection) sink(c client.Writer) kube.Sink {
-	return kube.Sink{Client: c, CheckNamespace: s.CheckNamespace}
+	return kube.Sink{Client: c, CheckNamespace: s.CheckNamespace, OwnerReferences: s.OwnerReferences}
 }
 
 // programs reports that the sink writes through the client of the program.
