@@ -19,7 +19,7 @@ const (
 
 const (
 	// maxDepth is how many sinks may stand one behind the other.
-	maxDepth = 16
+	maxDepth = 256
 	// maxChain bounds a printed chain, in bytes: it is in every line of the log at the
 	// start, and chains that share their children double it at each level.
 	maxChain = 4 << 10
@@ -114,8 +114,9 @@ func (d *decoder) planned(def *definition, plans map[Ref]Plan) {
 // circle prints the way from a sink back to itself.
 func circle(front []string, name string) string {
 	way := append(slices.Clone(front[slices.Index(front, name):]), name)
-	if len(way) > maxDepth {
-		way = append(way[:maxDepth/2], append([]string{"..."}, way[len(way)-maxDepth/2:]...)...)
+	const most = 16
+	if len(way) > most {
+		way = append(way[:most/2], append([]string{"..."}, way[len(way)-most/2:]...)...)
 	}
 	return strings.Join(way, " -> ")
 }
