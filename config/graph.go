@@ -168,3 +168,16 @@ func (d *decoder) checkComponents(f *File) {
 		return !used[name]
 	})
 }
+
+// restrict leaves one component, and the sinks of its chain.
+func (f *File) restrict(name string) {
+	c, _ := f.component(name)
+	f.components = map[string]component{name: c}
+	used := map[string]bool{string(c.Sink): true}
+	for _, name := range slices.Backward(f.order) { // each before those behind it
+		for _, ref := range f.sinks[name].refs {
+			used[string(ref.name)] = used[string(ref.name)] || used[name]
+		}
+	}
+	f.order = slices.DeleteFunc(f.order, func(name string) bool { return !used[name] })
+}

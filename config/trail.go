@@ -46,6 +46,9 @@ type Deps struct {
 	// that has no chain for one of them, or lets it fail open for any decision, is refused
 	// by Open and by Reload. None when empty.
 	FailClosed []string
+	// Only, when not empty, is the component that the program writes as. The trail then
+	// has no other one, opens the sinks of its chain alone, and an unknown one is an error.
+	Only string
 	// Static turns off following the file and SIGHUP. Reload still works.
 	Static bool
 }
@@ -158,6 +161,12 @@ func (t *Trail) parse(ctx context.Context, data []byte) (*File, error) {
 			return nil, fmt.Errorf("%s: components.%s: fails %s, and the program goes on only when its events are safe: set onFailure: closed",
 				file.name, name, c.OnFailure)
 		}
+	}
+	if name := t.deps.Only; name != "" {
+		if _, known := file.component(name); !known {
+			return nil, unknownComponent(file, name)
+		}
+		file.restrict(name)
 	}
 	return file, file.identify(ctx)
 }
