@@ -168,7 +168,10 @@ func (t *Trail) parse(ctx context.Context, data []byte) (*File, error) {
 		}
 		file.restrict(name)
 	}
-	return file, file.identify(ctx)
+	if err := file.identify(ctx); err != nil {
+		return nil, err
+	}
+	return file, nil
 }
 
 func (t *Trail) name() string {

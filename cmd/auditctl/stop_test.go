@@ -36,7 +36,7 @@ func TestSIGTERMEndsAuditctlWithinASecond(t *testing.T) {
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	silent, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it is bound at once
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
