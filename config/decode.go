@@ -34,13 +34,15 @@ func Decode(name string, data []byte, into any, hint string) error {
 	return d.err()
 }
 
-// decoder fills structs from YAML nodes. It goes on after a problem, so that all of
-// them are reported at once, and never quotes a value. The strict decoding of yaml.v3
+// decoder fills structs from YAML nodes. It goes on after a problem, so that they are
+// reported at once, and never quotes a value. The strict decoding of yaml.v3
 // does neither.
 type decoder struct {
 	file     string
-	problems []Problem
-	warnings []Problem
+	problems []Problem      // the first of them
+	found    int            // all problems
+	warnings []Problem      // the first of them
+	warned   int            // all warnings
 	lines    map[string]int // of each path
 	refs     []reference    // in the order of the file
 	// ifEmpty and ifAlias say what to write instead.
@@ -57,16 +59,35 @@ func newDecoder(file, ifEmpty, ifAlias string) *decoder {
 	return &decoder{file: file, lines: map[string]int{}, ifEmpty: ifEmpty, ifAlias: ifAlias}
 }
 
-// err returns all problems in the order of their lines.
+// err returns the problems in the order of their lines.
 func (d *decoder) err() error {
 	if len(d.problems) == 0 {
 		return nil
 	}
-	sortProblems(d.problems)
-	return &FileError{Problems: d.problems}
+	return &FileError{Problems: d.sorted(d.problems, d.found)}
 }
 
+// maxProblems is how many problems, and how many warnings, are reported of one file. A
+// file of a megabyte can have a hundred thousand.
+const maxProblems = 100
+
+// sorted sorts the first problems by their lines, and adds how many more there are.
+func (d *decoder) sorted(first []Problem, all int) []Problem {
+	sortProblems(first)
+	if all > len(first) {
+		first = append(first, Problem{File: d.file, Text: fmt.Sprintf("there are %d more: mend these first", all-len(first))})
+	}
+	return first
+}
+
+// full reports that further problems are only counted.
+func (d *decoder) full() bool { return len(d.problems) >= maxProblems }
+
 func (d *decoder) problem(n *yaml.Node, path, format string, args ...any) {
+	d.found++
+	if d.full() {
+		return
+	}
 	d.problems = append(d.problems, Problem{File: d.file, Line: n.Line, Path: path, Text: fmt.Sprintf(format, args...)})
 }
 
@@ -77,6 +98,10 @@ func (d *decoder) problemAt(path, format string, args ...any) {
 }
 
 func (d *decoder) warningAt(path, text string) {
+	d.warned++
+	if len(d.warnings) >= maxProblems {
+		return
+	}
 	d.warnings = append(d.warnings, Problem{File: d.file, Line: d.line(path), Path: path, Text: text})
 }
 
@@ -158,7 +183,7 @@ func (d *decoder) fill(n *yaml.Node, v reflect.Value, path string, f options.Fie
 		d.problem(n, path, "is empty: give it a value or leave the key out")
 		return false
 	}
-	before := len(d.problems)
+	before := d.found
 	t := v.Type()
 	switch shapeOf(t) {
 	case asNode:
@@ -184,7 +209,7 @@ func (d *decoder) fill(n *yaml.Node, v reflect.Value, path string, f options.Fie
 			v.Set(reflect.ValueOf(value))
 		}
 	}
-	return len(d.problems) == before
+	return d.found == before
 }
 
 func (d *decoder) fillStruct(n *yaml.Node, v reflect.Value, path string) {
@@ -202,7 +227,7 @@ func (d *decoder) fillStruct(n *yaml.Node, v reflect.Value, path string) {
 
 // fillKeys decodes the keys of a struct.
 func (d *decoder) fillKeys(n *yaml.Node, entries []entry, v reflect.Value, path string) bool {
-	before := len(d.problems)
+	before := d.found
 	setDefaults(v)
 	keys := map[string]options.Field{}
 	var rest options.Field
@@ -222,6 +247,8 @@ func (d *decoder) fillKeys(n *yaml.Node, entries []entry, v reflect.Value, path 
 			d.fill(e.value, v.FieldByIndex(f.Index), join(path, e.name), f)
 		case rest.Rest:
 			d.fillEntry(e, v.FieldByIndex(rest.Index), path)
+		case d.full():
+			d.found++ // without looking for what was meant
 		default:
 			hint := cmp.Or(nearest(e.name, names), ": there are "+list(names))
 			if len(names) == 0 {
@@ -235,7 +262,7 @@ func (d *decoder) fillKeys(n *yaml.Node, entries []entry, v reflect.Value, path 
 			d.problem(n, join(path, f.Key), "is missing%s", because(f.Doc))
 		}
 	}
-	return len(d.problems) == before
+	return d.found == before
 }
 
 func because(doc string) string {
@@ -284,9 +311,9 @@ func (d *decoder) fillSlice(n *yaml.Node, v reflect.Value, path string, f option
 }
 
 func (d *decoder) fillValue(n *yaml.Node, v reflect.Value, path string) {
-	before := len(d.problems)
+	before := d.found
 	value := d.plain(n, path)
-	if len(d.problems) > before {
+	if d.found > before {
 		return
 	}
 	if err := v.Addr().Interface().(Value).FromYAML(value); err != nil {

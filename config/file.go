@@ -3,9 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -17,6 +15,7 @@ import (
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/internal/metrics"
 	"github.com/paddock-dev/audit/internal/options"
+	"github.com/paddock-dev/audit/internal/regular"
 )
 
 const (
@@ -68,8 +67,8 @@ type File struct {
 	warnings   []Problem
 }
 
-// Load reads the file at path. Its error is a *FileError, unless the file could
-// not be read at all.
+// Load reads the file at path, which must be a regular file of at most 1 MiB, or a link
+// to one. Its error is a *FileError, unless the file could not be read at all.
 func Load(path string, types *Types) (*File, error) {
 	data, err := readFile(path)
 	if err != nil {
@@ -79,12 +78,7 @@ func Load(path string, types *Types) (*File, error) {
 }
 
 func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("config: %w", err)
-	}
-	defer func() { _ = f.Close() }() // it was only read
-	data, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
+	data, err := regular.ReadFile(path, maxFileSize)
 	if err != nil {
 		return nil, fmt.Errorf("config: %w", err)
 	}
@@ -111,8 +105,7 @@ func Parse(name string, data []byte, types *Types) (*File, error) {
 	if err := d.err(); err != nil {
 		return nil, err
 	}
-	sortProblems(d.warnings)
-	f.warnings = d.warnings
+	f.warnings = d.sorted(d.warnings, d.warned)
 	return f, nil
 }
 
@@ -147,7 +140,8 @@ func (d *decoder) readKinds(f *File, h *header) {
 	}
 }
 
-// Warnings returns what is unwise in the file without being wrong.
+// Warnings returns what is unwise in the file without being wrong: the first 100, and how
+// many more there are.
 func (f *File) Warnings() []Problem { return slices.Clone(f.warnings) }
 
 // Components returns the names of the configured components, sorted.

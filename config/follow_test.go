@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"context"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -124,4 +126,55 @@ func TestBadFileIsLoggedAndOldOneGoesOn(t *testing.T) {
 	eventually(t, "the last reload counts as a success", func() bool {
 		return gauge(t, reg, "paddock_audit_config_last_reload_successful") == 1
 	})
+}
+
+// busy writes a file every 10 ms until the test ends.
+func busy(t *testing.T, path string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for pace := time.NewTicker(10 * time.Millisecond); ctx.Err() == nil; <-pace.C {
+			_ = os.WriteFile(path, []byte(time.Now().String()), 0o600)
+		}
+	}()
+	t.Cleanup(func() { cancel(); <-done })
+}
+
+func TestBusyNeighbourDoesNotDelayReload(t *testing.T) {
+	var all recorders
+	path := filepath.Join(t.TempDir(), "audit.yaml")
+	put(t, path, to("one"))
+	trail := opened(t, path, all.types(t), config.Deps{})
+	arrives(t, trail, all.get("one"))
+	busy(t, filepath.Join(filepath.Dir(path), "neighbour.log"))
+	put(t, path, to("two"))
+	begin := time.Now()
+	arrives(t, trail, all.get("two"))
+	if took := time.Since(begin); took > 5*time.Second {
+		t.Errorf("the new file took over after %s", took)
+	}
+}
+
+func TestFileThatNeverSettlesIsReadAllTheSame(t *testing.T) {
+	var all recorders
+	path := filepath.Join(t.TempDir(), "audit.yaml")
+	put(t, path, to("one"))
+	trail := opened(t, path, all.types(t), config.Deps{})
+	arrives(t, trail, all.get("one"))
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for pace := time.NewTicker(10 * time.Millisecond); ctx.Err() == nil; <-pace.C {
+			put(t, path, to("two"))
+		}
+	}()
+	defer func() { cancel(); <-done }()
+	begin := time.Now()
+	arrives(t, trail, all.get("two"))
+	if took := time.Since(begin); took > 10*time.Second {
+		t.Errorf("the new file took over after %s", took)
+	}
 }

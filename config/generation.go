@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/paddock-dev/audit/auditing"
@@ -23,7 +24,8 @@ type generation struct {
 	sinks   map[string]*opened
 	opened  []*opened // in the order of file: each after those behind it
 	writing driver.Gate
-	over    chan struct{} // closed when another generation has taken over
+	over    chan struct{}    // closed when another generation has taken over
+	lost    map[*opened]bool // sinks that a failed hand-over has closed
 }
 
 // opened is an open sink, which several generations may share.
@@ -97,25 +99,49 @@ func (g *generation) unchanged(def *definition) *opened {
 	return nil
 }
 
-func (g *generation) open(ctx context.Context, def *definition, deps Deps) (_ *opened, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			deps.Logger.Error("opening an audit sink panicked", "sink", def.name, "stack", string(debug.Stack()))
-			err = fmt.Errorf("type %s panicked", def.typ)
-		}
-	}()
+// open opens a sink. One that is opened only after ctx has ended is closed again.
+func (g *generation) open(ctx context.Context, def *definition, deps Deps) (*opened, error) {
 	o := Opening{Name: def.name, Logger: deps.Logger, Registerer: deps.Registerer, sinks: map[Ref]auditing.Sink{}}
 	for _, ref := range def.refs {
 		o.sinks[ref.name] = driver.Shared(g.sinks[string(ref.name)].sink)
 	}
-	sink, err := def.section.Open(ctx, o)
-	if err != nil {
+	const opening, isOpen, left = 0, 1, 2
+	var state atomic.Int32
+	var sink auditing.Sink // of state isOpen
+	err := await(ctx, func() error {
+		made, err := def.open(ctx, o)
+		if err != nil {
+			return err
+		}
+		sink = made
+		if !state.CompareAndSwap(opening, isOpen) {
+			closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+			defer cancel()
+			if err := auditing.Close(closing, made); err != nil {
+				deps.Logger.Error("an audit sink was opened too late and did not close cleanly", "sink", def.name, "error", err.Error())
+			}
+		}
+		return nil
+	})
+	if state.CompareAndSwap(opening, left) {
 		return nil, err
 	}
-	if sink == nil {
-		return nil, fmt.Errorf("type %s returned no sink", def.typ)
-	}
 	return &opened{def: def, sink: sink, driver: driver.Of(sink)}, nil
+}
+
+// open calls Open of the section. Its panic is an error.
+func (def *definition) open(ctx context.Context, o Opening) (sink auditing.Sink, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			o.Logger.Error("opening an audit sink panicked", "sink", def.name, "stack", string(debug.Stack()))
+			err = fmt.Errorf("type %s panicked", def.typ)
+		}
+	}()
+	sink, err = def.section.Open(ctx, o)
+	if err == nil && sink == nil {
+		err = fmt.Errorf("type %s returned no sink", def.typ)
+	}
+	return sink, err
 }
 
 // check asks the destination whether it is there, as the file says.
@@ -125,7 +151,7 @@ func (o *opened) check(ctx context.Context, logger *slog.Logger, wanted bool) er
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	err := auditing.Check(ctx, o.sink)
+	err := await(ctx, func() error { return auditing.Check(ctx, o.sink) })
 	if err != nil && o.def.check == checkWarn {
 		logger.Warn("an audit sink failed its check and is used all the same", "sink", o.def.name, "error", err.Error())
 		return nil
@@ -161,11 +187,12 @@ func (g *generation) String() string {
 }
 
 // closeAll closes sinks in the reverse of the order in which they were opened, so
-// that a stage can still drain into what is behind it.
+// that a stage can still drain into what is behind it. A sink that does not return soon
+// after ctx ends is left to itself.
 func closeAll(ctx context.Context, sinks []*opened) error {
 	var errs []error
 	for _, o := range slices.Backward(sinks) {
-		if err := auditing.Close(ctx, o.sink); err != nil {
+		if err := await(ctx, func() error { return auditing.Close(ctx, o.sink) }); err != nil {
 			errs = append(errs, fmt.Errorf("closing the sink %s: %w", o.def.name, err))
 		}
 	}

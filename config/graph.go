@@ -17,12 +17,23 @@ const (
 	visited
 )
 
+const (
+	// maxDepth is how many sinks may stand one behind the other.
+	maxDepth = 256
+	// maxChain bounds a printed chain, in bytes: it is in every line of the log at the
+	// start, and chains that share their children double it at each level.
+	maxChain = 4 << 10
+)
+
 // known reports a reference to a sink that is not in the file.
 func (d *decoder) known(f *File, ref reference) bool {
 	if f.sinks[string(ref.name)] != nil {
 		return true
 	}
-	names := slices.Sorted(maps.Keys(f.sinks))
+	var names []string
+	if !d.full() {
+		names = slices.Sorted(maps.Keys(f.sinks))
+	}
 	d.problemAt(ref.path, "there is no sink %s%s: there are %s", shown(string(ref.name)), nearest(string(ref.name), names), list(names))
 	return false
 }
@@ -41,7 +52,7 @@ func (d *decoder) checkGraph(f *File) {
 // visit plans a sink after those behind it. The sinks in front of it lead to it.
 func (d *decoder) visit(f *File, name string, front []string) {
 	def := f.sinks[name]
-	def.visit = beingVisited
+	def.visit, def.depth = beingVisited, 1
 	front = append(front, name)
 	behind := []string{def.content}
 	plans := map[Ref]Plan{}
@@ -56,10 +67,10 @@ func (d *decoder) visit(f *File, name string, front []string) {
 			d.visit(f, other.name, front)
 		case beingVisited:
 			def.sound = false
-			circle := append(slices.Clone(front[slices.Index(front, other.name):]), other.name)
-			d.problemAt(ref.path, "the chain comes back to itself: %s: take one of them out", strings.Join(circle, " -> "))
+			d.problemAt(ref.path, "the chain comes back to itself: %s: take one of them out", circle(front, other.name))
 			continue
 		}
+		def.depth = max(def.depth, 1+other.depth)
 		def.sound = def.sound && other.sound
 		behind = append(behind, other.content)
 		plans[ref.name] = other.plan
@@ -68,9 +79,46 @@ func (d *decoder) visit(f *File, name string, front []string) {
 	if !def.sound {
 		return
 	}
+	d.planned(def, plans)
+	if !def.sound {
+		return
+	}
 	def.content = digest(behind...)
-	def.plan = def.section.Plan(Planning{plans: plans})
 	f.order = append(f.order, name)
+}
+
+// planned plans a sink, unless its chain is too long.
+func (d *decoder) planned(def *definition, plans map[Ref]Plan) {
+	path := join("sinks", def.name)
+	if def.depth > maxDepth {
+		def.sound = false
+		if def.depth == maxDepth+1 { // those in front of it are too long for the same reason
+			d.problemAt(path, "is the first of %d sinks one behind the other, at most %d: take stages out", def.depth, maxDepth)
+		}
+		return
+	}
+	length := 0
+	for _, p := range plans {
+		length += len(p.Chain)
+	}
+	if length <= maxChain {
+		def.plan = def.section.Plan(Planning{plans: plans})
+		length = len(def.plan.Chain)
+	}
+	if length > maxChain {
+		def.sound = false
+		d.problemAt(path, "the chain takes more than %d bytes when it is printed: name fewer sinks", maxChain)
+	}
+}
+
+// circle prints the way from a sink back to itself.
+func circle(front []string, name string) string {
+	way := append(slices.Clone(front[slices.Index(front, name):]), name)
+	const most = 16
+	if len(way) > most {
+		way = append(way[:most/2], append([]string{"..."}, way[len(way)-most/2:]...)...)
+	}
+	return strings.Join(way, " -> ")
 }
 
 // checkResources refuses two sinks that would be in each other's way.
@@ -119,4 +167,17 @@ func (d *decoder) checkComponents(f *File) {
 		}
 		return !used[name]
 	})
+}
+
+// restrict leaves one component, and the sinks of its chain.
+func (f *File) restrict(name string) {
+	c, _ := f.component(name)
+	f.components = map[string]component{name: c}
+	used := map[string]bool{string(c.Sink): true}
+	for _, name := range slices.Backward(f.order) { // each before those behind it
+		for _, ref := range f.sinks[name].refs {
+			used[string(ref.name)] = used[string(ref.name)] || used[name]
+		}
+	}
+	f.order = slices.DeleteFunc(f.order, func(name string) bool { return !used[name] })
 }

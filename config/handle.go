@@ -91,10 +91,10 @@ func (h *handle) Check(ctx context.Context) error {
 	}
 	defer g.writing.Leave(1)
 	r := h.in(g)
-	if r.err != nil {
-		return r.err
+	if err := r.missing(); err != nil {
+		return err
 	}
-	return auditing.Check(ctx, r.opened.sink)
+	return await(ctx, func() error { return auditing.Check(ctx, r.opened.sink) })
 }
 
 // Level returns the level of the chain. It is LevelNone when any decision fails open,
@@ -127,10 +127,21 @@ func (r *route) Store(ctx context.Context, events []*driver.Event) []error {
 	}
 	defer g.writing.Leave(len(events))
 	now := r.in(g)
-	if now.err != nil {
-		return driver.All(len(events), driver.Permanent(now.err))
+	if err := now.missing(); err != nil {
+		return driver.All(len(events), err)
 	}
 	return now.opened.driver.Store(ctx, events)
+}
+
+// missing says why there is no open sink; nil when there is one.
+func (r *route) missing() error {
+	switch {
+	case r.err != nil:
+		return driver.Permanent(r.err)
+	case r.generation.lost[r.opened]:
+		return driver.WithClass(auditing.ClassTransient, r.generation.file.failed(r.opened.def, "is %w", errAway))
+	}
+	return nil
 }
 
 // Close does nothing: the trail closes its sinks.

@@ -41,7 +41,8 @@ func (p Problem) String() string {
 // FileError is the error of a file that cannot be used. It names everything that
 // is wrong with it, not only the first thing.
 type FileError struct {
-	// Problems in the order of their lines; at least one.
+	// Problems in the order of their lines; at least one. After the first 100, one more
+	// says how many are left out.
 	Problems []Problem
 }
 
@@ -83,20 +84,31 @@ func shown(name string) string {
 	return "(not a name)"
 }
 
+// maxListed is how many names a message lists.
+const maxListed = 50
+
 // list prints names for a message: "a, b, c".
 func list(names []string) string {
-	if len(names) == 0 {
+	switch {
+	case len(names) == 0:
 		return "none"
+	case len(names) > maxListed:
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:maxListed], ", "), len(names)-maxListed)
 	}
 	return strings.Join(names, ", ")
 }
 
 // nearest returns ", did you mean x?" when one of known is close to name.
 func nearest(name string, known []string) string {
+	const most = 1000 // comparing takes its time
 	best, distance := "", 3
+	if len(known) > most {
+		known = nil
+	}
+	wanted := flat(name)
 	for _, k := range known {
 		d := editDistance(strings.ToLower(name), strings.ToLower(k))
-		if flat(name) == flat(k) {
+		if wanted == flat(k) {
 			d = 0
 		}
 		if d < distance && d < len(k) {
@@ -109,9 +121,9 @@ func nearest(name string, known []string) string {
 	return ": did you mean " + best + "?"
 }
 
-func flat(s string) string {
-	return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(s))
-}
+var separators = strings.NewReplacer("_", "", "-", "")
+
+func flat(s string) string { return strings.ToLower(separators.Replace(s)) }
 
 // editDistance is Levenshtein's, of texts short enough to be names.
 func editDistance(a, b string) int {

@@ -18,29 +18,49 @@ const (
 
 // Reload reads the file again. A good file takes over. Later writes go where it says,
 // and writes under way end in the sinks in which they began. A sink that the new file
-// does not use is closed after its last write. A sink stays open when its keys and its
-// chain are the same as before. When the file is bad or a sink cannot be opened, the
-// old configuration goes on and the error says why.
+// does not use is closed after its last write. A sink stays open when its keys, its
+// chain and what is in its kubeconfig are the same as before. When the file is bad or a
+// sink cannot be opened, the old configuration goes on and the error says why. When ctx ends, or Close is called,
+// Reload returns soon, and the old configuration goes on.
 //
 // A sink that must have something for itself, such as a log file, is closed before it
-// is opened with other keys. Writes wait for that at most 10 s, and no longer than
-// their own timeouts.
+// is opened with other keys. Writes wait for that at most 20 s, and no longer than
+// their own timeouts. When neither the new sink nor the old one can be opened, the
+// trail tries the old one again after 0.5 s at first and every 10 s at last. Meanwhile,
+// writes to it fail with auditing.ClassTransient.
 //
 // Reload also makes log files that another program has renamed open again, even when the
 // file of the configuration is bad. Its error then says which could not be opened.
 func (t *Trail) Reload(ctx context.Context) error {
-	data, err := t.read()
+	data, err := t.read(ctx)
 	return t.reload(ctx, data, err)
 }
+
+// lock waits until no other Reload and no Close is under way.
+func (t *Trail) lock(ctx context.Context) error {
+	select {
+	case t.reloading <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("config: another reload of %s is under way: %w", t.name(), ctx.Err())
+	}
+}
+
+func (t *Trail) unlock() { <-t.reloading }
 
 // reload lets the file take over whose content is data, unless err says that it could
 // not be read.
 func (t *Trail) reload(ctx context.Context, data []byte, err error) error {
-	t.reloading.Lock()
-	defer t.reloading.Unlock()
+	if err := t.lock(ctx); err != nil {
+		return err
+	}
+	defer t.unlock()
 	if t.closed.Load() {
 		return errTrailClosed
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(t.running, cancel)()
 	if err == nil {
 		err = t.exchange(ctx, data)
 	}
@@ -56,7 +76,7 @@ func (t *Trail) reload(ctx context.Context, data []byte, err error) error {
 // exchange opens the file whose content is data, and lets it take over. It runs within
 // t.reloading.
 func (t *Trail) exchange(ctx context.Context, data []byte) error {
-	file, err := Parse(t.name(), data, t.types)
+	file, err := t.parse(ctx, data)
 	if err != nil {
 		return err
 	}
@@ -116,7 +136,7 @@ func (f *File) needs(leaving []*opened) bool {
 }
 
 // handOver closes the leaving sinks, and then opens those of f, while writes wait. When
-// f cannot be opened, it opens the old sinks again.
+// f cannot be opened, it opens the old sinks again, now or later.
 func (t *Trail) handOver(ctx context.Context, f *File, leaving []*opened) error {
 	ctx, cancel := context.WithTimeout(ctx, handoverTimeout)
 	defer cancel()
@@ -138,11 +158,12 @@ func (t *Trail) handOver(ctx context.Context, f *File, leaving []*opened) error 
 		next = opened
 		return nil
 	}
-	again, cancelAgain := context.WithTimeout(context.WithoutCancel(ctx), handoverTimeout)
+	again, cancelAgain := context.WithTimeout(t.running, handoverTimeout)
 	defer cancelAgain()
 	restored, restoreErr := openFile(again, old.file, old, t.deps, false)
 	if restoreErr != nil {
-		return errors.Join(err, fmt.Errorf("and the configuration before it could not be restored: %w", restoreErr))
+		next = t.lose(old)
+		return errors.Join(err, fmt.Errorf("and the configuration before it could not be restored: %w: %w", restoreErr, errAway))
 	}
 	next = restored
 	return err

@@ -122,6 +122,11 @@ func fileKey(path string) string {
 // plain returns n as strings, numbers, bools, lists and maps. It is nil after a
 // problem.
 func (d *decoder) plain(n *yaml.Node, path string) any {
+	const longest = 1 << 10 // of a path
+	if len(path) > longest {
+		d.problem(n, path, "is nested too deeply")
+		return nil
+	}
 	switch n.Kind {
 	case yaml.MappingNode:
 		m := map[string]any{}

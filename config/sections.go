@@ -1,6 +1,7 @@
 package config
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -21,16 +22,37 @@ type definition struct {
 	section Section
 	refs    []reference
 	plan    Plan
-	// content is a hash of the sink and of all behind it.
+	// content is a hash of the sink and of all behind it, and of their identities.
 	content string
 	sound   bool // nothing is wrong with it, or behind it
 	visit   visit
+	depth   int // how many sinks stand one behind the other, this one included
 }
 
 // resources returns what the sink must have for itself.
 func (def *definition) resources() []string {
 	if e, ok := def.section.(Exclusive); ok {
 		return e.Resources(def.name)
+	}
+	return nil
+}
+
+// identify adds to the content of each sink what it will take from outside the file.
+func (f *File) identify(ctx context.Context) error {
+	for _, name := range f.order { // each after those behind it
+		def := f.sinks[name]
+		parts := []string{def.content}
+		if i, ok := def.section.(Identified); ok {
+			identity := make(chan string, 1)
+			if err := await(ctx, func() error { identity <- i.Identity(); return nil }); err != nil {
+				return f.failed(def, "cannot be read: %w", err)
+			}
+			parts = append(parts, <-identity)
+		}
+		for _, ref := range def.refs {
+			parts = append(parts, f.sinks[string(ref.name)].content)
+		}
+		def.content = digest(parts...)
 	}
 	return nil
 }
@@ -49,10 +71,10 @@ func (d *decoder) readSinks(f *File, h *header, types *Types) {
 		}
 		def := &definition{name: e.name}
 		f.sinks[e.name] = def
-		before := len(d.problems)
+		before := d.found
 		d.readSink(def, e.value, at, h.Check, types)
 		def.refs, d.refs = d.refs, nil
-		def.sound = len(d.problems) == before
+		def.sound = d.found == before
 	}
 }
 
@@ -80,6 +102,10 @@ func (d *decoder) readSink(def *definition, n *yaml.Node, at, check string, type
 		return
 	}
 	typ, known := types.byName[common.Type]
+	if !known && d.full() {
+		d.found++ // without looking for what was meant
+		return
+	}
 	if !known {
 		names := types.names()
 		d.problemAt(join(at, keyType), "%s is not a known type%s: there are %s", shown(common.Type), nearest(common.Type, names), list(names))

@@ -23,7 +23,7 @@ import (
 // Environment is the variable that names the file when Open is given none.
 const Environment = "AUDIT_CONFIG"
 
-// defaultFile is used where no file is named. It sends all events to a log on stderr.
+// defaultFile is what Default opens. It sends all events to a log on stderr.
 //
 //go:embed default.yaml
 var defaultFile []byte
@@ -43,6 +43,13 @@ type Deps struct {
 	// an *auditing.WriteError, which names the component. When OnFailure is nil, the
 	// error is logged.
 	OnFailure func(ctx context.Context, ae *v1alpha1.AuditEvent, err error)
+	// FailClosed names the components that go on only when their events are safe. A file
+	// that has no chain for one of them, or lets it fail open for any decision, is refused
+	// by Open and by Reload. None when empty.
+	FailClosed []string
+	// Only, when not empty, is the component that the program writes as. The trail then
+	// has no other one, opens the sinks of its chain alone, and an unknown one is an error.
+	Only string
 	// Static turns off following the file and SIGHUP. Reload still works.
 	Static bool
 }
@@ -57,7 +64,8 @@ type Trail struct {
 	current atomic.Pointer[generation]
 	closed  atomic.Bool
 
-	reloading sync.Mutex // held by one Reload or Close at a time
+	reloading chan struct{} // holds a value while a Reload or Close is under way
+	restoring bool          // keepRestoring is running; guarded by reloading
 	retiring  sync.WaitGroup
 	// retired is closed when the sinks of earlier files are; nil when there were none.
 	retired <-chan struct{}
@@ -65,28 +73,49 @@ type Trail struct {
 	life context.Context
 	end  context.CancelFunc
 
-	stop     context.CancelFunc // of following
+	// running ends when Close begins: it ends following and reloading.
+	running  context.Context
+	stop     context.CancelFunc
 	followed sync.WaitGroup
 }
 
+var errNoFile = errors.New("config: no file is named: give Open a path, or name the file in the environment variable " + Environment)
+
 // Open reads the file at path, opens every sink that a component uses, checks the
 // destinations, and follows the file until Close. With an empty path the file is
-// that of the environment variable AUDIT_CONFIG, and without that variable
-// everything goes to a log on stderr.
+// that of the environment variable AUDIT_CONFIG. It is an error when that is empty as
+// well.
 //
 // A bad file is a *FileError with everything that is wrong. When a sink cannot be
 // opened or fails its check, those opened before it are closed again. ctx bounds
 // the opening only.
 func Open(ctx context.Context, path string, types *Types, deps Deps) (*Trail, error) {
-	if deps.Logger == nil {
-		deps.Logger = slog.Default()
-	}
 	if path == "" {
 		path = os.Getenv(Environment)
 	}
+	if path == "" {
+		return nil, errNoFile
+	}
+	return openTrail(ctx, path, types, deps)
+}
+
+// Default opens the built-in configuration: every component writes to a log on stderr
+// and goes on when it cannot, so that an event can be lost unnoticed. It is for trying
+// a program out, and logs a warning that says so. types must have the type log.
+func Default(ctx context.Context, types *Types, deps Deps) (*Trail, error) {
+	t, err := openTrail(ctx, "", types, deps)
+	if err == nil {
+		t.deps.Logger.Warn("audit configuration: there is no file: events go to stderr only, and components go on without a record when that fails")
+	}
+	return t, err
+}
+
+// openTrail opens the file at path, or the built-in default when path is empty.
+func openTrail(ctx context.Context, path string, types *Types, deps Deps) (*Trail, error) {
 	deps.Logger = hooks.Logger(deps.Logger)
-	t := &Trail{path: path, types: types, deps: deps, stop: func() {}}
+	t := &Trail{path: path, types: types, deps: deps, reloading: make(chan struct{}, 1)}
 	t.life, t.end = context.WithCancel(context.Background())
+	t.running, t.stop = context.WithCancel(t.life)
 	if deps.OnFailure == nil {
 		t.deps.OnFailure = t.logFailure
 	} else {
@@ -99,10 +128,10 @@ func Open(ctx context.Context, path string, types *Types, deps Deps) (*Trail, er
 		return nil, err
 	}
 	var data []byte
-	if data, err = t.read(); err != nil {
+	if data, err = t.read(ctx); err != nil {
 		return nil, err
 	}
-	file, err := Parse(t.name(), data, types)
+	file, err := t.parse(ctx, data)
 	if err != nil {
 		return nil, err
 	}
@@ -121,6 +150,33 @@ func Open(ctx context.Context, path string, types *Types, deps Deps) (*Trail, er
 	return t, nil
 }
 
+// parse reads a configuration, and holds it to what the program asks for.
+func (t *Trail) parse(ctx context.Context, data []byte) (*File, error) {
+	file, err := Parse(t.name(), data, t.types)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range t.deps.FailClosed {
+		switch c, known := file.component(name); {
+		case !known:
+			return nil, unknownComponent(file, name)
+		case len(c.OnFailure.closed()) < 3:
+			return nil, fmt.Errorf("%s: components.%s: fails %s, and the program goes on only when its events are safe: set onFailure: closed",
+				file.name, name, c.OnFailure)
+		}
+	}
+	if name := t.deps.Only; name != "" {
+		if _, known := file.component(name); !known {
+			return nil, unknownComponent(file, name)
+		}
+		file.restrict(name)
+	}
+	if err := file.identify(ctx); err != nil {
+		return nil, err
+	}
+	return file, nil
+}
+
 func (t *Trail) name() string {
 	if t.path == "" {
 		return defaultName
@@ -128,11 +184,20 @@ func (t *Trail) name() string {
 	return t.path
 }
 
-func (t *Trail) read() ([]byte, error) {
+func (t *Trail) read(ctx context.Context) ([]byte, error) {
 	if t.path == "" {
 		return defaultFile, nil
 	}
-	return readFile(t.path)
+	read := make(chan []byte, 1)
+	err := await(ctx, func() error {
+		data, err := readFile(t.path)
+		read <- data
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return <-read, nil
 }
 
 func (t *Trail) warn(f *File) {
@@ -200,13 +265,18 @@ func (t *Trail) String() string { return t.current.Load().String() }
 func (t *Trail) GoString() string { return t.String() }
 
 // Close refuses later writes with auditing.ClassClosed, waits for those under way
-// until ctx ends, stops following the file, and closes every sink. Closing again
-// is harmless.
+// until ctx ends, stops following the file, and closes every sink. It returns soon after
+// ctx ends, also when a sink does not; its error then says which one. Closing again is
+// harmless, and closes the rest when another reload kept the first Close from beginning.
 func (t *Trail) Close(ctx context.Context) error {
 	t.stop()
-	t.followed.Wait()
-	t.reloading.Lock()
-	defer t.reloading.Unlock()
+	if err := await(ctx, func() error { t.followed.Wait(); return nil }); err != nil {
+		return fmt.Errorf("config: closing the trail: following %s: %w", t.path, err)
+	}
+	if err := t.lock(ctx); err != nil {
+		return fmt.Errorf("config: closing the trail: %w", err)
+	}
+	defer t.unlock()
 	if t.closed.Swap(true) {
 		return nil
 	}

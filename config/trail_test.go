@@ -229,11 +229,60 @@ func TestFailedCheckIsWarningWithCheckWarn(t *testing.T) {
 	}
 }
 
-func TestWithoutFileEventsGoToStderr(t *testing.T) {
+func TestOpenWithoutNamedFileFails(t *testing.T) {
 	t.Setenv(config.Environment, "")
-	trail := opened(t, "", builtin.Types(), config.Deps{})
+	trail, err := config.Open(t.Context(), "", builtin.Types(), config.Deps{Logger: slog.New(slog.DiscardHandler)})
+	if err == nil {
+		t.Errorf("no file is named, and yet there are the chains %s", trail)
+		closeTrail(t, trail)
+	} else if !strings.Contains(err.Error(), config.Environment) {
+		t.Errorf("Open: %v, want that it names %s", err, config.Environment)
+	}
+}
+
+func TestDefaultLogsToStderrAndSaysSo(t *testing.T) {
+	t.Setenv(config.Environment, t.TempDir()+"/none.yaml") // does not matter
+	var log logBuffer
+	trail, err := config.Default(t.Context(), builtin.Types(), config.Deps{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeTrail(t, trail)
 	if got, want := trail.String(), "*: log(stderr): accepted, fails open"; got != want {
 		t.Errorf("chains: %s, want %s", got, want)
+	}
+	if got := log.String(); !strings.Contains(got, "level=WARN") || !strings.Contains(got, "there is no file") {
+		t.Errorf("log: %s, want a warning", got)
+	}
+}
+
+func TestComponentThatMustFailClosedRefusesOpenFile(t *testing.T) {
+	var all recorders
+	deps := config.Deps{Static: true, Logger: slog.New(slog.DiscardHandler), FailClosed: []string{"broker"}}
+	const sinks = "sinks: {a: {type: recorder, to: x}}\n"
+	for components, want := range map[string]string{
+		"{broker: {sink: a, onFailure: open}}":                 "components.broker: fails open",
+		"{'*': {sink: a, onFailure: {warned: open}}}":          "components.broker: fails closed for granted, denied",
+		"{proxy: {sink: a}}":                                   `there is no component "broker"`,
+		"{broker: {sink: a}, '*': {sink: a, onFailure: open}}": "",
+	} {
+		trail, err := config.Open(t.Context(), writeFile(t, sinks+"components: "+components+"\n"), all.types(t), deps)
+		if trail != nil {
+			closeTrail(t, trail)
+		}
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", components, err, want)
+		}
+	}
+	if trail, err := config.Default(t.Context(), builtin.Types(), deps); err == nil {
+		closeTrail(t, trail)
+		t.Error("the default is opened for a component that must fail closed")
+	}
+	path := writeFile(t, sinks+"components: {broker: {sink: a}}\n")
+	trail := opened(t, path, all.types(t), deps)
+	put(t, path, head+sinks+"components: {broker: {sink: a, onFailure: open}}\n")
+	if err := trail.Reload(t.Context()); err == nil || auditing.LevelOf(trail.For("broker")) != auditing.LevelAcknowledged {
+		t.Errorf("Reload: %v; level %s, want that the old file goes on", err, auditing.LevelOf(trail.For("broker")))
 	}
 }
 

@@ -64,6 +64,12 @@ type Validator interface{ Validate() error }
 // that are one must be equal: a path comes without links. name is that of the sink.
 type Exclusive interface{ Resources(name string) []string }
 
+// Identified is implemented by a Section whose sink, when it is opened, takes more than
+// the keys of the file: what is in a kubeconfig. Identity returns all of that. A reload
+// opens a sink anew when its identity has changed. It may be secret: it is only hashed.
+// What cannot be read is told by Open.
+type Identified interface{ Identity() string }
+
 // Ref names another sink of the file.
 type Ref string
 

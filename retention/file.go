@@ -3,14 +3,13 @@ package retention
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/config"
+	"github.com/paddock-dev/audit/internal/regular"
 )
 
 // maxFileSize is what a ConfigMap can hold.
@@ -74,12 +73,7 @@ func (*keep) JSONSchema() map[string]any {
 
 // LoadPolicy reads the file at path.
 func LoadPolicy(path string) (Policy, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return Policy{}, fmt.Errorf("retention: %w", err)
-	}
-	defer func() { _ = f.Close() }() // it was only read
-	data, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
+	data, err := regular.ReadFile(path, maxFileSize)
 	if err != nil {
 		return Policy{}, fmt.Errorf("retention: %w", err)
 	}

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
+	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/internal/switching"
 	"github.com/paddock-dev/audit/retention"
 )
@@ -43,7 +44,7 @@ func (p program) do(ctx context.Context, o options) (err error) {
 			return err
 		}
 	}
-	cfg, err := restConfig(o.kubeconfig)
+	cfg, err := restConfig(ctx, o.kubeconfig)
 	if err != nil {
 		return fmt.Errorf("finding the API server: %w", err)
 	}
@@ -96,15 +97,22 @@ func serve(ctx context.Context, cfg *rest.Config, policy retention.Policy, opts 
 	return mgr.Start(ctx)
 }
 
-func restConfig(path string) (cfg *rest.Config, err error) {
-	if path == "" {
-		cfg, err = ctrl.GetConfig()
-	} else {
-		cfg, err = clientcmd.BuildConfigFromFlags("", path)
-	}
+// restConfig returns when ctx ends at the latest: a kubeconfig may be a FIFO.
+func restConfig(ctx context.Context, path string) (*rest.Config, error) {
+	found := make(chan *rest.Config, 1)
+	err := driver.Await(ctx, func() error {
+		find := ctrl.GetConfig
+		if path != "" {
+			find = func() (*rest.Config, error) { return clientcmd.BuildConfigFromFlags("", path) }
+		}
+		cfg, err := find()
+		found <- cfg
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
+	cfg := <-found
 	cfg.Wrap(switching.Refuse)
 	// The reaper limits its deletes itself, and a lease must not wait behind them.
 	cfg.QPS = -1

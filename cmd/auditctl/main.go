@@ -7,7 +7,7 @@
 //	auditctl spool stats|list|show|requeue DIR ...  look into a spool and requeue its dead letters
 //
 // It exits with 0 when all is well, with 1 when it is not, and with 2 when it
-// does not understand its arguments.
+// does not understand its arguments. A signal ends it within a second.
 package main
 
 import (
@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/paddock-dev/audit/config/builtin"
 )
@@ -37,7 +38,31 @@ const usage = `usage:
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr)) //nolint:gocritic // nothing is left for the deferred stop to undo
+	os.Exit(promptly(ctx, func() int { return run(ctx, os.Args[1:], os.Stdout, os.Stderr) })) //nolint:gocritic // nothing is left for the deferred stop to undo
+}
+
+// stopGrace is how long a signal leaves to what is under way. Nothing that is cut off
+// loses what is stored: not even a requeue.
+const stopGrace = 800 * time.Millisecond
+
+// promptly returns what run returns, or 1 when run goes on stopGrace after ctx has
+// ended: it may wait for a file, or for a reader of its output, that knows no context.
+func promptly(ctx context.Context, run func() int) int {
+	done := make(chan int, 1)
+	go func() { done <- run() }()
+	select {
+	case code := <-done:
+		return code
+	case <-ctx.Done():
+	}
+	grace := time.NewTimer(stopGrace)
+	defer grace.Stop()
+	select {
+	case code := <-done:
+		return code
+	case <-grace.C:
+		return 1
+	}
 }
 
 // errUsage is wrapped by errors that the usage text answers.

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/paddock-dev/audit/auditing/sinktest"
+	"github.com/paddock-dev/audit/sinks/spool"
 )
 
 // auditctl runs the command and returns its exit code and what it prints.
@@ -74,6 +78,24 @@ func TestSendSaysWhatWasConfirmed(t *testing.T) {
 	data, err := os.ReadFile(log)
 	if err != nil || !strings.Contains(string(data), `"paddock.dev/component":"broker"`) {
 		t.Errorf("the log holds %s: %v", data, err)
+	}
+}
+
+func TestSendOpensTheChainOfItsComponentAlone(t *testing.T) {
+	dir := t.TempDir()
+	path := file(t, "sinks:\n  disk: {type: log, path: "+filepath.Join(dir, "audit.log")+", fsync: true}\n"+
+		"  queue: {type: spool, dir: "+filepath.Join(dir, "spool")+", next: lake}\n  lake: {type: log, path: stderr}\n"+
+		"components:\n  broker: {sink: disk}\n  proxy: {sink: queue}\n")
+	running, err := spool.New(filepath.Join(dir, "spool"), &sinktest.Recorder{}, spool.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = running.Close(context.Background()) }()
+	if code, out, errOut := auditctl(t, "send", "--config", path, "--component", "broker"); code != 0 {
+		t.Errorf("beside the spool of another component: %d\n%s%s", code, out, errOut)
+	}
+	if code, _, errOut := auditctl(t, "send", "--config", path, "--component", "proxy"); code != 1 || !strings.Contains(errOut, "what is in use") || !strings.Contains(errOut, "send through the component") {
+		t.Errorf("with its own spool in use: %d\n%s", code, errOut)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"syscall"
 	"time"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
@@ -37,9 +38,12 @@ func send(ctx context.Context, args []string, out, errOut io.Writer) (err error)
 	// A component that fails open would say yes all the same.
 	var unrecorded error
 	trail, err := config.Open(ctx, *path, builtin.Types(), config.Deps{
-		Static: true, Logger: slog.New(slog.NewTextHandler(errOut, nil)),
+		Static: true, Only: *component, Logger: slog.New(slog.NewTextHandler(errOut, nil)),
 		OnFailure: func(_ context.Context, _ *v1alpha1.AuditEvent, err error) { unrecorded = err },
 	})
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return fmt.Errorf("%w\nauditctl: a running component keeps what is in use to itself: send through the component, or stop it first", err)
+	}
 	if err != nil {
 		return err
 	}

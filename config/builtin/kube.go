@@ -5,8 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"os"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -25,6 +29,8 @@ type kubeSection struct {
 	Context        string `yaml:"context" doc:"context of that kubeconfig; its current one where nothing is said"`
 	CheckNamespace string `yaml:"checkNamespace" default:"default" doc:"namespace in which the check tries a dry-run create"`
 
+	OwnerReferences bool `yaml:"ownerReferences" doc:"store the owner references of events: the garbage collector then deletes an event together with its owner, and at once when the owner is gone"`
+
 	client client.Writer // of the program, or nil
 }
 
@@ -40,8 +46,8 @@ func (s *kubeSection) Plan(config.Planning) config.Plan {
 }
 
 func (s *kubeSection) Open(context.Context, config.Opening) (auditing.Sink, error) {
-	if s.client != nil && s.Kubeconfig == "" {
-		return kube.Sink{Client: s.client, CheckNamespace: s.CheckNamespace}, nil
+	if s.programs() {
+		return s.sink(s.client), nil
 	}
 	cfg, err := s.restConfig()
 	if err != nil {
@@ -57,12 +63,58 @@ func (s *kubeSection) Open(context.Context, config.Opening) (auditing.Sink, erro
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		return nil, err
 	}
-	c, err := client.New(cfg, client.Options{Scheme: scheme, HTTPClient: hc})
+	// A request for discovery that the server swallows would wedge the client for ever: it
+	// has no timeout, and every write waits for it.
+	mapper := meta.NewDefaultRESTMapper([]schema.GroupVersion{v1alpha1.GroupVersion})
+	mapper.Add(v1alpha1.GroupVersion.WithKind("AuditEvent"), meta.RESTScopeNamespace)
+	c, err := client.New(cfg, client.Options{Scheme: scheme, Mapper: mapper, HTTPClient: hc})
 	if err != nil {
 		return nil, err
 	}
-	d, _ := kube.Sink{Client: c, CheckNamespace: s.CheckNamespace}.Driver()
+	d, _ := s.sink(c).Driver()
 	return driver.New(&ownKube{Driver: d, http: hc}), nil
+}
+
+func (s *kubeSection) sink(c client.Writer) kube.Sink {
+	return kube.Sink{Client: c, CheckNamespace: s.CheckNamespace, OwnerReferences: s.OwnerReferences}
+}
+
+// programs reports that the sink writes through the client of the program.
+func (s *kubeSection) programs() bool { return s.client != nil && s.Kubeconfig == "" }
+
+// Identity is what is in the kubeconfig, and in the files that it names. client-go
+// itself looks again at a token that it reads from a file.
+func (s *kubeSection) Identity() string {
+	if s.programs() {
+		return ""
+	}
+	cfg, err := s.restConfig()
+	if err != nil {
+		return ""
+	}
+	tls := cfg.TLSClientConfig
+	identity := fmt.Sprintf("%#v", []any{
+		cfg.Host, cfg.APIPath, cfg.Username, cfg.Password, cfg.BearerTokenFile, tls.Insecure, tls.ServerName,
+		tls.CAData, tls.CertData, tls.KeyData, cfg.Impersonate.UserName, cfg.Impersonate.UID, cfg.Impersonate.Groups, cfg.Impersonate.Extra,
+	})
+	if cfg.BearerTokenFile == "" {
+		identity += cfg.BearerToken
+	}
+	if e := cfg.ExecProvider; e != nil {
+		identity += fmt.Sprintf("%#v", []any{e.Command, e.Args, e.Env, e.APIVersion})
+	}
+	if p := cfg.AuthProvider; p != nil {
+		identity += fmt.Sprintf("%#v", *p)
+	}
+	if cfg.Proxy != nil {
+		proxy, err := cfg.Proxy(&http.Request{URL: &url.URL{}})
+		identity += fmt.Sprintf("%s %t", proxy, err == nil)
+	}
+	for _, path := range []string{tls.CAFile, tls.CertFile, tls.KeyFile} {
+		data, err := os.ReadFile(path)
+		identity += fmt.Sprintf("%q %t", data, err == nil)
+	}
+	return identity
 }
 
 func (s *kubeSection) restConfig() (*rest.Config, error) {

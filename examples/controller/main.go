@@ -30,7 +30,7 @@ import (
 const closeTimeout = 15 * time.Second
 
 func main() {
-	path := flag.String("config", "", "audit configuration; $AUDIT_CONFIG when empty, and without that a log on stderr")
+	path := flag.String("config", "", "audit configuration; $AUDIT_CONFIG when empty")
 	listen := flag.String("listen", "127.0.0.1:8080", "address of the broker and the webhook")
 	flag.Parse()
 	logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
@@ -58,7 +58,10 @@ func run(ctx context.Context, cfg *rest.Config, path, listen string, logger *slo
 		return err
 	}
 	types := builtin.Types(builtin.WithKubeClient(mgr.GetClient()))
-	trail, err := config.Open(ctx, path, types, config.Deps{Logger: logger, Registerer: metrics.Registry})
+	trail, err := config.Open(ctx, path, types, config.Deps{
+		Logger: logger, Registerer: metrics.Registry,
+		FailClosed: []string{"broker"}, // it issues no credential without a record
+	})
 	if err != nil {
 		return err
 	}

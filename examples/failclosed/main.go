@@ -2,7 +2,7 @@
 // safe: where the trail fails, it answers 503 and issues nothing.
 //
 //	failclosed -config examples/failclosed/audit.yaml
-//	curl -X POST 'http://127.0.0.1:8080/?namespace=team-a&run=hr-1'
+//	curl -X POST 'http://127.0.0.1:8080/credential?namespace=team-a&run=hr-1'
 package main
 
 import (
@@ -39,6 +39,15 @@ func (i *issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, rand.Text()) // issued only now
 }
 
+// handler issues for a POST on its own path alone.
+func handler(trail auditing.Sink) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("POST /credential", &issuer{trail: trail})
+	return mux
+}
+
+const component = "broker"
+
 func main() {
 	path := flag.String("config", "", "audit configuration; $AUDIT_CONFIG when empty")
 	listen := flag.String("listen", "127.0.0.1:8080", "address to listen on")
@@ -53,17 +62,17 @@ func main() {
 
 // run serves until ctx ends, lets requests finish, then closes the trail.
 func run(ctx context.Context, path, listen string) (err error) {
-	trail, err := config.Open(ctx, path, builtin.Types(), config.Deps{})
+	trail, err := config.Open(ctx, path, builtin.Types(), config.Deps{FailClosed: []string{component}})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, within(trail.Close)) }()
 	fmt.Fprintln(os.Stderr, trail)
-	sink, err := trail.Lookup("broker")
+	sink, err := trail.Lookup(component)
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Addr: listen, Handler: &issuer{trail: sink}, ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Addr: listen, Handler: handler(sink), ReadHeaderTimeout: 10 * time.Second}
 	ended := make(chan error, 1)
 	go func() { ended <- server.ListenAndServe() }()
 	select {

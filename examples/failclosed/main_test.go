@@ -28,8 +28,8 @@ func (s slow) Open(context.Context, config.Opening) (auditing.Sink, error) {
 	return s, nil
 }
 
-// brokerOver is an issuer with the example's own component over a recorder.
-func brokerOver(t *testing.T, r *sinktest.Recorder) *issuer {
+// brokerOver is the handler with the example's own component over a recorder.
+func brokerOver(t *testing.T, r *sinktest.Recorder) http.Handler {
 	t.Helper()
 	data, err := os.ReadFile("audit.yaml")
 	if err != nil {
@@ -53,12 +53,12 @@ func brokerOver(t *testing.T, r *sinktest.Recorder) *issuer {
 			t.Error(err)
 		}
 	})
-	return &issuer{trail: trail.For("broker")}
+	return handler(trail.For(component))
 }
 
 func post(ctx context.Context, h http.Handler) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodPost, "/?namespace=team-a&run=hr-1", http.NoBody))
+	h.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodPost, "/credential?namespace=team-a&run=hr-1", http.NoBody))
 	return w
 }
 
@@ -86,6 +86,44 @@ func TestARequestThatIsCancelledStillLeavesItsEvent(t *testing.T) {
 	w := post(ctx, brokerOver(t, &trail))
 	if w.Code != http.StatusOK || len(trail.Events()) != 1 {
 		t.Errorf("answer %d, %d events", w.Code, len(trail.Events()))
+	}
+}
+
+func TestNothingIsServedWithoutAConfiguration(t *testing.T) {
+	t.Setenv(config.Environment, "")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := run(ctx, "", "127.0.0.1:0"); err == nil {
+		t.Error("it serves although nothing says where its record goes")
+	}
+}
+
+func TestNothingIsServedWhereTheBrokerFailsOpen(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "audit.yaml")
+	text := "apiVersion: audit.paddock.dev/v1alpha1\nkind: AuditConfiguration\n" +
+		"sinks: {console: {type: log, path: stderr}}\ncomponents: {broker: {sink: console, onFailure: {granted: open, denied: open, warned: open}}}\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := run(ctx, path, "127.0.0.1:0"); err == nil {
+		t.Error("it serves although its file lets it go on without a record")
+	}
+}
+
+func TestOnlyAPostOnItsPathIssuesACredential(t *testing.T) {
+	var trail sinktest.Recorder
+	h := brokerOver(t, &trail)
+	for _, c := range []struct{ method, path string }{
+		{http.MethodGet, "/credential"}, {http.MethodHead, "/credential"}, {http.MethodPost, "/"}, {http.MethodGet, "/favicon.ico"}, {http.MethodPost, "/credential/x"},
+	} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), c.method, c.path+"?namespace=team-a&run=hr-1", http.NoBody))
+		if w.Code == http.StatusOK || len(trail.Events()) > 0 {
+			t.Errorf("%s %s: answer %d, %d events", c.method, c.path, w.Code, len(trail.Events()))
+		}
+		trail.Reset()
 	}
 }
 

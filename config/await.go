@@ -1,0 +1,28 @@
+package config
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/paddock-dev/audit/driver"
+)
+
+// returnGrace is how long after the end of its context a sink has to return. One that
+// heeds its context says more in that time than that it was late.
+const returnGrace = 100 * time.Millisecond
+
+// await calls a function of a sink, or of the operating system, and returns soon after
+// ctx ends, although the function may go on. A panic becomes an error.
+func await(ctx context.Context, call func() error) error {
+	late, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(returnGrace, end) })
+	defer stop()
+	err := driver.Await(late, call)
+	if late.Err() != nil && errors.Is(err, context.Canceled) {
+		return fmt.Errorf("it has not returned in time and goes on by itself: %w", ctx.Err())
+	}
+	return err
+}
