@@ -72,15 +72,15 @@ var allArrows = []arrows{
 	},
 	{pkg: "auditing/sinktest", ownImports: []string{api, core, author}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/kube", ownImports: []string{api, core, author}, never: []string{zap, grafana}},
-	{pkg: "sinks/log", ownImports: []string{api, core, author, optionTags}, never: []string{client, runtime, grafana}},
-	{pkg: "sinks/loki", ownImports: []string{api, core, author, eventJSON, shared, optionTags, sinks + "/loki"}, never: []string{client, runtime, zap, grafana + "/loki-client-go", grafana + "/loki/v3"}},
+	{pkg: "sinks/log", ownImports: []string{api, core, author, optionTags, module + "/internal/paths"}, never: []string{client, runtime, grafana}},
+	{pkg: "sinks/loki", ownImports: []string{api, core, author, eventJSON, shared, optionTags, text, module + "/internal/switching", sinks + "/loki"}, never: []string{client, runtime, zap, grafana + "/loki-client-go", grafana + "/loki/v3"}},
 	{pkg: "sinks/multi", imports: []string{api, core, author, optionTags, hooks}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/retry", ownImports: []string{api, core, author, shared, optionTags}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/spool", ownImports: []string{api, core, author, recordLog, optionTags, hooks}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/flood", ownImports: []string{api, core, author, shared, optionTags}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "config", never: []string{sinks, client, runtime, zap, grafana}},
 	{
-		pkg: "retention", ownImports: []string{api, core, author, hooks, module + "/config"},
+		pkg: "retention", ownImports: []string{api, core, author, hooks, module + "/internal/regular", module + "/internal/switching", module + "/config"},
 		never: []string{sinks, zap, grafana, runtime + "/pkg/manager"},
 	},
 }

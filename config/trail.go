@@ -112,6 +112,9 @@ func Default(ctx context.Context, types *Types, deps Deps) (*Trail, error) {
 
 // openTrail opens the file at path, or the built-in default when path is empty.
 func openTrail(ctx context.Context, path string, types *Types, deps Deps) (*Trail, error) {
+	if deps.Logger == nil {
+		deps.Logger = slog.Default()
+	}
 	deps.Logger = hooks.Logger(deps.Logger)
 	t := &Trail{path: path, types: types, deps: deps, reloading: make(chan struct{}, 1)}
 	t.life, t.end = context.WithCancel(context.Background())

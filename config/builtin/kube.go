@@ -30,6 +30,7 @@ type kubeSection struct {
 	CheckNamespace string `yaml:"checkNamespace" default:"default" doc:"namespace in which the check tries a dry-run create"`
 
 	OwnerReferences bool `yaml:"ownerReferences" doc:"store the owner references of events: the garbage collector then deletes an event together with its owner, and at once when the owner is gone"`
+	TrustNames      bool `yaml:"trustNames" doc:"count an event whose name exists already, and cannot be read, as stored; only where the policy audit-events-writers names the component"`
 
 	client client.Writer // of the program, or nil
 }
@@ -76,7 +77,7 @@ func (s *kubeSection) Open(context.Context, config.Opening) (auditing.Sink, erro
 }
 
 func (s *kubeSection) sink(c client.Writer) kube.Sink {
-	return kube.Sink{Client: c, CheckNamespace: s.CheckNamespace, OwnerReferences: s.OwnerReferences}
+	return kube.Sink{Client: c, CheckNamespace: s.CheckNamespace, OwnerReferences: s.OwnerReferences, TrustNames: s.TrustNames}
 }
 
 // programs reports that the sink writes through the client of the program.

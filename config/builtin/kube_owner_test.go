@@ -3,14 +3,17 @@ package builtin_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"testing"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
 )
 
@@ -38,6 +41,35 @@ func TestOwnerReferencesAreStoredOnlyWhenAskedFor(t *testing.T) {
 		}
 		if got := bytes.Contains(last, []byte("ownerReferences")); got != want {
 			t.Errorf("%q: stored with owner references: %t, want %t: %s", keys, got, want, last)
+		}
+		if err := trail.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// The server has an object of each name, and lets nobody read it.
+func TestNamesAreTrustedOnlyWhenAskedFor(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		status := apierrors.NewForbidden(v1alpha1.GroupVersion.WithResource("auditevents").GroupResource(), "x", nil).Status()
+		if r.Method == http.MethodPost {
+			status = apierrors.NewAlreadyExists(v1alpha1.GroupVersion.WithResource("auditevents").GroupResource(), "x").Status()
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(int(status.Code))
+		_ = json.NewEncoder(w).Encode(status)
+	}))
+	defer server.Close()
+	path := kubeconfigFor(t, server.URL)
+	for keys, want := range map[string]bool{"": false, ", trustNames: false": false, ", trustNames: true": true} {
+		trail, err := open(t, "{type: kube, check: skip, kubeconfig: "+path+keys+"}")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ae := auditing.NewRunFailed(auditing.RunDecisionInput{RunName: "hr-1", Namespace: "team-a"})
+		ae.Labels[v1alpha1.LabelComponent] = "broker"
+		if err := trail.For("broker").Write(t.Context(), ae); (err == nil) != want {
+			t.Errorf("%q: %v", keys, err)
 		}
 		if err := trail.Close(context.Background()); err != nil {
 			t.Error(err)
