@@ -1,6 +1,7 @@
 package recordlog_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -417,7 +418,7 @@ func found(t *testing.T, dir string) map[int]bool {
 		}
 		number, _, _ := strings.Cut(string(r.Payload), " ")
 		var i int
-		if _, err := fmt.Sscanf(number, "%d", &i); err != nil || string(r.Payload) != string(payload(i)) {
+		if _, err := fmt.Sscanf(number, "%d", &i); err != nil || !bytes.Equal(r.Payload, payload(i)) {
 			t.Fatalf("a record that was never appended: %.60q", r.Payload)
 		}
 		got[i] = true
