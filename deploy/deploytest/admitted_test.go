@@ -136,8 +136,14 @@ func clientOf(t *testing.T, sink kubesink.Sink) client.Client {
 // randomRun is made of few characters, so that its beginning often is all that a label keeps or drops.
 func randomRun(random *rand.Rand) string {
 	alphabets := [][]string{
-		{"a", "Z", "0", "9"}, {"a", "-", "_", "."}, {"a", " ", "ü"}, {"-", "日", "a"}, {"a", "/", "😀", "-"}, {"0", "f", "-"},
-		{"a", "\xff", "\xf0\x90"}, {"\xe2", "b", "日"},
+		{"a", "Z", "0", "9"},
+		{"a", "-", "_", "."},
+		{"a", " ", "ü"},
+		{"-", "日", "a"},
+		{"a", "/", "😀", "-"},
+		{"0", "f", "-"},
+		{"a", "\xff", "\xf0\x90"},
+		{"\xe2", "b", "日"},
 	}
 	alphabet := alphabets[random.IntN(len(alphabets))]
 	length := 1 + random.IntN(90)

@@ -129,18 +129,19 @@ func TestEventWithAnOwnerOutlivesTheOwner(t *testing.T) {
 	must(t, admin.Create(t.Context(), owner))
 	never := ownerReference(newConfigMap(namespace, "never"))
 	never.UID = "5ca1ab1e-0000-4000-8000-000000000000"
+	var check []func() // at the end, when the garbage collector has had its time
 	for name, ref := range map[string]metav1.OwnerReference{"deleted": ownerReference(owner), "never there": never} {
 		ae := auditing.NewPolicyApplied(auditing.AdmissionInput{RunName: "hr-1", Namespace: namespace, OwnerRef: &ref})
 		must(t, sink.Write(t.Context(), ae))
 		if len(ae.OwnerReferences) != 1 {
 			t.Errorf("%s: the caller's event has the owners %v", name, ae.OwnerReferences)
 		}
-		defer func() {
+		check = append(check, func() {
 			got := raw(t, ae)
 			if owners := got.GetOwnerReferences(); len(owners) > 0 || !strings.Contains(got.GetAnnotations()[v1alpha1.AnnotationOwner], ref.Name) {
 				t.Errorf("%s: stored with the owners %v and the annotations %v", name, owners, got.GetAnnotations())
 			}
-		}()
+		})
 	}
 
 	// What the option asks for, the policy refuses unless it is told otherwise; and then the collector does its work.
@@ -154,4 +155,7 @@ func TestEventWithAnOwnerOutlivesTheOwner(t *testing.T) {
 	must(t, sink.Write(t.Context(), owned))
 	must(t, admin.Delete(t.Context(), owner))
 	gone(t, owned)
+	for _, c := range check {
+		c()
+	}
 }
