@@ -20,6 +20,7 @@ type stuckSection struct {
 	Turn int    `yaml:"turn"`
 
 	release <-chan struct{}
+	hangs   chan<- string // the step at which it does
 	closed  chan<- string
 }
 
@@ -31,6 +32,7 @@ func (s *stuckSection) Resources(name string) []string { return []string{name} }
 
 func (s *stuckSection) at(step string) {
 	if s.At == step {
+		s.hangs <- step
 		<-s.release
 	}
 }
@@ -57,17 +59,18 @@ func (s stuck) Close(context.Context) error {
 	return nil
 }
 
-// stuckTypes has stuck and recorder. Sinks that are closed arrive in the channel.
-func stuckTypes(t *testing.T, all *recorders) (*config.Types, <-chan string) {
+// stuckTypes has stuck and recorder. The steps at which sinks hang, and the sinks that are
+// closed, arrive in the channels.
+func stuckTypes(t *testing.T, all *recorders) (types *config.Types, hanging, closing <-chan string) {
 	t.Helper()
-	types := all.types(t)
-	release, closed := make(chan struct{}), make(chan string, 100)
+	types = all.types(t)
+	release, hangs, closed := make(chan struct{}), make(chan string, 100), make(chan string, 100)
 	t.Cleanup(func() { close(release) })
-	err := types.Add(config.Type{Name: "stuck", New: func() config.Section { return &stuckSection{release: release, closed: closed} }})
+	err := types.Add(config.Type{Name: "stuck", New: func() config.Section { return &stuckSection{release: release, hangs: hangs, closed: closed} }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return types, closed
+	return types, hangs, closed
 }
 
 func stuckFile(at string) string {
@@ -93,7 +96,7 @@ func returns(t *testing.T, what string, call func(context.Context) error) (err e
 func TestOpenReturnsWithContextWhereSinkHangs(t *testing.T) {
 	for _, at := range []string{"open", "check"} {
 		var all recorders
-		types, _ := stuckTypes(t, &all)
+		types, _, _ := stuckTypes(t, &all)
 		path := writeFile(t, stuckFile(at))
 		err := returns(t, "Open", func(ctx context.Context) error {
 			_, err := config.Open(ctx, path, types, config.Deps{Static: true, Logger: slog.New(slog.DiscardHandler)})
@@ -112,7 +115,7 @@ func TestReloadReturnsWithContextWhereSinkHangs(t *testing.T) {
 	for _, at := range []string{"open", "check", "close"} {
 		t.Run(at, func(t *testing.T) {
 			var all recorders
-			types, _ := stuckTypes(t, &all)
+			types, _, _ := stuckTypes(t, &all)
 			path := writeFile(t, stuckFile("never"))
 			trail, err := config.Open(t.Context(), path, types, config.Deps{Static: true, Logger: slog.New(slog.DiscardHandler)})
 			if err != nil {
@@ -142,7 +145,7 @@ func TestReloadReturnsWithContextWhereSinkHangs(t *testing.T) {
 
 func TestCloseReturnsWithContextWhereSinkHangs(t *testing.T) {
 	var all recorders
-	types, _ := stuckTypes(t, &all)
+	types, _, _ := stuckTypes(t, &all)
 	trail, err := config.Open(t.Context(), writeFile(t, stuckFile("close")), types, config.Deps{Static: true})
 	if err != nil {
 		t.Fatal(err)
@@ -157,7 +160,7 @@ func TestCloseReturnsWithContextWhereSinkHangs(t *testing.T) {
 
 func TestReloadAndCloseWaitForAnotherNoLongerThanContext(t *testing.T) {
 	var all recorders
-	types, _ := stuckTypes(t, &all)
+	types, hanging, _ := stuckTypes(t, &all)
 	path := writeFile(t, stuckFile("never"))
 	trail, err := config.Open(t.Context(), path, types, config.Deps{Static: true})
 	if err != nil {
@@ -167,7 +170,7 @@ func TestReloadAndCloseWaitForAnotherNoLongerThanContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	reloaded := make(chan error, 1)
 	go func() { reloaded <- trail.Reload(ctx) }()
-	eventually(t, "the reload has begun", func() bool { return trail.For("slow").Write(t.Context(), event(granted)) == nil })
+	<-hanging // the reload is under way
 	if err := returns(t, "Reload", trail.Reload); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Reload: %v, want that the time was over", err)
 	}
@@ -185,7 +188,9 @@ func TestSinkThatOpensTooLateIsClosed(t *testing.T) {
 	var all recorders
 	types := all.types(t)
 	release, closed := make(chan struct{}), make(chan string, 1)
-	err := types.Add(config.Type{Name: "stuck", New: func() config.Section { return &stuckSection{release: release, closed: closed} }})
+	err := types.Add(config.Type{Name: "stuck", New: func() config.Section {
+		return &stuckSection{release: release, hangs: make(chan string, 1), closed: closed}
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -44,9 +45,19 @@ type Field struct {
 	off                bool
 }
 
+var known sync.Map // the fields of a struct, by its type
+
 // Of returns the fields of a struct that have a yaml tag; those of inlined structs
-// are among them.
-func Of(t reflect.Type) (fields []Field) {
+// are among them. The slice is shared, and must not be changed.
+func Of(t reflect.Type) []Field {
+	fields, ok := known.Load(t)
+	if !ok {
+		fields, _ = known.LoadOrStore(t, read(t))
+	}
+	return fields.([]Field) //nolint:forcetypeassert // it holds nothing else
+}
+
+func read(t reflect.Type) (fields []Field) {
 	for f := range t.Fields() {
 		tag, tagged := f.Tag.Lookup("yaml")
 		key, flags, _ := strings.Cut(tag, ",")
