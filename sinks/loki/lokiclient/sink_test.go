@@ -183,7 +183,7 @@ func TestNewNamesWhatIsWrongWithoutSecrets(t *testing.T) {
 func TestCloseEscapesServersControlCharacters(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
-		_, _ = io.WriteString(w, "a\x1b[2Jb\x7fc\u202ed")
+		_, _ = io.WriteString(w, "a\u001b[2Jb\u007fc\u202ed")
 	}))
 	t.Cleanup(server.Close)
 	sink := newSink(t, server.URL, quick)
@@ -191,7 +191,7 @@ func TestCloseEscapesServersControlCharacters(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := closeWithin(sink, patience)
-	if err == nil || !strings.Contains(err.Error(), `a\x1b[2Jb\x7fc\u202ed`) {
+	if err == nil || !strings.Contains(err.Error(), `a\u001b[2Jb\u007fc\u202ed`) {
 		t.Errorf("Close returned %q", err)
 	}
 }
