@@ -12,13 +12,8 @@ func Await(ctx context.Context, call func() error) error {
 	done := make(chan error, 1)
 	go func() {
 		err := errNoReturn // stays when call ends the goroutine
-		defer func() {
-			if r := recover(); r != nil {
-				err = panicked(r)
-			}
-			done <- err
-		}()
-		err = call()
+		defer func() { done <- err }()
+		err = guarded(call)
 	}()
 	select {
 	case err := <-done:

@@ -43,16 +43,11 @@ func Parallel(ctx context.Context, n int, events []*Event, store func(context.Co
 var errNoReturn = errors.New("the sink ended its goroutine instead of returning")
 
 // one stores one event of several. A panic fails this event and no other.
-func one(ctx context.Context, e *Event, store func(context.Context, *Event) error) (err error) {
+func one(ctx context.Context, e *Event, store func(context.Context, *Event) error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("not attempted: %w", ctx.Err())
 	}
-	defer func() {
-		if r := recover(); r != nil {
-			err = panicked(r)
-		}
-	}()
-	return store(ctx, e)
+	return guarded(func() error { return store(ctx, e) })
 }
 
 // All returns err as the outcome of all n events; nil for nil.

@@ -33,19 +33,23 @@ func newLink(d Driver) *link {
 func (l *link) Info() Info { return l.info }
 
 // Check asks the driver.
-func (l *link) Check(ctx context.Context) error { return guarded(ctx, l.driver.Check) }
+func (l *link) Check(ctx context.Context) error {
+	return guarded(func() error { return l.driver.Check(ctx) })
+}
 
 // Close closes the driver.
-func (l *link) Close(ctx context.Context) error { return guarded(ctx, l.driver.Close) }
+func (l *link) Close(ctx context.Context) error {
+	return guarded(func() error { return l.driver.Close(ctx) })
+}
 
-// guarded calls a method of a driver. A panic becomes an error.
-func guarded(ctx context.Context, call func(context.Context) error) (err error) {
+// guarded calls a function of a driver. A panic becomes an error.
+func guarded(call func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = panicked(r)
 		}
 	}()
-	return call(ctx)
+	return call()
 }
 
 // Store stores events with the driver. Each outcome is nil or an
