@@ -2,7 +2,6 @@ package retention_test
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -10,18 +9,13 @@ import (
 
 	"k8s.io/client-go/rest"
 
+	"github.com/paddock-dev/audit/internal/testenv"
 	"github.com/paddock-dev/audit/retention"
 )
 
 func TestPassEndsWhenServerSwitchesProtocols(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		conn, _, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		t.Cleanup(func() { _ = conn.Close() })
-		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+		testenv.SwitchesProtocols(t, w)
 	}))
 	t.Cleanup(server.Close)
 	reaper, err := retention.New(&rest.Config{Host: server.URL}, retention.Policy{}, retention.Options{Logger: quiet})

@@ -5,6 +5,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/paddock-dev/audit/internal/testenv"
 )
 
 func TestSIGTERMEndsReaperThatWaitsForAFIFO(t *testing.T) {
@@ -17,27 +19,7 @@ func TestSIGTERMEndsReaperThatWaitsForAFIFO(t *testing.T) {
 		"as policy":     {"-once", "-config", pipe},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cmd := command(t, args...)
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			ended := make(chan error, 1)
-			go func() { ended <- cmd.Wait() }()
-			select {
-			case <-ended: // what it would wait for is refused
-				return
-			case <-time.After(2 * time.Second): // it waits
-			}
-			if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-				t.Fatal(err)
-			}
-			select {
-			case <-ended:
-			case <-time.After(time.Second):
-				t.Error("it goes on 1 s after SIGTERM")
-				_ = cmd.Process.Kill()
-				<-ended
-			}
+			testenv.EndsWithinASecond(t, command(t, args...), 2*time.Second)
 		})
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/paddock-dev/audit/internal/testenv"
 )
 
 // fullPipe returns the writing end of a pipe that takes no byte more.
@@ -63,26 +65,7 @@ func TestSIGTERMEndsAuditctlWithinASecond(t *testing.T) {
 			if c.out != nil {
 				cmd.Stdout = c.out
 			}
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			ended := make(chan error, 1)
-			go func() { ended <- cmd.Wait() }()
-			select {
-			case <-ended: // what it would wait for is refused
-				return
-			case <-time.After(500 * time.Millisecond): // it waits
-			}
-			if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-				t.Fatal(err)
-			}
-			select {
-			case <-ended:
-			case <-time.After(time.Second):
-				t.Error("it goes on 1 s after SIGTERM")
-				_ = cmd.Process.Kill()
-				<-ended
-			}
+			testenv.EndsWithinASecond(t, cmd, 500*time.Millisecond)
 		})
 	}
 }

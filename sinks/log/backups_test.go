@@ -57,7 +57,7 @@ func TestBackupsReportWhatTheyCannotCompress(t *testing.T) {
 	name := filepath.Join(filepath.Dir(path), "audit-2026-03-01T10-00-00.000-size.log")
 	// A FIFO in place of a backup, whose compressed form is there.
 	if err := syscall.Mkfifo(name, 0o600); err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	if err := os.WriteFile(name+compressed, nil, 0o600); err != nil {
 		t.Fatal(err)
