@@ -23,9 +23,9 @@ const (
 	APIVersion = "audit.paddock.dev/v1alpha1"
 	Kind       = "AuditConfiguration"
 
-	// AnyComponent is the name under which a file configures every component that
+	// anyComponent is the name under which a file configures every component that
 	// it does not name.
-	AnyComponent = "*"
+	anyComponent = "*"
 
 	keyType  = "type"
 	keyCheck = "check"
@@ -176,7 +176,7 @@ func (f *File) Level(component string) auditing.Level {
 func (f *File) component(name string) (component, bool) {
 	c, ok := f.components[name]
 	if !ok {
-		c, ok = f.components[AnyComponent]
+		c, ok = f.components[anyComponent]
 	}
 	return c, ok
 }

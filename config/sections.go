@@ -137,7 +137,7 @@ func (d *decoder) readComponents(f *File, h *header) {
 		d.problem(&h.Components, path, "names no component: name one, or * for all")
 	}
 	for _, e := range d.entries(&h.Components, path) {
-		if e.name != AnyComponent && (e.name == "" || len(validation.IsValidLabelValue(e.name)) > 0) {
+		if e.name != anyComponent && (e.name == "" || len(validation.IsValidLabelValue(e.name)) > 0) {
 			d.problem(e.key, join(path, shown(e.name)), "want a label value, for it becomes the label paddock.dev/component: "+
 				"at most 63 letters, digits, dashes, dots and underscores")
 			continue

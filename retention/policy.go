@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// DefaultKeep is how long an event is kept where nothing is said.
-	DefaultKeep = 30 * day
+	// defaultKeep is how long an event is kept where nothing is said.
+	defaultKeep = 30 * day
 	// MinKeep is the shortest retention that a policy can state. It is also how
 	// long an event stays at least after it was stored, whatever its own time is:
 	// a component whose clock is wrong does not write into the void.
@@ -60,7 +60,7 @@ type Rule struct {
 
 // defaults returns p with its zero fields set.
 func (p Policy) defaults() Policy {
-	p.Default = cmp.Or(p.Default, DefaultKeep)
+	p.Default = cmp.Or(p.Default, defaultKeep)
 	p.Interval = cmp.Or(p.Interval, defaultInterval)
 	p.DeletesPerSecond = cmp.Or(p.DeletesPerSecond, defaultDeletesPerSecond)
 	return p
