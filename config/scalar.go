@@ -42,8 +42,8 @@ var textForms = map[string]string{
 	"TLSVersion": "TLS10, TLS11, TLS12 or TLS13",
 }
 
-// scalarForm returns the YAML tags that a value of type t may have, what to say of
-// one with another tag, and what to say of one that cannot be decoded. Texts are never
+// scalarForm returns the YAML tags that a value of type t may have, the message for a
+// value with another tag, and the message for a value that cannot be decoded. Texts are never
 // taken for numbers nor numbers for texts: 0123 and 1e3 would not come out as they
 // were written.
 func scalarForm(n *yaml.Node, t reflect.Type, f options.Field) (tags []string, want, bad string) {

@@ -177,7 +177,8 @@ func TestARetryOfANamedEventIsOneEventUnderTheEmitterRole(t *testing.T) {
 	checkStored(t, namespace, 2)
 }
 
-// The name of an event that waits stands in every log line of a failure. Somebody else who may create events takes it.
+// While an event waits, its name is in the log lines of failed attempts. Another account with the right to create events
+// reads the name there and creates an event of that name first.
 func TestTakenNameIsNotTakenForTheEvent(t *testing.T) {
 	namespace := kube.Namespace(t)
 	sink := emitter(t, namespace, "broker")

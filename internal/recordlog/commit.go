@@ -112,7 +112,7 @@ func (l *Log) commit(active *segment, b *batch) (*segment, error) {
 	return active, nil
 }
 
-// errReplaced is the error for a directory that is no longer the one that is locked.
+// errReplaced: another directory, or none, stands at the path of the locked one.
 var errReplaced = errors.New("the directory was moved or replaced: open the log again")
 
 // inPlace reports an error when the locked directory is no longer at its path.

@@ -36,8 +36,8 @@ func (l *Log) saveDamage(seg *segment, data []byte, s Step, cause error) {
 	l.opts.OnDamage(seg.path, s, savedAs, cause)
 }
 
-// keepSegment moves a whole segment to damagedDir. It reports one that the disk refused
-// to read in part, because nobody knows how many records are there.
+// keepSegment moves a whole segment to damagedDir. When the disk refused to read a part of
+// it, keepSegment reports the segment, because the number of records in it is unknown.
 func (l *Log) keepSegment(seg *segment) error {
 	to := filepath.Join(l.dir, damagedDir, filepath.Base(seg.path))
 	err := l.opts.Disk.Rename(seg.path, to)

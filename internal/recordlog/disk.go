@@ -94,7 +94,7 @@ type osFile struct{ *os.File }
 func (f osFile) Sync() error { return datasync(f.File) }
 
 // WriteFile stores a file durably: afterwards it has all of content, or it is as it was.
-// When root calls it, the file gets the owner of its directory, who has to read it.
+// A file that root writes gets the owner of its directory: the spool of that user reads it.
 func WriteFile(d Disk, path string, content []byte) error {
 	part := path + ".part"
 	f, err := d.OpenFile(part, os.O_RDWR|os.O_CREATE|os.O_TRUNC)

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// giveToOwner makes the owner of its directory the owner of a file. It does nothing for
-// others than root, who may not.
+// giveToOwner gives a file the owner of its directory. It does nothing unless the process
+// runs as root, because no other user may change owners.
 func giveToOwner(path string) error {
 	if os.Geteuid() != 0 {
 		return nil

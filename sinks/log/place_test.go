@@ -39,8 +39,8 @@ func missing(t *testing.T, path string, names []string) (n int) {
 	return n
 }
 
-// writeMany writes n events and returns the names of those that were confirmed, and the
-// error of the last one that was not.
+// writeMany writes n events. It returns the names of the confirmed events and the error of
+// the last write that failed.
 func writeMany(t *testing.T, sink *log.Sink, n int) (confirmed []string, failed error) {
 	t.Helper()
 	for range n {

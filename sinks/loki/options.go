@@ -92,13 +92,13 @@ type Options struct {
 	// ingesters 5 s.
 	Timeout time.Duration `yaml:"timeout" default:"10s" min:"1ms" max:"10m" doc:"how long one push may take"`
 
-	// RefusalGrace is for how long a server or a gateway may refuse whoever sends, with
-	// 401, 403, 404, 407, a redirect or the like, before Write calls that
-	// auditing.ClassPermanent, which makes a dead letter of each event in a spool. Until
-	// then it is transient: a password is being exchanged, or a gateway starts. The time
-	// begins with the first such answer to the sink after the last one that shows that
-	// it was let in (204, or a refusal of the events with 400, 413 or 422). 10 minutes
-	// when 0, at most 100 years; negative for permanent at once.
+	// RefusalGrace is how long a server or a gateway may refuse the sink itself, with
+	// 401, 403, 404, 407, a redirect or the like, before such an answer is of
+	// auditing.ClassPermanent, for which a spool makes a dead letter of each event. Until
+	// then it is transient, because a password may be being exchanged, or a gateway be
+	// starting. The time begins with the first such answer. An answer that lets the sink
+	// in (204, or 400, 413 or 422, which refuse events) ends it. 10 minutes when 0, at
+	// most 100 years; negative for permanent at once.
 	RefusalGrace time.Duration `yaml:"refusalGrace" default:"10m" max:"876000h" off:"true" doc:"how long answers such as 401, 403, 404, 407 and redirects are tried again by a retry or a spool before they count as permanent; negative for not at all"`
 
 	// ProveEvery is how often each stream's Loki has to prove that it stores what it
@@ -114,8 +114,8 @@ type Options struct {
 	Registerer prometheus.Registerer
 }
 
-// Loki's limits on labels, in bytes but for maxLabels, which does not count
-// service_name, and the labels that the sink sets.
+// Loki's limits on labels. maxLabels is a number of labels, without service_name; the
+// others are bytes.
 const (
 	maxLabels     = 15   // max_label_names_per_series
 	maxLabelName  = 1024 // max_label_name_length

@@ -55,8 +55,8 @@ type Options struct {
 	OnFailure func(ctx context.Context, ae *v1alpha1.AuditEvent, err error)
 }
 
-// Validate returns everything that is wrong with the options but for Require, whose
-// children are not among them. New asks it as well.
+// Validate returns everything that is wrong with the options. It cannot check Require,
+// because the children are not among the options. New calls it and checks Require too.
 func (o Options) Validate() error { return options.Complete(&o) }
 
 // Sink writes every event to all of its children at once. Make one with New; it

@@ -45,8 +45,8 @@
 // or the directory was moved or removed.
 //
 // Files have the mode 0600, and directories that this package makes 0700. They hold events
-// in the clear: give them to nobody who may not read the trail. Package
-// internal/recordlog describes the format.
+// in the clear: protect them as you protect the trail. Package internal/recordlog
+// describes the format.
 //
 // # What can go wrong
 //

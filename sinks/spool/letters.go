@@ -57,7 +57,7 @@ func (e *DeadLetterError) Error() string {
 func (e *DeadLetterError) Unwrap() error { return e.Err }
 
 // bury makes the event of e a dead letter, and forgets it. When that fails, the event
-// stays in the log and is to be tried again.
+// stays in the log, and its sender tries it again.
 func (s *stage) bury(e *entry, reason error) error {
 	id, err := writeLetter(s.opts.disk, filepath.Join(s.dir, deadDir), e.Seq, e.event, DeadLetter{
 		Reason: reason.Error(), Sink: s.next.Info().Chain, StoredAt: e.At,
