@@ -42,6 +42,13 @@ type EventInput struct {
 	WindowStart time.Time
 	WindowEnd   time.Time
 
+	// Actor, Object, Request and Trace say who asked, for what and in which request. They
+	// are copied. Where one is nil, the event gets what its context has: see With.
+	Actor   *v1alpha1.AuditActor
+	Object  *v1alpha1.AuditObject
+	Request *v1alpha1.AuditRequest
+	Trace   *v1alpha1.AuditTrace
+
 	// Detail is stored as it is, up to 64 entries; it is copied.
 	Detail map[string]string
 	// OwnerRef, when not nil, becomes the event's only owner reference.
@@ -80,6 +87,7 @@ func build(prefix string, in EventInput, detail ...string) *v1alpha1.AuditEvent 
 	s.Decision, s.Kind, s.Reason = in.Decision, in.Kind, in.Reason
 	s.SampleDestinations = slices.Clone(in.SampleDestinations)
 	s.Detail = maps.Clone(in.Detail)
+	s.Actor, s.Object, s.Request, s.Trace = in.Actor.DeepCopy(), in.Object.DeepCopy(), in.Request.DeepCopy(), in.Trace.DeepCopy()
 	if in.RunName != "" {
 		e.run.Name = in.RunName
 		s.RunRef = &e.run

@@ -45,6 +45,8 @@ func TestNewEgressBlockSummaryStandsForManyDenials(t *testing.T) {
 func TestNewEventReachesEveryFieldOfSpec(t *testing.T) {
 	in := eventInput
 	in.SampleDestinations = samples
+	in.Actor, in.Object = &v1alpha1.AuditActor{User: "alice"}, &v1alpha1.AuditObject{Name: "web"}
+	in.Request, in.Trace = &v1alpha1.AuditRequest{ID: "1"}, &v1alpha1.AuditTrace{TraceID: "2"}
 	ae := NewEvent(in)
 	spec := reflect.ValueOf(ae.Spec)
 	for i := range spec.NumField() {

@@ -63,7 +63,7 @@ var allArrows = []arrows{
 	{pkg: "internal/metrics", imports: []string{api, machinery, prometheus}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "internal/recordlog", imports: []string{}},
 	{
-		pkg: "auditing", imports: []string{api, machinery, prometheus, text, naming, eventMetrics, hooks},
+		pkg: "auditing", imports: []string{api, machinery, prometheus, eventJSON, text, naming, eventMetrics, hooks},
 		never: []string{client, runtime, zap, grafana, sinks, author, module + "/config"},
 	},
 	{
@@ -71,7 +71,7 @@ var allArrows = []arrows{
 		never: []string{client, runtime, zap, grafana, sinks, module + "/config"},
 	},
 	{pkg: "auditing/sinktest", ownImports: []string{api, core, author}, never: []string{client, runtime, zap, grafana}},
-	{pkg: "sinks/kube", ownImports: []string{api, core, author}, never: []string{zap, grafana}},
+	{pkg: "sinks/kube", ownImports: []string{api, core, author, eventJSON}, never: []string{zap, grafana}},
 	{pkg: "sinks/log", ownImports: []string{api, core, author, optionTags, module + "/internal/paths"}, never: []string{client, runtime, grafana}},
 	{pkg: "sinks/loki", ownImports: []string{api, core, author, eventJSON, shared, optionTags, text, module + "/internal/switching", sinks + "/loki"}, never: []string{client, runtime, zap, grafana + "/loki-client-go", grafana + "/loki/v3"}},
 	{pkg: "sinks/multi", imports: []string{api, core, author, optionTags, hooks}, never: []string{client, runtime, zap, grafana}},

@@ -18,7 +18,7 @@ import (
 )
 
 func TestAnEventSaysWhatIsInIt(t *testing.T) {
-	ae := auditing.NewEvent(completeInput())
+	ae := complete()
 	ae.Name = "ae-1"
 	e, err := driver.Prepare(ae, "broker")
 	if err != nil {
@@ -127,7 +127,7 @@ func zero(v reflect.Value) {
 }
 
 func TestAnEventIsReadByManyAtOnce(t *testing.T) {
-	ae := auditing.NewEvent(completeInput())
+	ae := complete()
 	e := prepared(t, ae)
 	want := prepared(t, ae).JSON()
 	var readers sync.WaitGroup
@@ -164,7 +164,7 @@ func TestJSONIsEncodedOnce(t *testing.T) {
 }
 
 func TestJSONIsOneLineWithTypeSpecAndIdentity(t *testing.T) {
-	ae := auditing.NewEvent(completeInput())
+	ae := complete()
 	ae.Spec.Reason = "two\nlines \u2028 <&>"
 	ae.UID, ae.ResourceVersion, ae.Generation = "uid", "7", 3
 	ae.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubectl"}}
@@ -245,7 +245,7 @@ func TestSameToleratesWhatADestinationDoesToAnEvent(t *testing.T) {
 		"a server's own":   func(ae *v1alpha1.AuditEvent) { ae.UID, ae.ResourceVersion = "uid", "7" },
 		"another's label":  func(ae *v1alpha1.AuditEvent) { ae.Labels["team"] = "a" },
 	} {
-		e := prepared(t, auditing.NewEvent(completeInput()))
+		e := prepared(t, complete())
 		back := e.Object()
 		change(back)
 		if !e.Same(back) {
@@ -263,7 +263,7 @@ func TestSameToleratesWhatADestinationDoesToAnEvent(t *testing.T) {
 
 // Whoever adds a field to spec is told here when Same forgets it.
 func TestSameSeesEveryFieldOfSpec(t *testing.T) {
-	e := prepared(t, auditing.NewEvent(completeInput()))
+	e := prepared(t, complete())
 	n := 0
 	for i := range 100 {
 		back := e.Object()
@@ -312,7 +312,7 @@ func leavesOf(path string, v reflect.Value) (leaves []leaf) {
 	switch v.Kind() {
 	case reflect.Pointer:
 		if v.IsNil() {
-			panic(path + " is empty: completeInput has to fill it")
+			panic(path + " is empty: complete has to fill it")
 		}
 		return leavesOf(path, v.Elem())
 	case reflect.Struct:

@@ -24,10 +24,7 @@ const detailOmitted = "audit.omitted"
 // replaces what is not UTF-8. The result is the same each time.
 func fit(e *eventjson.Event) {
 	s := &e.Spec
-	for text := range eventjson.Names(s) {
-		*text = Shorten(*text, v1alpha1.MaxNameLength)
-	}
-	s.Reason = Shorten(s.Reason, v1alpha1.MaxReasonLength)
+	eventjson.Bound(s)
 	var notes map[string]string // values that their fields cannot hold, for detail
 	note := func(key string, value int) {
 		if notes == nil {

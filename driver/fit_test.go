@@ -34,7 +34,7 @@ func ofDetail(detail map[string]string) *v1alpha1.AuditEvent {
 }
 
 func TestAnEventWithinTheBoundsStaysAsItIs(t *testing.T) {
-	ae := auditing.NewEvent(completeInput())
+	ae := complete()
 	if got := fitted(t, ae); !reflect.DeepEqual(got, ae.Spec) {
 		t.Errorf("got %s, want %s", indented(t, got), indented(t, ae.Spec))
 	}
@@ -132,7 +132,15 @@ func TestTheLargestEventStaysUnderLokisLimitOfALine(t *testing.T) {
 	for i := range 64 {
 		in.Detail[fmt.Sprint(i, hostile)] = hostile
 	}
-	e := prepared(t, auditing.NewEvent(in))
+	ae := auditing.NewEvent(in)
+	ae.Spec.Actor = &v1alpha1.AuditActor{User: hostile, ServiceAccount: hostile, SourceAddress: hostile, UserAgent: hostile}
+	for range 100 {
+		ae.Spec.Actor.Groups = append(ae.Spec.Actor.Groups, hostile)
+	}
+	ae.Spec.Object = &v1alpha1.AuditObject{Group: hostile, Resource: hostile, Namespace: hostile, Name: hostile, UID: hostile, Subresource: hostile}
+	ae.Spec.Request = &v1alpha1.AuditRequest{ID: hostile, Verb: hostile}
+	ae.Spec.Trace = &v1alpha1.AuditTrace{TraceID: hostile, SpanID: hostile}
+	e := prepared(t, ae)
 	data, err := json.Marshal(e.Object())
 	if err != nil || len(data) > 256<<10 || len(e.JSON()) > 256<<10 {
 		t.Errorf("%d bytes of the server's JSON, %d of JSON (%v)", len(data), len(e.JSON()), err)

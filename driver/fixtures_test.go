@@ -44,6 +44,29 @@ func completeInput() auditing.EventInput {
 	}
 }
 
+// complete returns an event with something in every field.
+func complete() *v1alpha1.AuditEvent {
+	ae := auditing.NewEvent(completeInput())
+	f := facts()
+	ae.Spec.Actor, ae.Spec.Object, ae.Spec.Request, ae.Spec.Trace = f.Actor, f.Object, f.Request, f.Trace
+	return ae
+}
+
+// facts has something in every fact of a request.
+func facts() auditing.Facts {
+	return auditing.Facts{
+		Actor: &v1alpha1.AuditActor{
+			User: "system:serviceaccount:team-a:deployer", Groups: []string{"system:serviceaccounts", "system:authenticated"},
+			ServiceAccount: "team-a/deployer", SourceAddress: "192.0.2.7", UserAgent: "kubectl/v1.37",
+		},
+		Object: &v1alpha1.AuditObject{
+			Group: "apps", Resource: "deployments", Namespace: "team-b", Name: "web", UID: "9f1c", Subresource: "scale",
+		},
+		Request: &v1alpha1.AuditRequest{ID: "705ab4f5", Verb: "UPDATE"},
+		Trace:   &v1alpha1.AuditTrace{TraceID: "0af7651916cd43dd8448eb211c80319c", SpanID: "b7ad6b7169203331"},
+	}
+}
+
 // prepared returns the event that a driver gets of ae.
 func prepared(t testing.TB, ae *v1alpha1.AuditEvent) *driver.Event {
 	t.Helper()

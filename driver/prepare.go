@@ -21,19 +21,25 @@ const defaultGenerateName = "ae-"
 // identity. It shortens text beyond the bounds of the schema in the event, and not in
 // ae. Its errors are of auditing.ClassInvalid.
 func Prepare(ae *v1alpha1.AuditEvent, component string) (*Event, error) {
-	return prepare(ae, component, false)
+	return prepare(ae, component, false, nil)
 }
 
-func prepare(ae *v1alpha1.AuditEvent, component string, namespaced bool) (*Event, error) {
+// prepare does what Prepare does. An event that no Write has seen yet gets those facts
+// that it lacks; one that is written again stays the event that it was.
+func prepare(ae *v1alpha1.AuditEvent, component string, namespaced bool, facts *auditing.Facts) (*Event, error) {
 	if err := validate(ae, component, namespaced); err != nil {
 		return nil, WithClass(auditing.ClassInvalid, err)
 	}
+	_, again := ae.Annotations[v1alpha1.AnnotationTimestamp]
 	if err := identify(ae, component); err != nil {
 		return nil, WithClass(auditing.ClassInvalid, err)
 	}
 	e := &Event{}
 	e.flat.Copy(ae)
 	fit(&e.flat)
+	if facts != nil && !again {
+		stamp(ae, &e.flat, facts)
+	}
 	return e.finish(), nil
 }
 

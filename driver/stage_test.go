@@ -84,7 +84,7 @@ func TestAStageTakesTheComponentOfTheSinkBehindIt(t *testing.T) {
 func TestSinksBehindAStageShareOneEventWithOneJSON(t *testing.T) {
 	var first, second, third log
 	s := inFront(t, newSink(stub{store: first.store}), inFront(t, newSink(stub{store: second.store})), newSink(stub{store: third.store}))
-	if err := s.Write(t.Context(), auditing.NewEvent(completeInput())); err != nil {
+	if err := s.Write(t.Context(), complete()); err != nil {
 		t.Fatal(err)
 	}
 	a, b, c := first.events[0], second.events[0], third.events[0]
@@ -95,7 +95,7 @@ func TestSinksBehindAStageShareOneEventWithOneJSON(t *testing.T) {
 
 func TestAnEventThatAStageKeepsIsNotTheCallers(t *testing.T) {
 	var kept log
-	ae := auditing.NewEvent(completeInput())
+	ae := complete()
 	if err := inFront(t, newSink(stub{store: kept.store})).Write(t.Context(), ae); err != nil {
 		t.Fatal(err)
 	}

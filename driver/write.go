@@ -7,6 +7,7 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/internal/hooks"
 	"github.com/paddock-dev/audit/internal/metrics"
 )
 
@@ -29,24 +30,46 @@ func (l *link) write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 		return l.refusal(ae, Permanent(fmt.Errorf("%s is of component %q, and the event of %q: give the sink that is written to first this component",
 			l.info.Chain, l.info.Component, ae.Labels[v1alpha1.LabelComponent])))
 	}
-	e, err := prepare(ae, l.info.Component, l.info.Namespaced)
+	facts := auditing.FactsFrom(ctx)
+	if facts != nil && facts.DryRun {
+		return l.dryRun(ae)
+	}
+	e, err := prepare(ae, l.info.Component, l.info.Namespaced, facts)
 	if err != nil {
-		refused := l.refusal(ae, err)
-		if !counted {
-			countRefused(ae, refused)
-		}
-		l.meter.Failed(string(refused.Class))
-		return refused
+		return l.invalid(ae, err, counted)
 	}
 	err = l.one(ctx, e)
-	if !counted {
-		o := metrics.Stored
-		if err != nil {
-			o = metrics.Failed
-		}
-		metrics.Event(e.Component(), e.Decision(), e.Kind(), o)
+	if counted { // as is what follows
+		return err
 	}
-	return err
+	if err != nil {
+		metrics.Event(e.Component(), e.Decision(), e.Kind(), metrics.Failed)
+		return err
+	}
+	metrics.Event(e.Component(), e.Decision(), e.Kind(), metrics.Stored)
+	if facts != nil && facts.OnStored != nil {
+		_ = hooks.Call("OnStored of a request", func() { facts.OnStored(ae) }) // it is logged
+	}
+	return nil
+}
+
+// dryRun refuses what write would refuse as invalid, and stores nothing.
+func (l *link) dryRun(ae *v1alpha1.AuditEvent) error {
+	if err := validate(ae, l.info.Component, l.info.Namespaced); err != nil {
+		return l.invalid(ae, WithClass(auditing.ClassInvalid, err), false)
+	}
+	metrics.DryRuns.Inc()
+	return nil
+}
+
+// invalid counts an event that cannot be prepared, and returns its error.
+func (l *link) invalid(ae *v1alpha1.AuditEvent, err error, counted bool) error {
+	refused := l.refusal(ae, err)
+	if !counted {
+		countRefused(ae, refused)
+	}
+	l.meter.Failed(string(refused.Class))
+	return refused
 }
 
 // one stores one event.

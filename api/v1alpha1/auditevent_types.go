@@ -20,6 +20,11 @@ const (
 	MaxDetailKeyLength = 128
 	// MaxDetailValueLength bounds a value of spec.detail.
 	MaxDetailValueLength = 4096
+	// MaxFactLength bounds what spec.actor, spec.object, spec.request and spec.trace say,
+	// but for the names among it.
+	MaxFactLength = 256
+	// MaxActorGroups bounds spec.actor.groups.
+	MaxActorGroups = 16
 )
 
 // AuditDestination is where traffic went, or would have gone.
@@ -69,6 +74,113 @@ type LocalReference struct {
 	Name string `json:"name"`
 }
 
+// AuditActor is who asked for what was decided upon, as far as the component knows.
+// It may hold personal data.
+type AuditActor struct {
+	// User is the name that the actor was authenticated by.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	User string `json:"user,omitempty"`
+
+	// Groups of the user. The last one says how many more there were, if there were.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=256
+	Groups []string `json:"groups,omitempty"`
+
+	// ServiceAccount is the namespace/name of the account, when the user is one.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	ServiceAccount string `json:"serviceAccount,omitempty"`
+
+	// SourceAddress is the IP address that the request came from. The API server tells
+	// no webhook of it.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	SourceAddress string `json:"sourceAddress,omitempty"`
+
+	// UserAgent is what the client calls itself.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	UserAgent string `json:"userAgent,omitempty"`
+}
+
+// AuditObject is the Kubernetes object that the decision concerns.
+type AuditObject struct {
+	// Group of the API; "" is the core group.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	Group string `json:"group,omitempty"`
+
+	// Resource in the plural, as in "pods".
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	Resource string `json:"resource,omitempty"`
+
+	// Namespace of the object, which need not be that of the event.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	Namespace string `json:"namespace,omitempty"`
+
+	// Name of the object; "" where the API server has yet to make one.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Name string `json:"name,omitempty"`
+
+	// UID of the object.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	UID string `json:"uid,omitempty"`
+
+	// Subresource, as in "eviction".
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	Subresource string `json:"subresource,omitempty"`
+}
+
+// AuditRequest is the request that was decided upon.
+type AuditRequest struct {
+	// ID by which others know the request: AdmissionRequest.uid for one of the API
+	// server.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	ID string `json:"id,omitempty"`
+
+	// Verb, as in "CREATE", "POST" or "reconcile".
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	Verb string `json:"verb,omitempty"`
+}
+
+// AuditTrace is where the decision stands in a distributed trace (W3C Trace Context).
+type AuditTrace struct {
+	// TraceID, 32 hexadecimal digits.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	TraceID string `json:"traceID,omitempty"`
+
+	// SpanID, 16 hexadecimal digits.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	SpanID string `json:"spanID,omitempty"`
+}
+
 // AuditEventSpec is what was decided. It cannot be changed after creation.
 //
 // +kubebuilder:validation:XValidation:rule="self == oldSelf",message="spec is immutable: an audit event is written once"
@@ -87,6 +199,26 @@ type AuditEventSpec struct {
 	// Timestamp is when the decision was made. JSON holds whole seconds; the
 	// annotation paddock.dev/timestamp holds the rest.
 	Timestamp metav1.Time `json:"timestamp"`
+
+	// Actor asked for it.
+	//
+	// +optional
+	Actor *AuditActor `json:"actor,omitempty"`
+
+	// Object that the decision concerns.
+	//
+	// +optional
+	Object *AuditObject `json:"object,omitempty"`
+
+	// Request that was decided upon.
+	//
+	// +optional
+	Request *AuditRequest `json:"request,omitempty"`
+
+	// Trace that the decision is part of.
+	//
+	// +optional
+	Trace *AuditTrace `json:"trace,omitempty"`
 
 	// Destination of egress.
 	//

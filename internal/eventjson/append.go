@@ -67,13 +67,7 @@ func (w *writer) attached(a *Attached) {
 		}
 		w.end(']')
 	}
-	if len(a.Finalizers) > 0 {
-		w.out = append(w.out, `"finalizers":[`...)
-		for _, f := range a.Finalizers {
-			w.must("", f)
-		}
-		w.end(']')
-	}
+	w.list(`"finalizers":`, a.Finalizers)
 }
 
 func (w *writer) owner(o *metav1.OwnerReference) {
@@ -93,6 +87,9 @@ func (w *writer) spec(s *v1alpha1.AuditEventSpec, detail Pairs) {
 	w.must(`"decision":`, string(s.Decision))
 	w.must(`"kind":`, string(s.Kind))
 	w.time(`"timestamp":`, &s.Timestamp)
+	if HasFacts(s) {
+		w.facts(s)
+	}
 	if s.Destination != nil {
 		w.out = append(w.out, `"destination":`...)
 		w.destination(s.Destination)
@@ -118,6 +115,40 @@ func (w *writer) spec(s *v1alpha1.AuditEventSpec, detail Pairs) {
 	w.time(`"windowEnd":`, s.WindowEnd)
 	w.pairs(`"detail":`, detail)
 	w.end('}')
+}
+
+func (w *writer) facts(s *v1alpha1.AuditEventSpec) {
+	if a := s.Actor; a != nil {
+		w.out = append(w.out, `"actor":{`...)
+		w.text(`"user":`, a.User)
+		w.list(`"groups":`, a.Groups)
+		w.text(`"serviceAccount":`, a.ServiceAccount)
+		w.text(`"sourceAddress":`, a.SourceAddress)
+		w.text(`"userAgent":`, a.UserAgent)
+		w.end('}')
+	}
+	if o := s.Object; o != nil {
+		w.out = append(w.out, `"object":{`...)
+		w.text(`"group":`, o.Group)
+		w.text(`"resource":`, o.Resource)
+		w.text(`"namespace":`, o.Namespace)
+		w.text(`"name":`, o.Name)
+		w.text(`"uid":`, o.UID)
+		w.text(`"subresource":`, o.Subresource)
+		w.end('}')
+	}
+	if r := s.Request; r != nil {
+		w.out = append(w.out, `"request":{`...)
+		w.text(`"id":`, r.ID)
+		w.text(`"verb":`, r.Verb)
+		w.end('}')
+	}
+	if t := s.Trace; t != nil {
+		w.out = append(w.out, `"trace":{`...)
+		w.text(`"traceID":`, t.TraceID)
+		w.text(`"spanID":`, t.SpanID)
+		w.end('}')
+	}
 }
 
 func (w *writer) reference(key string, r *v1alpha1.LocalReference) {
@@ -153,6 +184,18 @@ func (w *writer) text(key, value string) {
 
 func (w *writer) must(key, value string) {
 	w.out = append(appendText(append(w.out, key...), value), ',')
+}
+
+// list writes texts, and nothing when there are none.
+func (w *writer) list(key string, texts []string) {
+	if len(texts) == 0 {
+		return
+	}
+	w.out = append(append(w.out, key...), '[')
+	for _, text := range texts {
+		w.must("", text)
+	}
+	w.end(']')
 }
 
 func (w *writer) number(key string, n int32) {

@@ -1,7 +1,6 @@
 package eventjson
 
 import (
-	"iter"
 	"slices"
 	"strings"
 
@@ -50,13 +49,21 @@ type Event struct {
 	Spec                          v1alpha1.AuditEventSpec
 
 	// What Spec and the pairs point to.
-	run, policy            v1alpha1.LocalReference
-	destination            v1alpha1.AuditDestination
-	credential             v1alpha1.AuditCredential
-	windowStart, windowEnd metav1.Time
+	run, policy v1alpha1.LocalReference
+	destination v1alpha1.AuditDestination
+	credential  v1alpha1.AuditCredential
 	// Room for the four labels and the annotation that every event has, and four
 	// details. More take an allocation of their own.
 	room [9]Pair
+}
+
+// rare is what Spec points to in some events only. It takes an allocation of its own.
+type rare struct {
+	windowStart, windowEnd metav1.Time
+	actor                  v1alpha1.AuditActor
+	object                 v1alpha1.AuditObject
+	request                v1alpha1.AuditRequest
+	trace                  v1alpha1.AuditTrace
 }
 
 // Attached has the metadata that only some events have.
@@ -105,10 +112,27 @@ func (e *Event) copySpec(s *v1alpha1.AuditEventSpec) {
 	e.Spec.MatchedPolicy = copied(&e.policy, s.MatchedPolicy)
 	e.Spec.Destination = copied(&e.destination, s.Destination)
 	e.Spec.Credential = copied(&e.credential, s.Credential)
-	e.Spec.WindowStart = copied(&e.windowStart, s.WindowStart)
-	e.Spec.WindowEnd = copied(&e.windowEnd, s.WindowEnd)
+	if s.WindowStart != nil || s.WindowEnd != nil || HasFacts(s) {
+		e.copyRare(s)
+	}
 	e.Spec.SampleDestinations = slices.Clone(s.SampleDestinations)
 	e.Spec.Detail = nil
+}
+
+func (e *Event) copyRare(s *v1alpha1.AuditEventSpec) {
+	r := &rare{}
+	e.Spec.WindowStart = copied(&r.windowStart, s.WindowStart)
+	e.Spec.WindowEnd = copied(&r.windowEnd, s.WindowEnd)
+	e.Spec.Object = copied(&r.object, s.Object)
+	e.Spec.Request = copied(&r.request, s.Request)
+	e.Spec.Trace = copied(&r.trace, s.Trace)
+	e.Spec.Actor = copied(&r.actor, s.Actor)
+	r.actor.Groups = slices.Clone(r.actor.Groups)
+}
+
+// HasFacts reports that s says something of the request behind the decision.
+func HasFacts(s *v1alpha1.AuditEventSpec) bool {
+	return s.Actor != nil || s.Object != nil || s.Request != nil || s.Trace != nil
 }
 
 // copied puts what from points to into room and returns that; nil for nil.
@@ -164,30 +188,6 @@ func (e *Event) CopyTo(ae *v1alpha1.AuditEvent) {
 	}
 	e.Spec.DeepCopyInto(&ae.Spec)
 	ae.Spec.Detail = e.Detail.Map()
-}
-
-// Names yields the texts of a spec that v1alpha1.MaxNameLength bounds: those that
-// name something. They may be changed.
-func Names(s *v1alpha1.AuditEventSpec) iter.Seq[*string] {
-	return func(yield func(*string) bool) {
-		if s.RunRef != nil && !yield(&s.RunRef.Name) {
-			return
-		}
-		if s.MatchedPolicy != nil && !yield(&s.MatchedPolicy.Name) {
-			return
-		}
-		if c := s.Credential; c != nil && !(yield(&c.Name) && yield(&c.Provider) && yield(&c.Purpose)) {
-			return
-		}
-		if s.Destination != nil && !yield(&s.Destination.Host) {
-			return
-		}
-		for i := range s.SampleDestinations {
-			if !yield(&s.SampleDestinations[i].Host) {
-				return
-			}
-		}
-	}
 }
 
 func ofObject(ae *v1alpha1.AuditEvent) *Event {

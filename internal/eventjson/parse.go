@@ -88,19 +88,13 @@ func (p *parser) metadata(e *Event, all []Pair) []Pair {
 	e.Labels, all = p.pairs(`"labels":`, all)
 	e.Annotations, all = p.pairs(`"annotations":`, all)
 	var owners []metav1.OwnerReference
-	var finalizers []string
 	if p.key(`"ownerReferences":`) {
 		for p.open("["); p.another(); {
 			owners = append(owners, p.owner())
 		}
 		p.end("]")
 	}
-	if p.key(`"finalizers":`) {
-		for p.open("["); p.another(); {
-			finalizers = append(finalizers, p.value())
-		}
-		p.end("]")
-	}
+	finalizers := p.list(`"finalizers":`)
 	if owners != nil || finalizers != nil {
 		e.Attached = &Attached{OwnerReferences: owners, Finalizers: finalizers}
 	}
@@ -132,6 +126,7 @@ func (p *parser) spec(e *Event, all []Pair) {
 	p.text(`"decision":`, &decision)
 	p.text(`"kind":`, &of)
 	p.time(`"timestamp":`, &s.Timestamp)
+	p.facts(e)
 	if p.key(`"destination":`) {
 		e.destination = p.destination()
 		s.Destination = &e.destination
@@ -155,15 +150,59 @@ func (p *parser) spec(e *Event, all []Pair) {
 		}
 		p.end("]")
 	}
-	if p.time(`"windowStart":`, &e.windowStart) {
-		s.WindowStart = &e.windowStart
+	var at metav1.Time
+	if p.time(`"windowStart":`, &at) {
+		s.WindowStart = new(at)
 	}
-	if p.time(`"windowEnd":`, &e.windowEnd) {
-		s.WindowEnd = &e.windowEnd
+	if p.time(`"windowEnd":`, &at) {
+		s.WindowEnd = new(at)
 	}
 	e.Detail, _ = p.pairs(`"detail":`, all)
 	p.end("}")
 	s.Decision, s.Kind = v1alpha1.AuditDecision(decision), v1alpha1.AuditKind(of)
+}
+
+func (p *parser) facts(e *Event) {
+	s := &e.Spec
+	if p.key(`"actor":`) {
+		a := &v1alpha1.AuditActor{}
+		p.open("{")
+		p.text(`"user":`, &a.User)
+		a.Groups = p.list(`"groups":`)
+		p.text(`"serviceAccount":`, &a.ServiceAccount)
+		p.text(`"sourceAddress":`, &a.SourceAddress)
+		p.text(`"userAgent":`, &a.UserAgent)
+		p.end("}")
+		s.Actor = a
+	}
+	if p.key(`"object":`) {
+		o := &v1alpha1.AuditObject{}
+		p.open("{")
+		p.text(`"group":`, &o.Group)
+		p.text(`"resource":`, &o.Resource)
+		p.text(`"namespace":`, &o.Namespace)
+		p.text(`"name":`, &o.Name)
+		p.text(`"uid":`, &o.UID)
+		p.text(`"subresource":`, &o.Subresource)
+		p.end("}")
+		s.Object = o
+	}
+	if p.key(`"request":`) {
+		r := &v1alpha1.AuditRequest{}
+		p.open("{")
+		p.text(`"id":`, &r.ID)
+		p.text(`"verb":`, &r.Verb)
+		p.end("}")
+		s.Request = r
+	}
+	if p.key(`"trace":`) {
+		t := &v1alpha1.AuditTrace{}
+		p.open("{")
+		p.text(`"traceID":`, &t.TraceID)
+		p.text(`"spanID":`, &t.SpanID)
+		p.end("}")
+		s.Trace = t
+	}
 }
 
 func (p *parser) reference(key string, r *v1alpha1.LocalReference) bool {
@@ -234,6 +273,18 @@ func (p *parser) text(key string, to *string) {
 	if p.key(key) {
 		*to = p.value()
 	}
+}
+
+// list is an array of strings; nil when there is none.
+func (p *parser) list(key string) (texts []string) {
+	if !p.key(key) {
+		return nil
+	}
+	for p.open("["); p.another(); {
+		texts = append(texts, p.value())
+	}
+	p.end("]")
+	return texts
 }
 
 // value is a string.

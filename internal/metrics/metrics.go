@@ -43,6 +43,18 @@ var (
 		Help: "Events that no destination could store, because of what their program put into them, once each, by component, decision and kind.",
 	}, eventLabels)
 
+	// DryRuns counts events that were not stored because their request was a dry run.
+	DryRuns = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "paddock_audit_dry_run_events_total",
+		Help: "Events of dry-run requests, which are not stored because nothing was decided. No other metric counts them.",
+	})
+
+	// Pruned counts events of which the API server stored a part only.
+	Pruned = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "paddock_audit_pruned_events_total",
+		Help: "Events that the API server stored without their actor, object, request and trace, because its CRD is older than the component.",
+	})
+
 	writes = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "paddock_audit_writes_total",
 		Help: "Events that a sink or stage was to write, by result: ok or the class of the error.",
@@ -63,7 +75,7 @@ var (
 // Register registers all collectors. Registering a second time with the same
 // registry is harmless.
 func Register(reg prometheus.Registerer) error {
-	for _, c := range []prometheus.Collector{events, failures, invalid, writes, durations} {
+	for _, c := range []prometheus.Collector{events, failures, invalid, DryRuns, Pruned, writes, durations} {
 		var already prometheus.AlreadyRegisteredError
 		if err := reg.Register(c); err != nil && (!errors.As(err, &already) || already.ExistingCollector != c) {
 			return fmt.Errorf("registering the audit metrics: %w", err)

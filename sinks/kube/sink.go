@@ -26,6 +26,7 @@ import (
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/driver"
+	"github.com/paddock-dev/audit/internal/eventjson"
 )
 
 func init() {
@@ -165,12 +166,28 @@ func (s store) create(ctx context.Context, e *driver.Event) error {
 	if apierrors.IsAlreadyExists(err) {
 		return s.compare(ctx, e, err)
 	}
+	if err == nil && restorePruned(obj, e) {
+		driver.CountPruned()
+	}
 	return classify(err)
+}
+
+// restorePruned gives what the API server stored the facts of e back, when it has none,
+// and reports that it did: an API server drops the fields that its CRD does not know. Such
+// an event is stored, and a retry must not take it for another one.
+func restorePruned(stored *v1alpha1.AuditEvent, e *driver.Event) bool {
+	s, sent := &stored.Spec, e.Spec()
+	if eventjson.HasFacts(s) || !eventjson.HasFacts(sent) {
+		return false
+	}
+	s.Actor, s.Object, s.Request, s.Trace = sent.Actor, sent.Object, sent.Request, sent.Trace
+	return true
 }
 
 // compare reports whether the object with the event's name is this event.
 func (s store) compare(ctx context.Context, e *driver.Event, exists error) error {
 	stored, err := s.read(ctx, e)
+	restorePruned(stored, e)
 	switch {
 	case err == nil && e.Same(stored):
 		return nil

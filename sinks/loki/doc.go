@@ -27,8 +27,9 @@
 //
 // The labels of a stream are service_name, component, namespace and those of
 // Options.Labels. Kind, decision, run and the event's name are structured
-// metadata (kind, decision, run, event), and the line is the event as JSON. The
-// line is the record; the rest is for selecting:
+// metadata (kind, decision, run, event; and user, request_id and trace_id where they
+// are known), and the line is the event as JSON. The line is the record; the rest is
+// for selecting:
 //
 //	{service_name="audit", namespace="team-a"} | decision="denied" | kind="egress-block"
 //

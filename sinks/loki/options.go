@@ -226,6 +226,7 @@ func (s Server) checkLabel(name, value string) error {
 	if s == ServerVictoriaLogs {
 		maxName, reserved = 128, "_" // it drops an entry with a longer name
 		own = append(own, metadataKind, metadataDecision, metadataEvent, metadataRun, metadataEventTime)
+		own = append(own, metadataFacts[:]...)
 	}
 	shown := "(not a name)"
 	if harmless.MatchString(name) {

@@ -18,6 +18,8 @@ func TestWriteStoresTheEventWithItsLabelsAndMetadata(t *testing.T) {
 	}
 	ns := namespace()
 	ae := eventAt(ns, "not <allowed> & logged", time.Now().Add(-time.Second))
+	ae.Spec.Actor, ae.Spec.Request = &v1alpha1.AuditActor{User: "alice"}, &v1alpha1.AuditRequest{ID: "705ab4f5"}
+	ae.Spec.Trace = &v1alpha1.AuditTrace{TraceID: "0af7651916cd43dd8448eb211c80319c"}
 	mustWriteAll(t, sink, ae)
 	entries := stored(t, l, "", ns)
 	if len(entries) != 1 {
@@ -32,7 +34,10 @@ func TestWriteStoresTheEventWithItsLabelsAndMetadata(t *testing.T) {
 			t.Errorf("label %s is %q, want %q", name, e.Labels[name], want)
 		}
 	}
-	for name, want := range map[string]string{"kind": "egress-block", "decision": "denied", "run": "run-1", "event": ae.Name} {
+	for name, want := range map[string]string{
+		"kind": "egress-block", "decision": "denied", "run": "run-1", "event": ae.Name,
+		"user": "alice", "request_id": "705ab4f5", "trace_id": "0af7651916cd43dd8448eb211c80319c",
+	} {
 		if e.Metadata[name] != want {
 			t.Errorf("metadata %s is %q, want %q", name, e.Metadata[name], want)
 		}

@@ -55,6 +55,9 @@ func (o Options) labelsOf(key streamKey) string {
 	return "{" + strings.Join(pairs, ", ") + "}"
 }
 
+// metadataFacts are the names of what factsOf returns.
+var metadataFacts = [3]string{"user", "request_id", "trace_id"}
+
 // clean replaces what is not UTF-8, which protobuf does not carry, and U+FFFD
 // itself, which Loki removes from metadata.
 func clean(s string) string {
@@ -113,8 +116,7 @@ func (s shortening) of(e *driver.Event) *v1alpha1.AuditEvent {
 		shortenAll(ae.Spec.Detail, s.spec)
 	}
 	if s.spec > 0 {
-		ae.Spec.Reason = driver.Shorten(ae.Spec.Reason, s.spec)
-		for text := range eventjson.Names(&ae.Spec) {
+		for text := range eventjson.Texts(&ae.Spec) {
 			*text = driver.Shorten(*text, s.spec)
 		}
 	}
@@ -144,11 +146,14 @@ func omitMetadata(ae *v1alpha1.AuditEvent) {
 
 // entryExtra is at most what an entry takes in a request beside its line and the texts
 // of the event: the time, the names of metadata, and what protobuf puts before each.
-const entryExtra = 160
+const entryExtra = 224
 
 // setSize sets the size of e in a request, or slightly more.
 func (e *entry) setSize() {
 	e.size = len(e.line) + len(e.event.Kind()) + len(e.event.Name()) + len(e.event.Run()) + entryExtra
+	for _, text := range factsOf(e.event.Spec()) {
+		e.size += len(text)
+	}
 }
 
 // buffer holds the parts of a request while it is encoded.
@@ -184,11 +189,35 @@ func (b *buffer) encode(e *entry) {
 	b.addPair(metadataKind, string(e.event.Kind()))
 	b.addPair(metadataDecision, string(e.event.Decision()))
 	b.addPair(metadataEvent, e.event.Name())
-	if run := clean(e.event.Run()); run != "" {
-		b.addPair(metadataRun, run)
+	b.addText(metadataRun, e.event.Run())
+	for i, text := range factsOf(e.event.Spec()) {
+		b.addText(metadataFacts[i], text)
 	}
 	if e.at.late != "" {
 		b.addPair(metadataEventTime, e.event.Time().Format(time.RFC3339Nano))
+	}
+}
+
+// factsOf returns what a reader looks for first of the request behind a decision, in
+// the order of metadataFacts.
+func factsOf(s *v1alpha1.AuditEventSpec) (texts [3]string) {
+	if s.Actor != nil {
+		texts[0] = s.Actor.User
+	}
+	if s.Request != nil {
+		texts[1] = s.Request.ID
+	}
+	if s.Trace != nil {
+		texts[2] = s.Trace.TraceID
+	}
+	return texts
+}
+
+// addText adds structured metadata that may be any text, and none when it is empty:
+// Loki refuses a push for a name without a value.
+func (b *buffer) addText(name, value string) {
+	if value = clean(value); value != "" {
+		b.addPair(name, value)
 	}
 }
 
