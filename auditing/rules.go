@@ -100,7 +100,7 @@ func (r ruled) begin(ctx context.Context) (context.Context, context.CancelFunc) 
 // settle returns what Write returns when it failed with err. It reports a failure that it
 // keeps from the caller.
 func (r ruled) settle(ctx context.Context, d v1alpha1.AuditDecision, err error, ae func() *v1alpha1.AuditEvent) error {
-	if !r.all && !slices.Contains(r.Rules.FailOpen, d) {
+	if !r.all && !slices.Contains(r.FailOpen, d) {
 		return err
 	}
 	if r.OnFailure != nil {
@@ -136,7 +136,7 @@ func (r ruled) Check(ctx context.Context) error {
 func (r ruled) Close(ctx context.Context) error { return Close(ctx, r.next) }
 
 func (r ruled) Level() Level {
-	if r.all || len(r.Rules.FailOpen) > 0 {
+	if r.all || len(r.FailOpen) > 0 {
 		return LevelNone
 	}
 	return LevelOf(r.next)
@@ -151,9 +151,9 @@ func (r ruled) String() string {
 	if r.Detach {
 		says = append(says, "detached")
 	}
-	if len(r.Rules.FailOpen) > 0 {
+	if len(r.FailOpen) > 0 {
 		open := "fails open for"
-		for _, d := range r.Rules.FailOpen {
+		for _, d := range r.FailOpen {
 			open += " " + string(d)
 		}
 		says = append(says, open)
