@@ -26,3 +26,17 @@ func await(ctx context.Context, call func() error) error {
 	}
 	return err
 }
+
+// awaitResult is await for a function that returns a value.
+func awaitResult[T any](ctx context.Context, call func() (T, error)) (result T, err error) {
+	results := make(chan T, 1)
+	err = await(ctx, func() error {
+		value, err := call()
+		results <- value
+		return err
+	})
+	if err == nil {
+		result = <-results
+	}
+	return result, err
+}

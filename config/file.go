@@ -105,7 +105,7 @@ func Parse(name string, data []byte, types *Types) (*File, error) {
 	if err := d.err(); err != nil {
 		return nil, err
 	}
-	f.warnings = d.sorted(d.warnings, d.warned)
+	f.warnings = d.warnings.sorted()
 	return f, nil
 }
 

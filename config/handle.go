@@ -138,7 +138,7 @@ func (r *route) missing() error {
 	switch {
 	case r.err != nil:
 		return driver.Permanent(r.err)
-	case r.generation.lost[r.opened]:
+	case r.opened.closed.Load():
 		return driver.WithClass(auditing.ClassTransient, r.generation.file.failed(r.opened.def, "is %w", errAway))
 	}
 	return nil

@@ -47,20 +47,44 @@ type FileError struct {
 }
 
 // Error returns the problems, one a line.
-func (e *FileError) Error() string { return joinProblems(e.Problems) }
-
-func joinProblems(problems []Problem) string {
-	lines := make([]string, len(problems))
-	for i, p := range problems {
+func (e *FileError) Error() string {
+	lines := make([]string, len(e.Problems))
+	for i, p := range e.Problems {
 		lines[i] = p.String()
 	}
 	return strings.Join(lines, "\n")
 }
 
-func sortProblems(problems []Problem) {
-	slices.SortStableFunc(problems, func(a, b Problem) int {
+// maxProblems is how many problems, and how many warnings, are reported of one file. A
+// file of a megabyte can have a hundred thousand.
+const maxProblems = 100
+
+// report collects the problems of a file, or its warnings.
+type report struct {
+	file  string
+	first []Problem
+	all   int // how many there are, of which first has maxProblems at most
+}
+
+func (r *report) add(line int, path, format string, args ...any) {
+	if !r.full() {
+		r.first = append(r.first, Problem{File: r.file, Line: line, Path: path, Text: fmt.Sprintf(format, args...)})
+	}
+	r.all++
+}
+
+// full reports that further problems are only counted.
+func (r *report) full() bool { return len(r.first) >= maxProblems }
+
+// sorted returns the first problems in the order of their lines, and how many more there are.
+func (r *report) sorted() []Problem {
+	slices.SortStableFunc(r.first, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Text, b.Text))
 	})
+	if more := r.all - len(r.first); more > 0 {
+		return append(r.first, Problem{File: r.file, Text: fmt.Sprintf("there are %d more: mend these first", more)})
+	}
+	return r.first
 }
 
 // At marks an error of Validate as being about one key of the Section, so that it is

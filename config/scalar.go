@@ -77,24 +77,24 @@ func (d *decoder) fillScalar(n *yaml.Node, v reflect.Value, path string, f optio
 	tags, want, bad := scalarForm(n, v.Type(), f)
 	switch {
 	case n.Kind != yaml.ScalarNode || !slices.Contains(tags, n.ShortTag()):
-		d.problem(n, path, "is %s: %s", kindOf(n), want)
+		d.problem(n.Line, path, "is %s: %s", kindOf(n), want)
 		return
 	case len(f.Enum) > 0 && !slices.Contains(f.Enum, n.Value):
 		hint := ""
 		if shown(n.Value) == n.Value {
 			hint = nearest(n.Value, f.Enum)
 		}
-		d.problem(n, path, "is not one of the words it can be%s", cmp.Or(hint, ": want "+strings.Join(f.Enum, " or ")))
+		d.problem(n.Line, path, "is not one of the words it can be%s", cmp.Or(hint, ": want "+strings.Join(f.Enum, " or ")))
 		return
 	case f.Required && n.Value == "":
-		d.problem(n, path, "is empty%s", because(f.Doc))
+		d.problem(n.Line, path, "is empty%s", because(f.Doc))
 		return
 	case guarded(n.Decode, v.Addr().Interface()) != nil || v.Type() == durationType && strings.HasPrefix(n.Value, "+"):
-		d.problem(n, path, "%s", bad)
+		d.problem(n.Line, path, "%s", bad)
 		return
 	}
 	if err := f.Check(v); err != nil {
-		d.problem(n, path, "%s", err)
+		d.problem(n.Line, path, "%s", err)
 		return
 	}
 	switch {
@@ -124,7 +124,7 @@ func fileKey(path string) string {
 func (d *decoder) plain(n *yaml.Node, path string) any {
 	const longest = 1 << 10 // of a path
 	if len(path) > longest {
-		d.problem(n, path, "is nested too deeply")
+		d.problem(n.Line, path, "is nested too deeply")
 		return nil
 	}
 	switch n.Kind {
@@ -151,6 +151,6 @@ func (d *decoder) plain(n *yaml.Node, path string) any {
 			}
 		}
 	}
-	d.problem(n, path, "is %s: want a text, a number, true or false, a list or a mapping", kindOf(n))
+	d.problem(n.Line, path, "is %s: want a text, a number, true or false, a list or a mapping", kindOf(n))
 	return nil
 }

@@ -66,9 +66,8 @@ type Trail struct {
 
 	reloading chan struct{} // holds a value while a Reload or Close is under way
 	restoring bool          // keepRestoring is running; guarded by reloading
-	retiring  sync.WaitGroup
-	// retired is closed when the sinks of earlier files are; nil when there were none.
-	retired <-chan struct{}
+	// retired is closed when the sinks of earlier files are; guarded by reloading.
+	retired chan struct{}
 	// life ends when Close gives up waiting.
 	life context.Context
 	end  context.CancelFunc
@@ -116,7 +115,8 @@ func openTrail(ctx context.Context, path string, types *Types, deps Deps) (*Trai
 		deps.Logger = slog.Default()
 	}
 	deps.Logger = hooks.Logger(deps.Logger)
-	t := &Trail{path: path, types: types, deps: deps, reloading: make(chan struct{}, 1)}
+	t := &Trail{path: path, types: types, deps: deps, reloading: make(chan struct{}, 1), retired: make(chan struct{})}
+	close(t.retired) // there are no earlier files yet
 	t.life, t.end = context.WithCancel(context.Background())
 	t.running, t.stop = context.WithCancel(t.life)
 	if deps.OnFailure == nil {
@@ -149,7 +149,7 @@ func openTrail(ctx context.Context, path string, types *Types, deps Deps) (*Trai
 			return nil, errors.Join(err, t.Close(ctx))
 		}
 	}
-	t.metrics.good()
+	t.metrics.count(nil)
 	return t, nil
 }
 
@@ -172,7 +172,9 @@ func (t *Trail) parse(ctx context.Context, data []byte) (*File, error) {
 		if _, known := file.component(name); !known {
 			return nil, unknownComponent(file, name)
 		}
-		file.restrict(name)
+		c, _ := file.component(name)
+		file.components = map[string]component{name: c}
+		file.dropUnused()
 	}
 	if err := file.identify(ctx); err != nil {
 		return nil, err
@@ -191,16 +193,7 @@ func (t *Trail) read(ctx context.Context) ([]byte, error) {
 	if t.path == "" {
 		return defaultFile, nil
 	}
-	read := make(chan []byte, 1)
-	err := await(ctx, func() error {
-		data, err := readFile(t.path)
-		read <- data
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return <-read, nil
+	return awaitResult(ctx, func() ([]byte, error) { return readFile(t.path) })
 }
 
 func (t *Trail) warn(f *File) {
@@ -290,8 +283,8 @@ func (t *Trail) Close(ctx context.Context) error {
 	if err != nil {
 		err = fmt.Errorf("config: closing the trail: %w", err)
 	}
-	err = errors.Join(err, closeAll(ctx, g.opened))
-	t.retiring.Wait() // it ends soon after ctx at the latest
+	err = errors.Join(err, closeAll(ctx, g.opened()))
+	<-t.retired // it is closed soon after ctx ends at the latest
 	t.end()
 	return err
 }
