@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -167,8 +168,10 @@ func TestFileThatNeverSettlesIsReadAllTheSame(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for pace := time.NewTicker(10 * time.Millisecond); ctx.Err() == nil; <-pace.C {
-			put(t, path, to("two"))
+		pace := time.NewTicker(10 * time.Millisecond)
+		for n := 0; ctx.Err() == nil; n++ {
+			put(t, path, fmt.Sprintf("# %d\n%s", n, to("two")))
+			<-pace.C
 		}
 	}()
 	defer func() { cancel(); <-done }()
