@@ -26,25 +26,23 @@ func (d *decoder) read(data []byte) (root *yaml.Node) {
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	var doc, more yaml.Node
-	switch err := guarded(dec.Decode, &doc); {
-	case errors.Is(err, io.EOF), err == nil && len(doc.Content) == 0:
+	err := guarded(dec.Decode, &doc)
+	empty := errors.Is(err, io.EOF) || err == nil && len(doc.Content) == 0
+	if err == nil {
+		err = guarded(dec.Decode, &more)
+	}
+	switch {
+	case empty:
 		d.problem(0, "", "is empty: want %s", d.ifEmpty)
-		return nil
-	case err != nil:
-		d.syntax(err, data)
-		return nil
-	}
-	switch err := guarded(dec.Decode, &more); {
-	case errors.Is(err, io.EOF):
-	case err != nil:
-		d.syntax(err, data)
-		return nil
-	default:
+	case err == nil:
 		d.problem(more.Line, "", "begins a second document: want one file with one configuration")
-		return nil
+	case !errors.Is(err, io.EOF):
+		d.syntax(err, data)
+	default:
+		d.lines[""] = doc.Content[0].Line
+		return doc.Content[0]
 	}
-	d.lines[""] = doc.Content[0].Line
-	return doc.Content[0]
+	return nil
 }
 
 // guarded turns a panic into an error, of the YAML library or of a type that reads

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/paddock-dev/audit/internal/options"
@@ -24,18 +25,14 @@ type Problem struct {
 
 // String returns the problem as "audit.yaml:7: sinks.lake.url: is missing: ...".
 func (p Problem) String() string {
-	var b strings.Builder
-	b.WriteString(p.File)
+	text := p.File
 	if p.Line > 0 {
-		fmt.Fprintf(&b, ":%d", p.Line)
+		text += ":" + strconv.Itoa(p.Line)
 	}
-	b.WriteString(": ")
 	if p.Path != "" {
-		b.WriteString(p.Path)
-		b.WriteString(": ")
+		text += ": " + p.Path
 	}
-	b.WriteString(p.Text)
-	return b.String()
+	return text + ": " + p.Text
 }
 
 // FileError is the error of a file that cannot be used. It names everything that
@@ -129,13 +126,8 @@ func nearest(name string, known []string) string {
 	if len(known) > most {
 		known = nil
 	}
-	wanted := flat(name)
 	for _, k := range known {
-		d := editDistance(strings.ToLower(name), strings.ToLower(k))
-		if wanted == flat(k) {
-			d = 0
-		}
-		if d < distance && d < len(k) {
+		if d := editDistance(flat(name), flat(k)); d < distance && d < len(k) {
 			best, distance = k, d
 		}
 	}

@@ -23,17 +23,11 @@ func kindOf(n *yaml.Node) string {
 	case yaml.AliasNode:
 		return "an alias"
 	}
-	switch n.ShortTag() {
-	case "!!str":
-		return "a text"
-	case "!!int", "!!float":
-		return "a number"
-	case "!!bool":
-		return "true or false"
-	case "!!null":
-		return "empty"
-	}
-	return "a value of another kind"
+	return cmp.Or(scalarKinds[n.ShortTag()], "a value of another kind")
+}
+
+var scalarKinds = map[string]string{
+	"!!str": "a text", "!!int": "a number", "!!float": "a number", "!!bool": "true or false", "!!null": "empty",
 }
 
 // textForms says how types that read themselves are written, by their names.

@@ -134,7 +134,7 @@ func typeSchema(f options.Field) schema {
 
 func durationSchema(f options.Field) schema {
 	pattern := durationPattern
-	if f.Off() {
+	if f.Off {
 		pattern = "^-?" + strings.TrimPrefix(pattern, "^")
 	}
 	return schema{"type": "string", "pattern": pattern}
@@ -159,14 +159,13 @@ func numberSchema(f options.Field) schema {
 	if reflect.Zero(f.Type).CanFloat() {
 		s["type"] = "number"
 	}
-	low, high := f.Bounds()
-	if low > math.MinInt64 {
-		bounds["minimum"] = json.Number(strconv.FormatFloat(low, 'f', -1, 64))
+	if f.Low > math.MinInt64 {
+		bounds["minimum"] = json.Number(strconv.FormatFloat(f.Low, 'f', -1, 64))
 	}
-	if high < math.MaxInt64 {
-		bounds["maximum"] = json.Number(strconv.FormatFloat(high, 'f', -1, 64))
+	if f.High < math.MaxInt64 {
+		bounds["maximum"] = json.Number(strconv.FormatFloat(f.High, 'f', -1, 64))
 	}
-	if f.Off() {
+	if f.Off {
 		s["anyOf"] = []any{bounds, schema{"exclusiveMaximum": 0}}
 	} else {
 		maps.Copy(s, bounds)

@@ -41,11 +41,18 @@ type Field struct {
 	// Rest says that the field is an inlined map, which takes every other key.
 	Rest bool
 
-	standard, min, max string
-	off                bool
+	// Low and High are the smallest and the largest value of a number, or of a duration in
+	// nanoseconds. With Off, a negative value turns off what the field bounds.
+	Low, High float64
+	Off       bool
+
+	standard string
 }
 
-var known sync.Map // the fields of a struct, by its type
+var (
+	known    sync.Map // the fields of a struct, by its type
+	duration = reflect.TypeFor[time.Duration]()
+)
 
 // Of returns the fields of a struct that have a yaml tag; those of inlined structs
 // are among them. The slice is shared, and must not be changed.
@@ -74,9 +81,9 @@ func read(t reflect.Type) (fields []Field) {
 		}
 		field := Field{
 			Key: key, Name: f.Name, Index: f.Index, Type: f.Type, Doc: f.Tag.Get("doc"), Rest: inline,
-			Required: f.Tag.Get("required") == "true", off: f.Tag.Get("off") == "true",
-			standard: f.Tag.Get("default"), min: f.Tag.Get("min"), max: f.Tag.Get("max"),
+			Required: f.Tag.Get("required") == "true", Off: f.Tag.Get("off") == "true", standard: f.Tag.Get("default"),
 		}
+		field.Low, field.High = bounds(f)
 		if words := f.Tag.Get("enum"); words != "" {
 			field.Enum = strings.Split(words, ",")
 		}
@@ -158,22 +165,17 @@ func (f Field) checkNumber(v reflect.Value) error {
 	default:
 		return nil
 	}
-	low, high := f.Bounds()
-	if f.off && is < 0 && !math.IsInf(is, 0) {
+	switch {
+	case math.IsNaN(is) || math.IsInf(is, 0):
+	case f.Off && is < 0, is >= f.Low && is <= f.High:
 		return nil
 	}
-	if math.IsNaN(is) || math.IsInf(is, 0) || is < low || is > high {
-		return errors.New("is out of range: want " + f.Range())
-	}
-	return nil
+	return errors.New("is out of range: want " + f.Range())
 }
 
-// Off reports that a negative value turns off what the field bounds.
-func (f Field) Off() bool { return f.off }
-
-// Bounds returns the smallest and the largest value of a number, or of a duration in
-// nanoseconds, which is never below 0 unless it is off.
-func (f Field) Bounds() (low, high float64) {
+// bounds returns the tags min and max, or what the type can hold. A duration is not
+// negative.
+func bounds(f reflect.StructField) (low, high float64) {
 	low, high = math.Inf(-1), math.Inf(1)
 	switch t := f.Type; t.Kind() {
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
@@ -181,43 +183,40 @@ func (f Field) Bounds() (low, high float64) {
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		low, high = 0, math.Ldexp(1, t.Bits())-1
 	}
-	if f.duration() {
+	if f.Type == duration {
 		low = 0
 	}
-	if f.min != "" {
-		low = number(f.min)
+	if tag := f.Tag.Get("min"); tag != "" {
+		low = number(tag)
 	}
-	if f.max != "" {
-		high = number(f.max)
+	if tag := f.Tag.Get("max"); tag != "" {
+		high = number(tag)
 	}
 	return low, high
 }
 
-// Range says what Bounds returns, as in "1ms to 10m0s".
+// Range says which values the field can have, as in "1ms to 10m0s".
 func (f Field) Range() string {
-	low, high := f.Bounds()
 	text := func(bound float64) string {
-		if f.duration() {
+		if f.Type == duration {
 			return time.Duration(bound).String()
 		}
 		return strconv.FormatFloat(bound, 'f', -1, 64)
 	}
 	var said string
 	switch {
-	case math.IsInf(low, -1) && math.IsInf(high, 1):
+	case math.IsInf(f.Low, -1) && math.IsInf(f.High, 1):
 		said = "a finite number"
-	case high >= math.MaxInt64:
-		said = "at least " + text(low)
+	case f.High >= math.MaxInt64:
+		said = "at least " + text(f.Low)
 	default:
-		said = text(low) + " to " + text(high)
+		said = text(f.Low) + " to " + text(f.High)
 	}
-	if f.off {
+	if f.Off {
 		said += ", or a negative value to turn it off"
 	}
 	return said
 }
-
-func (f Field) duration() bool { return f.Type == reflect.TypeFor[time.Duration]() }
 
 // number reads the number or the duration of a tag, whose author has tested it.
 func number(tag string) float64 {
