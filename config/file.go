@@ -61,6 +61,7 @@ type sinkHeader struct {
 type File struct {
 	name       string
 	sinks      map[string]*definition
+	names      []string // of all sinks, sorted
 	order      []string // of sinks that components use, each after those behind it
 	components map[string]component
 	kinds      []v1alpha1.AuditKind

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -20,21 +19,18 @@ const (
 
 // known reports a reference to a sink that is not in the file.
 func (d *decoder) known(f *File, ref reference) bool {
-	if f.sinks[string(ref.name)] != nil {
-		return true
+	name := string(ref.name)
+	if f.sinks[name] == nil {
+		d.problemAt(ref.path, "there is no sink %s%s", shown(name), choice{name, f.names})
+		return false
 	}
-	var names []string
-	if !d.problems.full() {
-		names = slices.Sorted(maps.Keys(f.sinks))
-	}
-	d.problemAt(ref.path, "there is no sink %s%s: there are %s", shown(string(ref.name)), nearest(string(ref.name), names), list(names))
-	return false
+	return true
 }
 
 // checkGraph resolves what sinks say of each other, refuses cycles, and plans every
 // chain that is in order.
 func (d *decoder) checkGraph(f *File) {
-	for _, name := range slices.Sorted(maps.Keys(f.sinks)) {
+	for _, name := range f.names {
 		if f.sinks[name].depth == 0 {
 			d.visit(f, name, nil)
 		}

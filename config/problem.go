@@ -119,6 +119,15 @@ func list(names []string) string {
 	return strings.Join(names, ", ")
 }
 
+// choice says what there is, and what name was probably meant to be. It is put together
+// when a message is printed, because that takes its time.
+type choice struct {
+	name  string
+	among []string
+}
+
+func (c choice) String() string { return nearest(c.name, c.among) + ": there are " + list(c.among) }
+
 // nearest returns ", did you mean x?" when one of known is close to name.
 func nearest(name string, known []string) string {
 	const most = 1000 // comparing takes its time

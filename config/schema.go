@@ -102,7 +102,11 @@ func typeSchema(f options.Field) schema {
 	case asValue:
 		return reflect.New(t).Interface().(Value).JSONSchema()
 	case asDuration:
-		return durationSchema(f)
+		pattern := durationPattern
+		if f.Off {
+			pattern = "^-?" + strings.TrimPrefix(pattern, "^")
+		}
+		return schema{"type": "string", "pattern": pattern}
 	case asText:
 		return textSchema(f)
 	case asBool:
@@ -130,14 +134,6 @@ func typeSchema(f options.Field) schema {
 		return schema{"not": schema{"type": "null"}}
 	}
 	return schema{}
-}
-
-func durationSchema(f options.Field) schema {
-	pattern := durationPattern
-	if f.Off {
-		pattern = "^-?" + strings.TrimPrefix(pattern, "^")
-	}
-	return schema{"type": "string", "pattern": pattern}
 }
 
 func textSchema(f options.Field) schema {

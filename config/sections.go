@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -79,6 +81,7 @@ func (d *decoder) readSinks(f *File, h *header, types *Types) {
 		def.refs, d.refs = d.refs, nil
 		def.sound = d.problems.all == before
 	}
+	f.names = slices.Sorted(maps.Keys(f.sinks))
 }
 
 func (d *decoder) readSink(def *definition, n *yaml.Node, at, check string, types *Types) {
@@ -107,13 +110,8 @@ func (d *decoder) readSink(def *definition, n *yaml.Node, at, check string, type
 		return
 	}
 	typ, known := types.byName[common.Type]
-	if !known && d.problems.full() {
-		d.problems.all++ // without looking for what was meant
-		return
-	}
 	if !known {
-		names := types.names()
-		d.problemAt(join(at, keyType), "%s is not a known type%s: there are %s", shown(common.Type), nearest(common.Type, names), list(names))
+		d.problemAt(join(at, keyType), "%s is not a known type%s", shown(common.Type), choice{common.Type, types.names()})
 		return
 	}
 	section := typ.New()

@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"os"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -223,8 +221,7 @@ func (t *Trail) Lookup(component string) (auditing.Sink, error) {
 }
 
 func unknownComponent(f *File, component string) error {
-	names := f.Components()
-	return fmt.Errorf("%s: there is no component %q%s: there are %s", f.name, component, nearest(component, names), list(names))
+	return fmt.Errorf("%s: there is no component %q%s", f.name, component, choice{component, f.Components()})
 }
 
 // Sink returns the sink of this name, for a program that writes the events of other
@@ -244,8 +241,7 @@ func (g *generation) notOpen(name string) error {
 	if _, known := g.file.sinks[name]; known {
 		return fmt.Errorf("%s: no component uses the sink %s, so it is not open: name it under components", g.file.name, name)
 	}
-	names := slices.Sorted(maps.Keys(g.file.sinks))
-	return fmt.Errorf("%s: there is no sink %s%s: there are %s", g.file.name, shown(name), nearest(name, names), list(names))
+	return fmt.Errorf("%s: there is no sink %s%s", g.file.name, shown(name), choice{name, g.file.names})
 }
 
 // Components returns the names of the configured components, sorted.
