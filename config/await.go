@@ -9,8 +9,8 @@ import (
 	"github.com/paddock-dev/audit/driver"
 )
 
-// returnGrace is how long after the end of its context a sink has to return. One that
-// heeds its context says more in that time than that it was late.
+// returnGrace is how long after the end of its context a sink may take to return. A sink
+// that heeds its context returns an error of its own in that time.
 const returnGrace = 100 * time.Millisecond
 
 // await calls a function of a sink, or of the operating system, and returns soon after

@@ -37,7 +37,7 @@ func parsed(t *testing.T, text string) (out string, err error) {
 	return out, err
 }
 
-// shared is a chain of that many levels, whose stages share their children.
+// shared returns a chain with this number of levels, whose stages share their children.
 func shared(levels int) string {
 	var b strings.Builder
 	b.WriteString("sinks:\n  l0: {type: log, path: stderr}\n  r0: {type: log, path: stdout}\n")

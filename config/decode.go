@@ -34,9 +34,9 @@ func Decode(name string, data []byte, into any, hint string) error {
 	return d.err()
 }
 
-// decoder fills structs from YAML nodes. It goes on after a problem, so that they are
-// reported at once, and never quotes a value. The strict decoding of yaml.v3
-// does neither.
+// decoder fills structs from YAML nodes. It goes on after a problem, so that all problems
+// are reported together, and it never quotes a value. The strict decoding of yaml.v3 stops
+// at a problem, and quotes values.
 type decoder struct {
 	problems, warnings report
 
@@ -68,15 +68,15 @@ func (d *decoder) problem(line int, path, format string, args ...any) {
 	d.problems.add(line, path, format, args...)
 }
 
-// problemAt reports a problem that shows after decoding, at the line of path or of
-// what stands around it.
+// problemAt reports a problem that is found after decoding. Its line is that of path, or of
+// the nearest key around path.
 func (d *decoder) problemAt(path, format string, args ...any) {
 	d.problems.add(d.line(path), path, format, args...)
 }
 
 func (d *decoder) warningAt(path, text string) { d.warnings.add(d.line(path), path, "%s", text) }
 
-// validated reports what v says of itself, where it is a Validator. at is its path.
+// validated reports the errors of v.Validate, where v is a Validator. at is the path of v.
 func (d *decoder) validated(v any, at string) {
 	validator, ok := v.(Validator)
 	if !ok {

@@ -154,7 +154,7 @@ func (f *File) String() string {
 	return f.describe(func(sink string) Plan { return f.sinks[sink].plan })
 }
 
-// describe is String with the plans of sinks from elsewhere.
+// describe returns the lines of String, with the plans that plan returns.
 func (f *File) describe(plan func(sink string) Plan) string {
 	var lines []string
 	for _, name := range f.Components() {

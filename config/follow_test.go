@@ -17,7 +17,7 @@ import (
 	"github.com/paddock-dev/audit/config"
 )
 
-// to is a file whose broker writes to the recorder of that name.
+// to returns a file in which the component broker writes to the recorder of this name.
 func to(name string) string {
 	return head + "sinks: {a: {type: recorder, to: " + name + "}}\ncomponents: {broker: {sink: a}}\n"
 }
@@ -58,8 +58,8 @@ func TestTrailFollowsReplacedAndRewrittenFile(t *testing.T) {
 	arrives(t, trail, all.get("three"))
 }
 
-// A ConfigMap is mounted as links: audit.yaml -> ..data/audit.yaml, and
-// ..data -> ..2026_01, of which the kubelet replaces the latter.
+// A ConfigMap is mounted as two links: audit.yaml -> ..data/audit.yaml, and
+// ..data -> ..2026_01. For a new version, the kubelet replaces the link ..data.
 func TestTrailFollowsSwapOfConfigMap(t *testing.T) {
 	var all recorders
 	dir := t.TempDir()

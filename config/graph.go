@@ -27,8 +27,8 @@ func (d *decoder) known(f *File, ref reference) bool {
 	return true
 }
 
-// checkGraph resolves what sinks say of each other, refuses cycles, and plans every
-// chain that is in order.
+// checkGraph resolves the references of sinks, refuses cycles, and plans every chain
+// without a problem.
 func (d *decoder) checkGraph(f *File) {
 	for _, name := range f.names {
 		if f.sinks[name].depth == 0 {
@@ -38,7 +38,7 @@ func (d *decoder) checkGraph(f *File) {
 	d.checkResources(f)
 }
 
-// visit plans a sink after those behind it. The sinks in front of it lead to it.
+// visit plans a sink after the sinks behind it. front is the way that led to it.
 func (d *decoder) visit(f *File, name string, front []string) {
 	def := f.sinks[name]
 	def.depth = beingVisited
@@ -105,7 +105,7 @@ func circle(front []string, name string) string {
 	return strings.Join(way, " -> ")
 }
 
-// checkResources refuses two sinks that would be in each other's way.
+// checkResources refuses two sinks that need the same resource for themselves.
 func (d *decoder) checkResources(f *File) {
 	owners := map[string]string{}
 	for _, name := range f.order {

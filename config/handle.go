@@ -38,7 +38,7 @@ type route struct {
 	door driver.Sink // made of this route
 }
 
-// in returns what the handle stands for in g.
+// in returns the route of the handle in g.
 func (h *handle) in(g *generation) *route {
 	if last := h.last.Load(); last != nil && last.generation == g {
 		return last

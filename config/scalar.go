@@ -65,8 +65,8 @@ func scalarForm(n *yaml.Node, t reflect.Type, f options.Field) (tags []string, w
 	return []string{"!!str"}, want, "cannot be read: want " + cmp.Or(textForms[t.Name()], "the form that "+t.String()+" has")
 }
 
-// fillScalar decodes a single value. What a type that reads itself says of a bad value
-// is dropped, for it quotes the value.
+// fillScalar decodes a single value. The error of a type that reads itself is dropped,
+// because it may quote the value.
 func (d *decoder) fillScalar(n *yaml.Node, v reflect.Value, path string, f options.Field) {
 	tags, want, bad := scalarForm(n, v.Type(), f)
 	switch {

@@ -120,7 +120,7 @@ func (d *decoder) readSink(def *definition, n *yaml.Node, at, check string, type
 	}
 	def.typ, def.check, def.section = typ.Name, common.Check, section
 	var content map[string]any // which prints in the order of its keys
-	err := n.Decode(&content)  // of duplicate keys, which are a problem already
+	err := n.Decode(&content)  // it fails for duplicate keys, which are reported already
 	def.content = digest(at, fmt.Sprintf("%#v %v", content, err))
 	d.validated(section, at)
 }

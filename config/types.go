@@ -61,14 +61,14 @@ type Validator interface{ Validate() error }
 
 // Exclusive is implemented by a Section whose sink must have something for itself: a
 // file that it rotates, a directory that it locks. Two sinks of one file must not have
-// a resource in common, and a changed sink is closed before it is opened again. Resources
-// that are one must be equal: a path comes without links. name is that of the sink.
+// a resource in common, and a changed sink is closed before it is opened again. Two names
+// of the same resource must be equal: resolve the links of a path. name is that of the sink.
 type Exclusive interface{ Resources(name string) []string }
 
-// Identified is implemented by a Section whose sink, when it is opened, takes more than
-// the keys of the file: what is in a kubeconfig. Identity returns all of that. A reload
-// opens a sink anew when its identity has changed. It may be secret: it is only hashed.
-// What cannot be read is told by Open.
+// Identified is implemented by a Section whose sink depends on more than the keys of the
+// file, such as the content of a kubeconfig. Identity returns all of that. A reload opens a
+// sink anew when its identity has changed. The identity may hold secrets, because it is only
+// hashed. It has no error: Open returns the error of what cannot be read.
 type Identified interface{ Identity() string }
 
 // Ref names another sink of the file.

@@ -17,7 +17,7 @@ import (
 	"github.com/paddock-dev/audit/internal/testenv"
 )
 
-// kubeconfig writes one for a user of the test's API server.
+// kubeconfig writes a kubeconfig for a user of the test's API server.
 func kubeconfig(t *testing.T, user string) string {
 	t.Helper()
 	server := testenv.SharedKube(t)

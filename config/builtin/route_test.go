@@ -45,15 +45,15 @@ func readmeConfiguration(t *testing.T) string {
 	return string(copied)
 }
 
-// place is where events can turn up.
+// place names a destination in which the test looks for events.
 type place struct {
 	kube   client.Client
 	loki   *testenv.Loki
 	stderr string // a file
 }
 
-// prepare returns README's file with the addresses of the test's servers, and
-// what reads them.
+// prepare returns README's file with the addresses of the test's servers, and functions
+// that read the servers.
 func prepare(t *testing.T) (text string, p place) {
 	t.Helper()
 	server := testenv.SharedKube(t)

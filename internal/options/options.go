@@ -8,8 +8,8 @@
 //
 // A field that is 0 or empty has its default. A field with off takes a negative
 // value, which turns off what it bounds. A field without a yaml tag is not for a
-// file, and is left as it is. A default is for strings, numbers, durations and what
-// is an encoding.TextUnmarshaler.
+// file, and is left as it is. Strings, numbers, durations and every
+// encoding.TextUnmarshaler can have a default.
 package options
 
 import (
@@ -131,8 +131,8 @@ func (f Field) SetDefault(v reflect.Value) {
 	}
 }
 
-// Check says what is wrong with v, which somebody has given the field. A 0 or an
-// empty text is wrong where it would stand for a default that is something else.
+// Check returns what is wrong with the value v that a file or a program gives the field. A
+// 0 or an empty text is wrong when the field has another default, which it would mean.
 func (f Field) Check(v reflect.Value) error {
 	if f.Type.Kind() == reflect.String && len(f.Enum) > 0 && !slices.Contains(f.Enum, v.String()) {
 		return fmt.Errorf("is not one of the words it can be: want %s", strings.Join(f.Enum, " or "))
@@ -154,7 +154,7 @@ func (f Field) Check(v reflect.Value) error {
 func (f Field) checkNumber(v reflect.Value) error {
 	var is float64
 	switch {
-	case len(f.Enum) > 0: // a word outside of Go
+	case len(f.Enum) > 0: // a number in Go, and a word in the file
 		return nil
 	case v.CanInt():
 		is = float64(v.Int())
@@ -218,7 +218,8 @@ func (f Field) Range() string {
 	return said
 }
 
-// number reads the number or the duration of a tag, whose author has tested it.
+// number reads the number or the duration of a tag. It panics for anything else, which is a
+// mistake of the programmer.
 func number(tag string) float64 {
 	if d, err := time.ParseDuration(tag); err == nil {
 		return float64(d)
@@ -240,7 +241,7 @@ type Error struct {
 	Err error
 }
 
-// Error names the field as a program does, where that is known.
+// Error begins with the name of the field in Go, or else with its key.
 func (e *Error) Error() string {
 	if e.Name == "" {
 		return e.Key + ": " + e.Err.Error()
@@ -261,7 +262,7 @@ func At(opts any, name, format string, args ...any) error {
 	panic(fmt.Errorf("options: %T has no field %s with a yaml tag", opts, name))
 }
 
-// Split takes an error of Complete or Validate apart.
+// Split returns the errors that an error of Complete or Validate joins.
 func Split(err error) (all []*Error) {
 	switch e := err.(type) { //nolint:errorlint // what an Error wraps is its own affair
 	case nil:
