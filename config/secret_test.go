@@ -55,7 +55,7 @@ func nested(path, value string) string {
 	return strings.Join(keys, ": {") + ": " + value + strings.Repeat("}", len(keys)-1)
 }
 
-// required returns the keys that a section must have.
+// required has the keys that a section of each type must have.
 var required = map[string]string{
 	"flood": "next: other", "kube": "", "log": "path: stderr", "loki": "url: 'http://127.0.0.1:1'", "multi": "next: [other]",
 	"recorder": "to: x", "retry": "next: other", "spool": "next: other, dir: DIR",
