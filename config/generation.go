@@ -178,6 +178,14 @@ func (g *generation) keepsPromises() error {
 	return nil
 }
 
+// notOpen says why there is no open sink of this name.
+func (g *generation) notOpen(name string) error {
+	if _, known := g.file.sinks[name]; known {
+		return fmt.Errorf("%s: no component uses the sink %s, so it is not open: name it under components", g.file.name, name)
+	}
+	return fmt.Errorf("%s: there is no sink %s%s", g.file.name, shown(name), choice{name, g.file.names})
+}
+
 // String prints one line a component, as its sinks print themselves.
 func (g *generation) String() string {
 	return g.file.describe(func(sink string) Plan {

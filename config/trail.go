@@ -237,13 +237,6 @@ func (t *Trail) Sink(name string) (auditing.Sink, error) {
 	return &handle{trail: t, sink: name}, nil
 }
 
-func (g *generation) notOpen(name string) error {
-	if _, known := g.file.sinks[name]; known {
-		return fmt.Errorf("%s: no component uses the sink %s, so it is not open: name it under components", g.file.name, name)
-	}
-	return fmt.Errorf("%s: there is no sink %s%s", g.file.name, shown(name), choice{name, g.file.names})
-}
-
 // Components returns the names of the configured components, sorted.
 func (t *Trail) Components() []string { return t.file().Components() }
 

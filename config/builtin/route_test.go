@@ -45,7 +45,7 @@ func readmeConfiguration(t *testing.T) string {
 	return string(copied)
 }
 
-// place names a destination in which the test looks for events.
+// place holds the destinations in which the test looks for events.
 type place struct {
 	kube   client.Client
 	loki   *testenv.Loki
@@ -122,6 +122,7 @@ func (p place) where(t *testing.T, namespace string) map[string][]string {
 }
 
 func TestReadmeFileRoutesEachComponent(t *testing.T) {
+	t.Parallel()
 	text, p := prepare(t)
 	path := filepath.Join(t.TempDir(), "audit.yaml")
 	server := testenv.SharedKube(t)
