@@ -86,9 +86,6 @@ func (f *File) failed(def *definition, format string, err error) error {
 // with all sinks behind it. Otherwise it returns nil. A sink may be closed, when a
 // hand-over could not open it again.
 func (g *generation) unchanged(def *definition) *opened {
-	if g == nil {
-		return nil
-	}
 	if o := g.sinks[def.name]; o != nil && !o.closed.Load() && o.def.content == def.content {
 		return o
 	}

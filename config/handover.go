@@ -58,7 +58,6 @@ func (t *Trail) handOver(ctx context.Context, f *File, leaving []*opened) error 
 	}
 	opened, err := openFile(ctx, f, old, t.deps, true)
 	if err == nil {
-		t.warn(f)
 		next = opened
 		return nil
 	}

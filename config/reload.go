@@ -79,12 +79,10 @@ func (t *Trail) exchange(ctx context.Context, data []byte) error {
 		return t.handOver(ctx, file, leaving)
 	}
 	next, err := openFile(ctx, file, old, t.deps, true)
-	if err != nil {
-		return err
+	if err == nil {
+		t.takeOver(next)
 	}
-	t.warn(file)
-	t.takeOver(next)
-	return nil
+	return err
 }
 
 // reopen lets every open sink that has a method Reopen, such as a log file, use what stands
@@ -114,7 +112,9 @@ func (t *Trail) takeOver(next *generation) {
 	free := slices.DeleteFunc(old.opened(), func(o *opened) bool { return o.closed.Load() || next.sinks[o.def.name] == o })
 	go func() {
 		defer close(gone)
-		<-before
+		if before != nil {
+			<-before
+		}
 		_ = old.writing.Close(t.life) // Close of the trail ends it at the latest
 		ctx, cancel := context.WithTimeout(t.life, closeTimeout)
 		defer cancel()
@@ -128,7 +128,7 @@ func (t *Trail) takeOver(next *generation) {
 // may still hold a resource that a new sink of f needs.
 func (t *Trail) awaitResources(ctx context.Context, f *File) error {
 	current := t.current.Load()
-	if !slices.ContainsFunc(f.order, func(name string) bool {
+	if t.retired == nil || !slices.ContainsFunc(f.order, func(name string) bool {
 		return len(f.sinks[name].resources()) > 0 && current.unchanged(f.sinks[name]) == nil
 	}) {
 		return nil

@@ -64,7 +64,8 @@ type Trail struct {
 
 	reloading chan struct{} // holds a value while a Reload or Close is under way
 	restoring bool          // keepRestoring is running; guarded by reloading
-	// retired is closed when the sinks of earlier files are; guarded by reloading.
+	// retired is closed when the sinks of earlier files are; nil at first. Guarded by
+	// reloading.
 	retired chan struct{}
 	// life ends when Close gives up waiting.
 	life context.Context
@@ -113,8 +114,7 @@ func openTrail(ctx context.Context, path string, types *Types, deps Deps) (*Trai
 		deps.Logger = slog.Default()
 	}
 	deps.Logger = hooks.Logger(deps.Logger)
-	t := &Trail{path: path, types: types, deps: deps, reloading: make(chan struct{}, 1), retired: make(chan struct{})}
-	close(t.retired) // there are no earlier files yet
+	t := &Trail{path: path, types: types, deps: deps, reloading: make(chan struct{}, 1)}
 	t.life, t.end = context.WithCancel(context.Background())
 	t.running, t.stop = context.WithCancel(t.life)
 	if deps.OnFailure == nil {
@@ -128,20 +128,14 @@ func openTrail(ctx context.Context, path string, types *Types, deps Deps) (*Trai
 	if t.metrics, err = newReloadMetrics(deps.Registerer); err != nil {
 		return nil, err
 	}
-	var data []byte
-	if data, err = t.read(ctx); err != nil {
-		return nil, err
-	}
-	file, err := t.parse(ctx, data)
+	data, err := t.read(ctx)
 	if err != nil {
 		return nil, err
 	}
-	t.warn(file)
-	first, err := openFile(ctx, file, nil, t.deps, true)
-	if err != nil {
+	t.current.Store(newGeneration(&File{}, nil))
+	if err := t.exchange(ctx, data); err != nil {
 		return nil, err
 	}
-	t.current.Store(first)
 	if path != "" && !deps.Static {
 		if err := t.follow(data); err != nil {
 			return nil, errors.Join(err, t.Close(ctx))
@@ -151,7 +145,8 @@ func openTrail(ctx context.Context, path string, types *Types, deps Deps) (*Trai
 	return t, nil
 }
 
-// parse reads a configuration, and holds it to what the program asks for.
+// parse reads a configuration, checks it against the demands of the program, and logs its
+// warnings.
 func (t *Trail) parse(ctx context.Context, data []byte) (*File, error) {
 	file, err := Parse(t.name(), data, t.types)
 	if err != nil {
@@ -167,17 +162,17 @@ func (t *Trail) parse(ctx context.Context, data []byte) (*File, error) {
 		}
 	}
 	if name := t.deps.Only; name != "" {
-		if _, known := file.component(name); !known {
+		c, known := file.component(name)
+		if !known {
 			return nil, unknownComponent(file, name)
 		}
-		c, _ := file.component(name)
 		file.components = map[string]component{name: c}
 		file.dropUnused()
 	}
-	if err := file.identify(ctx); err != nil {
-		return nil, err
+	for _, w := range file.warnings {
+		t.deps.Logger.Warn("audit configuration: " + w.String())
 	}
-	return file, nil
+	return file, file.identify(ctx)
 }
 
 func (t *Trail) name() string {
@@ -192,12 +187,6 @@ func (t *Trail) read(ctx context.Context) ([]byte, error) {
 		return defaultFile, nil
 	}
 	return awaitResult(ctx, func() ([]byte, error) { return readFile(t.path) })
-}
-
-func (t *Trail) warn(f *File) {
-	for _, w := range f.warnings {
-		t.deps.Logger.Warn("audit configuration: " + w.String())
-	}
 }
 
 func (t *Trail) logFailure(_ context.Context, _ *v1alpha1.AuditEvent, err error) {
