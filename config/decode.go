@@ -15,7 +15,7 @@ import (
 // as strictly as this package reads its own: its fields are keys, with the tags
 // that Type.New describes; unknown and duplicate keys and values out of range
 // are refused; then into's Validate is asked, where it is a Validator. name
-// stands for the file in messages, and hint is what to write into an empty one.
+// stands for the file in messages, and hint says how to begin a file that is empty.
 //
 // A bad file is a *FileError with everything that is wrong. Fields that the file
 // does not name keep the values that they have, or get the defaults of their tags.
@@ -42,7 +42,7 @@ type decoder struct {
 
 	lines map[string]int // of each path
 	refs  []reference    // in the order of the file
-	// ifEmpty and ifAlias say what to write instead.
+	// ifEmpty says how to begin a file that is empty, and ifAlias how to do without an alias.
 	ifEmpty, ifAlias string
 }
 
@@ -220,7 +220,7 @@ func (d *decoder) fillKeys(line int, entries []entry, v reflect.Value, path stri
 		case rest.Rest:
 			d.fillEntry(e, v.FieldByIndex(rest.Index), path)
 		case d.problems.full():
-			d.problems.all++ // without looking for what was meant
+			d.problems.all++ // without looking for a key with a similar name
 		default:
 			hint := cmp.Or(nearest(e.name, names), ": there are "+list(names))
 			if len(names) == 0 {

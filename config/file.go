@@ -51,7 +51,7 @@ type header struct {
 	Components yaml.Node `yaml:"components" required:"true" doc:"the components, each with the sink that it writes to; * is every other one"`
 }
 
-// sinkHeader is what every sink has, whatever its type.
+// sinkHeader has the keys of sinks of every type.
 type sinkHeader struct {
 	Type  string `yaml:"type" required:"true" doc:"what the sink is"`
 	Check string `yaml:"check" enum:"fail,warn,skip" doc:"the file's check, for this sink alone"`
@@ -141,8 +141,8 @@ func (d *decoder) readKinds(f *File, h *header) {
 	}
 }
 
-// Warnings returns what is unwise in the file without being wrong: the first 100, and how
-// many more there are.
+// Warnings returns the warnings about a file that can be used: the first 100, and one more
+// that says how many are left out.
 func (f *File) Warnings() []Problem { return slices.Clone(f.warnings) }
 
 // Components returns the names of the configured components, sorted.

@@ -28,15 +28,14 @@ func (g *generation) leaving(f *File) []*opened {
 	})
 }
 
-// needs reports whether a sink of f needs a resource that one of these sinks holds.
-func (f *File) needs(leaving []*opened) bool {
-	var held []string
-	for _, o := range leaving {
-		held = append(held, o.def.resources()...)
+// needed returns the resources of the sinks of f that g does not have.
+func (g *generation) needed(f *File) (resources []string) {
+	for _, name := range f.order {
+		if def := f.sinks[name]; g.unchanged(def) == nil {
+			resources = append(resources, def.resources()...)
+		}
 	}
-	return slices.ContainsFunc(f.order, func(name string) bool {
-		return slices.ContainsFunc(f.sinks[name].resources(), func(r string) bool { return slices.Contains(held, r) })
-	})
+	return resources
 }
 
 // handOver closes the leaving sinks, and then opens those of f, while writes wait. When

@@ -124,8 +124,8 @@ func setDefaults(v reflect.Value) {
 	}
 }
 
-// defaultOf returns what a field holds before the file is read, as the file would
-// write it.
+// defaultOf returns the value that a field has before the file is read, in the form of the
+// file.
 func defaultOf(v reflect.Value) (any, bool) {
 	if v.IsZero() || hidesItself(v.Type()) {
 		return nil, false

@@ -71,11 +71,17 @@ func (t *Trail) exchange(ctx context.Context, data []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := t.awaitResources(ctx, file); err != nil {
-		return err
-	}
 	old := t.current.Load()
-	if leaving := old.leaving(file); file.needs(leaving) {
+	needed := old.needed(file)
+	if len(needed) > 0 && t.retired != nil {
+		select {
+		case <-t.retired: // until then, a sink of an earlier file may hold what is needed
+		case <-ctx.Done():
+			return fmt.Errorf("%s: a sink of an earlier file is still being closed: %w", file.name, ctx.Err())
+		}
+	}
+	leaving := old.leaving(file)
+	if slices.ContainsFunc(leaving, func(o *opened) bool { return o.def.holds(needed) }) {
 		return t.handOver(ctx, file, leaving)
 	}
 	next, err := openFile(ctx, file, old, t.deps, true)
@@ -122,21 +128,4 @@ func (t *Trail) takeOver(next *generation) {
 			t.deps.Logger.Error("audit configuration: a sink that is no longer used did not close cleanly", "error", err.Error())
 		}
 	}()
-}
-
-// awaitResources waits until the sinks of earlier files are closed, because one of them
-// may still hold a resource that a new sink of f needs.
-func (t *Trail) awaitResources(ctx context.Context, f *File) error {
-	current := t.current.Load()
-	if t.retired == nil || !slices.ContainsFunc(f.order, func(name string) bool {
-		return len(f.sinks[name].resources()) > 0 && current.unchanged(f.sinks[name]) == nil
-	}) {
-		return nil
-	}
-	select {
-	case <-t.retired:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("%s: a sink of an earlier file is still being closed: %w", f.name, ctx.Err())
-	}
 }

@@ -13,20 +13,16 @@ import (
 	"github.com/paddock-dev/audit/internal/options"
 )
 
-// kindOf says what a node is, as messages put it, without its value.
+// kindOf names the kind of a node for a message, without its value.
 func kindOf(n *yaml.Node) string {
-	switch n.Kind {
-	case yaml.MappingNode:
-		return "a mapping"
-	case yaml.SequenceNode:
-		return "a list"
-	case yaml.AliasNode:
+	if n.Kind == yaml.AliasNode {
 		return "an alias"
 	}
-	return cmp.Or(scalarKinds[n.ShortTag()], "a value of another kind")
+	return cmp.Or(tagKinds[n.ShortTag()], "a value of another kind")
 }
 
-var scalarKinds = map[string]string{
+var tagKinds = map[string]string{
+	"!!map": "a mapping", "!!seq": "a list",
 	"!!str": "a text", "!!int": "a number", "!!float": "a number", "!!bool": "true or false", "!!null": "empty",
 }
 
@@ -103,8 +99,8 @@ func (d *decoder) fillScalar(n *yaml.Node, v reflect.Value, path string, f optio
 
 var passwordInURL = regexp.MustCompile(`://[^/@\s:]*:[^/@\s]+@`)
 
-// fileKey is what stands beside a secret for the name of a file, where the key
-// follows the custom for that.
+// fileKey names the key that takes the path of a file with the secret. By custom, it is the
+// key of the secret with _file. An item of a list or of a group has none.
 func fileKey(path string) string {
 	name := path[strings.LastIndexByte(path, '.')+1:]
 	if strings.ContainsAny(name, "[(") {

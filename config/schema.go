@@ -67,7 +67,7 @@ func (t Type) schema() schema {
 	return s
 }
 
-// structSchema describes a struct; what its fields hold are the defaults.
+// structSchema describes a struct. The values that its fields have are the defaults.
 func structSchema(v reflect.Value) schema {
 	properties := schema{}
 	s := schema{"type": "object", "additionalProperties": false, "properties": properties}

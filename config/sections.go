@@ -41,6 +41,11 @@ func (def *definition) resources() []string {
 	return nil
 }
 
+// holds reports that one of the resources is the sink's.
+func (def *definition) holds(resources []string) bool {
+	return slices.ContainsFunc(def.resources(), func(r string) bool { return slices.Contains(resources, r) })
+}
+
 // identify adds to the content of each sink what it will take from outside the file, and
 // the content of the sinks behind it.
 func (f *File) identify(ctx context.Context) error {

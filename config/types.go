@@ -74,7 +74,7 @@ type Identified interface{ Identity() string }
 // Ref names another sink of the file.
 type Ref string
 
-// Plan is what a sink will be.
+// Plan says how a sink will print itself, and its level.
 type Plan struct {
 	// Chain as auditing.Chain will print it: "retry(loki)".
 	Chain string
@@ -88,7 +88,7 @@ type Planning struct{ plans map[Ref]Plan }
 // Of returns the plan of another sink.
 func (p Planning) Of(r Ref) Plan { return p.plans[r] }
 
-// Opening is what a Section gets to open its sink with.
+// Opening has what a Section needs to open its sink.
 type Opening struct {
 	// Name of the sink in the file.
 	Name string

@@ -83,7 +83,7 @@ func (s *kubeSection) sink(c client.Writer) kube.Sink {
 // programs reports that the sink writes through the client of the program.
 func (s *kubeSection) programs() bool { return s.client != nil && s.Kubeconfig == "" }
 
-// Identity is what is in the kubeconfig, and in the files that it names. client-go
+// Identity has the content of the kubeconfig, and of the files that it names. client-go
 // itself looks again at a token that it reads from a file.
 func (s *kubeSection) Identity() string {
 	if s.programs() {

@@ -36,6 +36,6 @@ func (s *lokiSection) Open(_ context.Context, o config.Opening) (auditing.Sink, 
 	return loki.New(s.URL, opts)
 }
 
-// Format keeps what may be secret out of every verb: Prometheus' Secret hides
+// Format keeps secrets out of the output of every verb: Prometheus' Secret hides
 // itself in YAML and JSON only.
 func (s *lokiSection) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "loki section") }

@@ -65,7 +65,7 @@ func (*require) JSONSchema() map[string]any {
 	}}
 }
 
-// sink makes the fan-out over what child returns for each name.
+// sink makes the fan-out over the sinks that child returns for the names.
 func (s *multiSection) sink(opts multi.Options, child func(config.Ref) auditing.Sink) (*multi.Sink, error) {
 	children := make([]multi.Child, len(s.Next))
 	for i, ref := range s.Next {
@@ -75,7 +75,7 @@ func (s *multiSection) sink(opts multi.Options, child func(config.Ref) auditing.
 	return multi.New(children, opts)
 }
 
-// Validate adds what depends on next to what the sink has to say of its options.
+// Validate joins the errors of the options of the sink and of the keys that depend on next.
 func (s *multiSection) Validate() error {
 	err := s.Options.Validate()
 	seen := map[config.Ref]bool{}
