@@ -172,7 +172,8 @@ func (t *Trail) parse(ctx context.Context, data []byte) (*File, error) {
 	for _, w := range file.warnings {
 		t.deps.Logger.Warn("audit configuration: " + w.String())
 	}
-	return file, file.identify(ctx)
+	err = file.identify(ctx)
+	return file, err
 }
 
 func (t *Trail) name() string {
