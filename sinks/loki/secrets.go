@@ -68,19 +68,14 @@ func (s *secrets) tracing(ctx context.Context) context.Context {
 }
 
 func (s *secrets) wrote(name string, values []string) {
-	switch name = http.CanonicalHeaderKey(name); {
-	case strings.HasPrefix(name, ":"): // of HTTP/2
-		return
-	case name == "Authorization", name == "Proxy-Authorization":
-		for _, value := range values {
-			s.note(value)
-		}
-		return
-	case slices.Contains(public, name):
+	name = http.CanonicalHeaderKey(name)
+	if strings.HasPrefix(name, ":") || slices.Contains(public, name) { // HTTP/2 has the first
 		return
 	}
+	authentication := name == "Authorization" || name == "Proxy-Authorization"
 	for _, value := range values {
-		if len(value) >= shortestSecret && (name != "X-Scope-Orgid" || value != s.tenant) {
+		tenant := name == "X-Scope-Orgid" && value == s.tenant
+		if authentication || len(value) >= shortestSecret && !tenant {
 			s.note(value)
 		}
 	}
@@ -114,15 +109,14 @@ func (s *secrets) all() []string {
 	s.mu.Unlock()
 	var all []string
 	for _, secret := range known {
+		if secret == "" {
+			continue
+		}
 		encoded, _ := json.Marshal(secret) // a string cannot fail
 		all = append(all, secret, string(encoded[1:len(encoded)-1]), inside(strconv.Quote(secret)), inside(strconv.QuoteToASCII(secret)),
 			html.EscapeString(secret), url.QueryEscape(secret), url.PathEscape(secret))
 	}
-	slices.SortFunc(all, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), strings.Compare(a, b)) })
-	all = slices.Compact(all)
-	if n := len(all); n > 0 && all[n-1] == "" {
-		all = all[:n-1]
-	}
+	slices.SortFunc(all, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
 	return all
 }
 
@@ -155,16 +149,12 @@ func (s *secrets) hide(text string) string {
 // uncut returns a text whose end was cut off, without the beginning of a secret that
 // was cut in two.
 func (s *secrets) uncut(text string) string {
-	end := len(text)
 	for _, secret := range s.all() {
-		for n := min(len(secret)-1, len(text)); n > 0; n-- {
-			if strings.HasSuffix(text, secret[:n]) {
-				end = min(end, len(text)-n)
-				break
-			}
+		for n := len(secret) - 1; n > 0; n-- {
+			text = strings.TrimSuffix(text, secret[:n])
 		}
 	}
-	return text[:end]
+	return text
 }
 
 // noted is the secret of oauth2, which goes to another server and so into no request
