@@ -1,16 +1,16 @@
 package loki
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
 	"time"
 
-	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 	"golang.org/x/sync/semaphore"
@@ -20,8 +20,7 @@ import (
 // server writes its memory to disk at intervals and does not say when it has. So
 // disk waits for some intervals, and then asks how long the server has been running.
 type disk struct {
-	client  *client
-	timeout time.Duration // for the server to say something
+	client *client
 
 	// takes is how long what the server has answered may take to its disk, with
 	// this flush interval. Tests shorten it.
@@ -40,14 +39,12 @@ func toDisk(flush time.Duration) time.Duration { return 3*flush + 2*time.Second 
 // await returns nil once what was sent from begun on, and answered by then, is on
 // the server's disk.
 func (d *disk) await(ctx context.Context, begun, answered time.Time) error {
-	now, err := d.state(ctx, time.Time{})
-	if err != nil {
-		return fmt.Errorf("the server answered 204, and when its disk has the event is unknown; writing it again is harmless: %w", err)
-	}
-	for takes := d.takes(now.flags[flagFlush]); now.asked.Before(answered.Add(takes)); takes = d.takes(now.flags[flagFlush]) {
-		if now, err = d.state(ctx, answered.Add(takes)); err != nil {
-			return fmt.Errorf("the server answered 204, and its disk may take %s to have the event, of which %s are over; writing it again is harmless: %w",
-				takes, time.Since(answered).Round(time.Millisecond), err)
+	var now state
+	for at := answered; now.asked.Before(at); at = answered.Add(d.takes(now.flags[flagFlush])) {
+		var err error
+		if now, err = d.state(ctx, at); err != nil {
+			return fmt.Errorf("the server answered 204 %s ago, and may not have the event on its disk yet; writing it again is harmless: %w",
+				time.Since(answered).Round(time.Millisecond), err)
 		}
 	}
 	if ran := now.told.Sub(begun); now.uptime < ran {
@@ -57,8 +54,8 @@ func (d *disk) await(ctx context.Context, begun, answered time.Time) error {
 	return nil
 }
 
-// state returns what the server says when it is asked at that time or later, or
-// has said when it was asked for another write. While the server does not answer
+// state returns what the server says when it is asked at that time or later, for
+// this write or another. While the server does not answer
 // it is asked again, for that is how to find out what became of the events.
 func (d *disk) state(ctx context.Context, at time.Time) (state, error) {
 	if err := pause(ctx, time.Until(at)); err != nil {
@@ -68,9 +65,9 @@ func (d *disk) state(ctx context.Context, at time.Time) (state, error) {
 		return state{}, marked(ctx, context.Cause(ctx))
 	}
 	defer d.asking.Release(1)
-	asking, cancel := context.WithTimeoutCause(ctx, d.timeout, errSlow)
+	asking, cancel := context.WithTimeoutCause(ctx, d.client.timeout, errSlow)
 	defer cancel()
-	for d.last.asked.IsZero() || d.last.asked.Before(at) {
+	for d.last.asked.Before(at) {
 		s, err := d.client.state(asking)
 		if err == nil {
 			d.last = s
@@ -103,8 +100,8 @@ type state struct {
 
 	uptime   time.Duration // in whole seconds, cut
 	readOnly bool
-	dropped  float64                  // rows that were too far ahead, since it started
-	flags    map[string]time.Duration // by name; 0 for no bound
+	dropped  float64                            // rows that were too far ahead, since it started
+	flags    map[model.LabelValue]time.Duration // by name; 0 for no bound
 }
 
 // The server's flags and metrics that the sink looks at.
@@ -120,7 +117,7 @@ const (
 	metricFlag     = "flag"
 )
 
-var flags = []string{flagFlush, flagRetention, flagFuture, flagBackfill}
+var flags = []model.LabelValue{flagFlush, flagRetention, flagFuture, flagBackfill}
 
 // maxMetrics bounds what is read of /metrics, in bytes. A server has about 50 KiB.
 const maxMetrics = 16 << 20
@@ -147,45 +144,40 @@ func (c *client) state(ctx context.Context) (s state, err error) {
 		return s, fmt.Errorf("GET %s: no metrics of a VictoriaLogs: the answer cannot be parsed", c.metrics.URL)
 	}
 	s.told = time.Now()
-	if err := s.read(families); err != nil {
+	samples, err := expfmt.ExtractSamples(&expfmt.DecodeOptions{}, slices.Collect(maps.Values(families))...)
+	if err = cmp.Or(err, s.read(samples)); err != nil {
 		return s, fmt.Errorf("GET %s: %w", c.metrics.URL, c.hidden(err))
 	}
 	return s, nil
 }
 
-func (s *state) read(families map[string]*dto.MetricFamily) error {
-	var errs []error
-	s.flags = map[string]time.Duration{}
-	for _, name := range []string{metricUptime, metricReadOnly, metricFlag, metricDropped} {
-		if families[name] == nil && name != metricDropped {
+func (s *state) read(samples model.Vector) error {
+	found := map[model.LabelValue]bool{}
+	s.flags = map[model.LabelValue]time.Duration{}
+	for _, m := range samples {
+		name, flag := m.Metric[model.MetricNameLabel], m.Metric["name"]
+		found[name] = true
+		switch {
+		case name == metricUptime:
+			s.uptime = time.Duration(m.Value) * time.Second
+		case name == metricReadOnly:
+			s.readOnly = s.readOnly || m.Value != 0
+		case name == metricDropped && m.Metric["reason"] == "too_big_timestamp":
+			s.dropped = float64(m.Value)
+		case name == metricFlag && slices.Contains(flags, flag):
+			d, err := parsePeriod(string(m.Metric["value"]))
+			if err != nil {
+				return fmt.Errorf("flag -%s: %w", flag, err)
+			}
+			s.flags[flag], found[flag] = d, d > 0
+		}
+	}
+	for _, name := range []model.LabelValue{metricUptime, metricReadOnly, flagFlush} {
+		if !found[name] {
 			return fmt.Errorf("there is no %s: this is no VictoriaLogs on a single node", name)
 		}
-		for _, m := range families[name].GetMetric() {
-			labels := map[string]string{}
-			for _, l := range m.GetLabel() {
-				labels[l.GetName()] = l.GetValue()
-			}
-			value := m.GetUntyped().GetValue() + m.GetGauge().GetValue() + m.GetCounter().GetValue()
-			switch {
-			case name == metricUptime:
-				s.uptime = time.Duration(value) * time.Second
-			case name == metricReadOnly:
-				s.readOnly = s.readOnly || value != 0
-			case name == metricDropped && labels["reason"] == "too_big_timestamp":
-				s.dropped = value
-			case name == metricFlag && slices.Contains(flags, labels["name"]):
-				d, err := parsePeriod(labels["value"])
-				if err != nil {
-					errs = append(errs, fmt.Errorf("flag -%s: %w", labels["name"], err))
-				}
-				s.flags[labels["name"]] = d
-			}
-		}
 	}
-	if s.flags[flagFlush] == 0 && len(errs) == 0 {
-		errs = append(errs, fmt.Errorf("there is no flag -%s: this is no VictoriaLogs on a single node", flagFlush))
-	}
-	return errors.Join(errs...)
+	return nil
 }
 
 // parsePeriod reads a duration as VictoriaLogs' flags have it: as Go has it, or a
