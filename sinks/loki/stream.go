@@ -189,20 +189,18 @@ func (q *stream) await(ctx context.Context, p *push, slot int) outcome {
 	if e.known {
 		return e.outcome
 	}
-	known := notSent
-	if p.cancel != nil {
-		known = unclear
-	} else {
+	known := unclear
+	if p.cancel == nil {
+		known = notSent
 		*e = entry{} // it stays in the push, and takes no memory
 	}
 	q.settle(p, outcome{err: fmt.Errorf("%s: %w", known, context.Cause(ctx))}, e)
-	if p.waiting > 0 {
-		return e.outcome
-	}
-	if p.cancel != nil {
-		p.cancel()
-	} else {
+	switch {
+	case p.waiting > 0:
+	case p.cancel == nil:
 		q.queue = slices.DeleteFunc(q.queue, func(other *push) bool { return other == p })
+	default:
+		p.cancel()
 	}
 	return e.outcome
 }
