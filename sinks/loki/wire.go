@@ -11,7 +11,10 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/s2"
+	"github.com/prometheus/common/model"
 	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
@@ -25,7 +28,6 @@ const (
 	streamLabels, streamEntries              = 1, 2    // StreamAdapter
 	entryTimestamp, entryLine, entryMetadata = 1, 2, 3 // EntryAdapter
 	pairName, pairValue                      = 1, 2    // LabelPairAdapter
-	timestampSeconds, timestampNanos         = 1, 2    // google.protobuf.Timestamp
 )
 
 // The names of metadata: plain snake_case, which Loki leaves as they are. It
@@ -46,13 +48,13 @@ func (o Options) labelsOf(key streamKey) string {
 		labelServiceName: o.ServiceName, labelComponent: key.component, labelNamespace: key.namespace, labelLate: key.late,
 	}
 	maps.Copy(labels, o.Labels)
-	var pairs []string
-	for _, name := range slices.Sorted(maps.Keys(labels)) {
-		if value := clean(labels[name]); value != "" {
-			pairs = append(pairs, name+"="+strconv.Quote(value))
+	set := model.LabelSet{}
+	for name, value := range labels {
+		if value = clean(value); value != "" {
+			set[model.LabelName(name)] = model.LabelValue(value)
 		}
 	}
-	return "{" + strings.Join(pairs, ", ") + "}"
+	return set.String()
 }
 
 // clean replaces what is not UTF-8, which protobuf does not carry, and U+FFFD
@@ -152,7 +154,10 @@ func (e *entry) setSize() {
 }
 
 // buffer holds the parts of a request while it is encoded.
-type buffer struct{ pair, entry, stream, raw, packed []byte }
+type buffer struct {
+	time                             timestamppb.Timestamp
+	pair, entry, stream, raw, packed []byte
+}
 
 var buffers = sync.Pool{New: func() any { return new(buffer) }}
 
@@ -175,7 +180,9 @@ func requestBody(labels string, entries []*entry) (body []byte, size int) {
 // metadata. Only the name of a run may be any text: the others are checked when an
 // event is prepared.
 func (b *buffer) encode(e *entry) {
-	b.pair = appendTimestamp(b.pair[:0], e.at.ns)
+	at := time.Unix(0, e.at.ns)
+	b.time.Seconds, b.time.Nanos = at.Unix(), int32(at.Nanosecond())
+	b.pair, _ = proto.MarshalOptions{}.MarshalAppend(b.pair[:0], &b.time) // two numbers cannot fail
 	b.entry = appendField(b.entry[:0], entryTimestamp, b.pair)
 	b.entry = appendField(b.entry, entryLine, e.line)
 	if e.event == nil {
@@ -196,23 +203,6 @@ func (b *buffer) encode(e *entry) {
 func (b *buffer) addPair(name, value string) {
 	b.pair = appendField(appendField(b.pair[:0], pairName, name), pairValue, value)
 	b.entry = appendField(b.entry, entryMetadata, b.pair)
-}
-
-// appendTimestamp appends ns, in nanoseconds since 1970, as a Timestamp.
-func appendTimestamp(b []byte, ns int64) []byte {
-	seconds, nanos := ns/1e9, ns%1e9
-	if nanos < 0 {
-		seconds, nanos = seconds-1, nanos+1e9
-	}
-	return appendNumber(appendNumber(b, timestampSeconds, seconds), timestampNanos, nanos)
-}
-
-// appendNumber leaves 0 out, as protobuf does.
-func appendNumber(b []byte, number protowire.Number, value int64) []byte {
-	if value == 0 {
-		return b
-	}
-	return protowire.AppendVarint(protowire.AppendTag(b, number, protowire.VarintType), uint64(value))
 }
 
 // appendField appends a field of text or of a message.
