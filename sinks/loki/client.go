@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/paddock-dev/audit/internal/texts"
@@ -19,7 +20,12 @@ type client struct {
 	http    *http.Client
 	timeout time.Duration // of a request with its answer
 	secrets *secrets
-	grace   grace
+
+	// grace is the time for which a refusal of the sender is transient: a password that
+	// is being exchanged, or a gateway that starts, must not turn every event of a spool
+	// into a dead letter.
+	grace        time.Duration
+	refusedSince atomic.Pointer[time.Time] // the first refusal of the sender after a success; nil for none
 
 	pushing *http.Request
 	ready   *http.Request // of Loki
@@ -39,7 +45,7 @@ func newClient(ctx context.Context, base *url.URL, o Options) (*client, error) {
 		header.Set("X-Scope-OrgID", o.TenantID)
 	}
 	c := &client{
-		http: h, timeout: o.Timeout, secrets: known, grace: grace{of: o.RefusalGrace},
+		http: h, timeout: o.Timeout, secrets: known, grace: o.RefusalGrace,
 		pushing: &http.Request{Method: http.MethodPost, URL: o.Server.push(base), Header: header.Clone()},
 		ready:   &http.Request{Method: http.MethodGet, URL: base.JoinPath("/ready"), Header: header},
 		metrics: &http.Request{Method: http.MethodGet, URL: base.JoinPath("/metrics"), Header: header},
@@ -71,9 +77,7 @@ func (c *client) do(ctx context.Context, req *http.Request, body []byte) (status
 
 // text returns the beginning of what an answer says.
 func (c *client) text(resp *http.Response) string {
-	head, _ := io.ReadAll(io.LimitReader(resp.Body, maxText)) // the status counts; a text cut short is a text
-	// The connection can be used again once the answer is read.
-	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxText))
+	head, _ := io.ReadAll(io.LimitReader(resp.Body, maxText)) // without its end, when the connection breaks
 	text := string(head)
 	if len(head) == maxText {
 		text = c.secrets.uncut(text)

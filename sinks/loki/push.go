@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/paddock-dev/audit/auditing"
@@ -22,7 +21,7 @@ func (q *stream) send(ctx context.Context, p *push, entries []*entry) bool {
 	for parts := [][]*entry{entries}; len(parts) > 0; {
 		part := parts[0]
 		a := q.request(ctx, part)
-		if a.failed() {
+		if a.known != "" {
 			if p.again { // Loki may have stored what it was sent before
 				a.known = unclear
 			}
@@ -121,16 +120,10 @@ type answer struct {
 	status int    // 0 for none
 	text   string // Loki's own words, to read and not to show
 	err    error  // with its class; nil for 204
-	known  string // what a failure for now lets an error say of the entries
+	known  string // of the entries, when the request failed as a whole; "" when it is answered
 }
 
-// failed reports that the same push may succeed later.
-func (a answer) failed() bool {
-	class, _ := driver.ClassOf(a.err)
-	return a.err != nil && class != auditing.ClassPermanent
-}
-
-// What an error says is known of an event that was sent and not confirmed.
+// What is known of an entry whose request failed.
 const (
 	notSent   = "not sent"
 	notStored = "nothing was stored"
@@ -149,60 +142,32 @@ func (c *client) push(ctx context.Context, body []byte) answer {
 		return a
 	}
 	a := answer{status: status, text: text}
-	class := auditing.ClassPermanent
 	var until string
 	switch {
 	case status == http.StatusNoContent:
-		c.grace.end()
+		c.refusedSince.Store(nil)
 		return a
 	case status == http.StatusTooManyRequests, status == http.StatusRequestTimeout, status >= http.StatusInternalServerError:
-		class, a.known = auditing.ClassTransient, unclear
+		a.known = unclear
 	case status >= 200 && status < 300: // such as 260, under which Loki stores nothing
-		class, a.known = auditing.ClassTransient, notStored
-	case ofEvents(status):
-		c.grace.end()
-	default:
-		if over := c.grace.begin(); time.Now().Before(over) {
-			class, a.known = auditing.ClassTransient, notStored
+		a.known = notStored
+	case status == http.StatusBadRequest, status == http.StatusRequestEntityTooLarge, status == http.StatusUnprocessableEntity:
+		c.refusedSince.Store(nil) // these refuse the events, so the server has let the sender in
+	default: // these refuse the sender, such as 401, or say that the server is elsewhere, such as 404
+		now := time.Now()
+		c.refusedSince.CompareAndSwap(nil, &now)
+		over := cmp.Or(c.refusedSince.Load(), &now).Add(c.grace) // nil after a push that has just succeeded
+		if now.Before(over) {
+			a.known = notStored
 			until = fmt.Sprintf("; transient until %s (Options.RefusalGrace)", over.UTC().Format(time.RFC3339))
 		}
 	}
+	class := auditing.ClassPermanent
+	if a.known != "" {
+		class = auditing.ClassTransient
+	}
 	a.err = driver.WithClass(class, fmt.Errorf("%w%s", c.statusError(c.pushing, status, text), until))
 	return a
-}
-
-// ofEvents reports that a status refuses the events of a push, and so comes from a
-// server that has let the sender in. Others that are neither a success nor a failure
-// refuse whoever sends anything: 401, 403 and 407, or a way that leads elsewhere, with
-// 404 or a redirect.
-func ofEvents(status int) bool {
-	return status == http.StatusBadRequest || status == http.StatusRequestEntityTooLarge || status == http.StatusUnprocessableEntity
-}
-
-// grace is the time for which a refusal of the sender is transient: a password that is
-// being exchanged, or a gateway that starts, must not turn every event of a spool into
-// a dead letter.
-type grace struct {
-	of time.Duration // none when not above 0
-
-	mu    sync.Mutex
-	since time.Time // of the first refusal after a success; zero for none
-}
-
-// begin returns when the grace of a refusal is over.
-func (g *grace) begin() time.Time {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.since.IsZero() {
-		g.since = time.Now()
-	}
-	return g.since.Add(g.of)
-}
-
-func (g *grace) end() {
-	g.mu.Lock()
-	g.since = time.Time{}
-	g.mu.Unlock()
 }
 
 // errSlow ends a request.
