@@ -11,6 +11,7 @@ import (
 
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/driver"
+	"github.com/paddock-dev/audit/sinks/loki/internal/lines"
 )
 
 // entry is one event as it is sent to one stream.
@@ -112,7 +113,7 @@ func (s *store) round(ctx context.Context, writes []write) (more bool) {
 			continue
 		}
 		if w.line == nil {
-			w.line = lineOf(w.event, s.opts.MaxLineBytes)
+			w.line = lines.Of(w.event, s.opts.MaxLineBytes)
 		}
 		w.setSize()
 		if !s.room.TryAcquire(w.memory()) {
