@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/common/expfmt"
@@ -183,16 +184,14 @@ func (s *state) read(samples model.Vector) error {
 // parsePeriod reads a duration as VictoriaLogs' flags have it: as Go has it, or a
 // number of hours, days, weeks or years, or without a unit of months of 31 days.
 func parsePeriod(text string) (time.Duration, error) {
-	const day = 24 * time.Hour
-	units := map[byte]time.Duration{'d': day, 'w': 7 * day, 'y': 365 * day}
-	number, unit := text, 31*day
-	if n := len(text); n > 0 && units[text[n-1]] != 0 {
-		number, unit = text[:n-1], units[text[n-1]]
-	} else if d, err := time.ParseDuration(text); err == nil {
+	if d, err := time.ParseDuration(text); err == nil {
 		return d, nil
 	}
+	const day = 24 * time.Hour
+	number := strings.TrimRight(text, "dwy")
+	unit := map[string]time.Duration{"": 31 * day, "d": day, "w": 7 * day, "y": 365 * day}[text[len(number):]]
 	n, err := strconv.ParseFloat(number, 64)
-	if err != nil || n < 0 {
+	if err != nil || n < 0 || unit == 0 {
 		return 0, fmt.Errorf("%q is no period, such as 7d", text)
 	}
 	return time.Duration(min(n*float64(unit), float64(1<<63-1<<10))), nil

@@ -49,15 +49,13 @@ func oauth2Secret(o *promconfig.OAuth2) (promconfig.SecretReader, error) {
 	if o.GrantType == "urn:ietf:params:oauth:grant-type:jwt-bearer" {
 		text, file, ref = o.ClientCertificateKey, o.ClientCertificateKeyFile, o.ClientCertificateKeyRef
 	}
-	switch {
-	case text != "":
-		return promconfig.NewInlineSecret(string(text)), nil
+	switch { // Options.Validate takes one of them at most
 	case file != "":
 		return promconfig.NewFileSecret(file), nil
 	case ref != "":
 		return nil, errors.New("oauth2: there is no manager of secrets for a key that ends in _ref: use the one that ends in _file")
 	}
-	return promconfig.NewInlineSecret(""), nil
+	return promconfig.NewInlineSecret(string(text)), nil
 }
 
 // addressOf returns the host and port of a URL.
