@@ -10,7 +10,7 @@ import (
 	"github.com/paddock-dev/audit/internal/eventjson"
 )
 
-func TestRefusalProvesOnlyWhatLokiChecksOnceARequest(t *testing.T) {
+func TestRefusalProvesOnlyChecksOfTheWholeRequest(t *testing.T) {
 	t.Parallel()
 	at := func(text string) int64 {
 		when, err := time.Parse(time.RFC3339, text)
@@ -92,7 +92,7 @@ func TestRememberedPlacesStayBounded(t *testing.T) {
 	}
 }
 
-// decoded returns an event that nobody has validated or shortened.
+// decoded returns an event without validating or shortening it.
 func decoded(t *testing.T, ae *v1alpha1.AuditEvent) *driver.Event {
 	t.Helper()
 	e, err := driver.Decode(eventjson.Append(nil, ae))

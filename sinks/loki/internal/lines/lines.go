@@ -1,4 +1,5 @@
-// Package lines makes the text of events that both clients of Loki send.
+// Package lines makes the lines and other texts that sinks/loki and lokiclient send to
+// Loki.
 package lines
 
 import (
@@ -15,8 +16,8 @@ import (
 	"github.com/paddock-dev/audit/internal/eventjson"
 )
 
-// Clean replaces what is not UTF-8, which protobuf does not carry, and U+FFFD
-// itself, which Loki removes from metadata.
+// Clean replaces bytes that are not UTF-8, because protobuf cannot carry them, and U+FFFD,
+// because Loki removes it from metadata.
 func Clean(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "?"), "\uFFFD", "?")
 }
@@ -44,9 +45,10 @@ type shortening struct {
 	omitDetail   bool
 }
 
-// shortenings bring a line under the limit, the least loss first: metadata of the
-// caller's goes before what was decided, and long text before whole entries. After
-// the last one a line is shorter than the least value of Options.MaxLineBytes.
+// shortenings make a line shorter, those with the least loss first. They shorten the
+// caller's metadata before what was decided, and long texts before they leave out whole
+// entries. After the last one, every line is shorter than the smallest
+// Options.MaxLineBytes.
 var shortenings = []shortening{
 	{annotations: 1024},
 	{annotations: 128},
@@ -57,8 +59,8 @@ var shortenings = []shortening{
 	{omitMetadata: true, spec: 64, omitDetail: true},
 }
 
-// of returns a shortened copy. Each starts from the whole event, so that the
-// mark in a text tells of the whole text.
+// of returns a shortened copy of the whole event, and not of a copy that was shortened
+// before, so that the mark in a text gives the size of the whole text.
 func (s shortening) of(e *driver.Event) *v1alpha1.AuditEvent {
 	ae := e.Object()
 	if s.annotations > 0 {
@@ -87,7 +89,8 @@ func shortenAll(texts map[string]string, limit int) {
 	}
 }
 
-// OmitMetadata leaves only what this project sets itself, and says so.
+// OmitMetadata removes from ae all metadata that this project does not set itself, and says
+// so in an annotation.
 func OmitMetadata(ae *v1alpha1.AuditEvent) {
 	before := len(ae.Annotations) + len(ae.Labels)
 	own := []string{v1alpha1.AnnotationTimestamp, v1alpha1.LabelRun, v1alpha1.LabelDecision, v1alpha1.LabelKind, v1alpha1.LabelComponent}

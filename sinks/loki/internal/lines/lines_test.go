@@ -59,7 +59,7 @@ func TestTheLongestEventFitsTheShortestLine(t *testing.T) {
 	}
 }
 
-// decoded returns an event that nobody has validated or shortened.
+// decoded returns an event without validating or shortening it.
 func decoded(t *testing.T, ae *v1alpha1.AuditEvent) *driver.Event {
 	t.Helper()
 	e, err := driver.Decode(eventjson.Append(nil, ae))
