@@ -17,28 +17,28 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// disk finds out whether what VictoriaLogs has answered has reached its disk. The
-// server writes its memory to disk at intervals and does not say when it has. So
+// disk finds out whether events that VictoriaLogs has confirmed have reached its disk. The
+// server writes its memory to disk at intervals, and does not say when it has done so. So
 // disk waits for some intervals, and then asks how long the server has been running.
 type disk struct {
 	client *client
 
-	// takes is how long what the server has answered may take to its disk, with
-	// this flush interval. Tests shorten it.
+	// takes returns how long a confirmed event may take to reach the disk of a server
+	// with this flush interval. Tests shorten it.
 	takes func(flush time.Duration) time.Duration
 
-	asking *semaphore.Weighted // held by the one Store that asks for all
+	asking *semaphore.Weighted // held by the Store that asks the server for all others
 	last   state               // guarded by asking
 }
 
-// toDisk is how long VictoriaLogs may take. It collects rows for up to 1 s; they
-// are due an interval later, and are looked for once in each interval. A look
-// passes over rows that are just being merged, so it may take one more. The last
-// second is for the writing.
+// toDisk returns how long VictoriaLogs may take. It collects rows for up to 1 s. They are
+// due one interval later. It looks for due rows once in each interval, and skips rows that
+// are being merged, so they may have to wait for one more look. One second more is for the
+// writing.
 func toDisk(flush time.Duration) time.Duration { return 3*flush + 2*time.Second }
 
-// await returns nil once what was sent from begun on, and answered by then, is on
-// the server's disk.
+// await returns nil once the events that were sent at begun or later, and confirmed by
+// answered, are on the server's disk.
 func (d *disk) await(ctx context.Context, begun, answered time.Time) error {
 	var now state
 	for at := answered; now.asked.Before(at); at = answered.Add(d.takes(now.flags[flagFlush])) {
@@ -55,9 +55,8 @@ func (d *disk) await(ctx context.Context, begun, answered time.Time) error {
 	return nil
 }
 
-// state returns what the server says when it is asked at that time or later, for
-// this write or another. While the server does not answer
-// it is asked again, for that is how to find out what became of the events.
+// state returns the state of the server at that time or later. Another write may have asked
+// for it. While the server does not answer, it is asked again.
 func (d *disk) state(ctx context.Context, at time.Time) (state, error) {
 	if err := pause(ctx, time.Until(at)); err != nil {
 		return state{}, marked(ctx, err)
@@ -82,7 +81,7 @@ func (d *disk) state(ctx context.Context, at time.Time) (state, error) {
 // askAgain is the pause before the server is asked again.
 const askAgain = 250 * time.Millisecond
 
-// pause waits, or returns why ctx has ended.
+// pause waits for d. When ctx ends first, it returns the cause.
 func pause(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return nil
@@ -95,17 +94,17 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// state is what a VictoriaLogs says of itself in its metrics.
+// state is the state of a VictoriaLogs, from its metrics.
 type state struct {
-	asked, told time.Time // around the answer
+	asked, told time.Time // before the request was sent, and after the answer was read
 
-	uptime   time.Duration // in whole seconds, cut
+	uptime   time.Duration // rounded down to seconds
 	readOnly bool
-	dropped  float64                            // rows that were too far ahead, since it started
+	dropped  float64                            // rows that were too far in the future, since the server started
 	flags    map[model.LabelValue]time.Duration // by name; 0 for no bound
 }
 
-// The server's flags and metrics that the sink looks at.
+// The server's flags and metrics that the sink reads.
 const (
 	flagFlush     = "inmemoryDataFlushInterval"
 	flagRetention = "retentionPeriod"
@@ -113,17 +112,17 @@ const (
 	flagBackfill  = "maxBackfillAge"
 
 	metricUptime   = "vm_app_uptime_seconds"
-	metricReadOnly = "vl_storage_is_read_only" // a node without storage of its own has none
+	metricReadOnly = "vl_storage_is_read_only" // missing on a node without storage of its own
 	metricDropped  = "vl_rows_dropped_total"
 	metricFlag     = "flag"
 )
 
 var flags = []model.LabelValue{flagFlush, flagRetention, flagFuture, flagBackfill}
 
-// maxMetrics bounds what is read of /metrics, in bytes. A server has about 50 KiB.
+// maxMetrics is how much of /metrics is read, in bytes. A server has about 50 KiB.
 const maxMetrics = 16 << 20
 
-// state asks the server.
+// state reads the state of the server from its metrics.
 func (c *client) state(ctx context.Context) (s state, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, errSlow)
 	defer cancel()
@@ -141,7 +140,7 @@ func (c *client) state(ctx context.Context) (s state, err error) {
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return s, fmt.Errorf("GET %s: the answer did not end: %w", c.metrics.URL, context.Cause(ctx))
-	case err != nil: // which quotes the answer in ways in which secrets are not found
+	case err != nil: // err quotes the answer in forms in which secrets would not be found
 		return s, fmt.Errorf("GET %s: no metrics of a VictoriaLogs: the answer cannot be parsed", c.metrics.URL)
 	}
 	s.told = time.Now()
@@ -181,8 +180,8 @@ func (s *state) read(samples model.Vector) error {
 	return nil
 }
 
-// parsePeriod reads a duration as VictoriaLogs' flags have it: as Go has it, or a
-// number of hours, days, weeks or years, or without a unit of months of 31 days.
+// parsePeriod parses a duration in the forms of VictoriaLogs' flags: a duration of Go, a
+// number of days, weeks or years, or without a unit a number of months of 31 days.
 func parsePeriod(text string) (time.Duration, error) {
 	if d, err := time.ParseDuration(text); err == nil {
 		return d, nil

@@ -13,9 +13,9 @@ import (
 	"github.com/paddock-dev/audit/driver"
 )
 
-// send sends p until each of its entries has an outcome. Those that an answer leaves
-// open are sent again in parts. It returns false when a request failed for now: to
-// try again then is for whoever wrote the events.
+// send sends p until each of its entries has an outcome. Entries whose outcome an answer
+// does not tell are sent again in parts. send returns false when a request failed as a
+// whole. It does not try that request again: that is up to the writers of the events.
 func (q *stream) send(ctx context.Context, p *push, entries []*entry) bool {
 	defer q.end(p)
 	for parts := [][]*entry{entries}; len(parts) > 0; {
@@ -35,8 +35,8 @@ func (q *stream) send(ctx context.Context, p *push, entries []*entry) bool {
 	return true
 }
 
-// request sends one request of entries, if Loki has proved by then that it stores
-// what it confirms.
+// request sends one request with entries, after Loki has proved that it stores what it
+// confirms, if a proof is due.
 func (q *stream) request(ctx context.Context, entries []*entry) answer {
 	ctx, cancel := context.WithTimeoutCause(ctx, q.store.opts.Timeout, errSlow)
 	defer cancel()
@@ -55,7 +55,7 @@ func (q *stream) request(ctx context.Context, entries []*entry) answer {
 	return a
 }
 
-// end tells the writers of p that it is over.
+// end tells the writers of p that all its entries have an outcome.
 func (q *stream) end(p *push) {
 	q.mu.Lock()
 	if p.again {
@@ -63,15 +63,16 @@ func (q *stream) end(p *push) {
 	}
 	q.mu.Unlock()
 	p.cancel()
-	close(p.done) // without the mutex, for the writers who wake come back for it
+	close(p.done) // without the mutex, which the writers that wake up lock
 }
 
-// decide gives the entries of a request the outcomes that the answer proves, and
-// returns the others in the parts in which they are to be sent again.
+// decide settles the entries of a request whose outcome the answer proves. It returns the
+// others in the parts in which they have to be sent again.
 //
-// Of a request that it answers with 400, Loki has stored the good entries, and the text
-// tells of few of the bad ones. Since what was stored is recognised, what the text does
-// not prove is sent again: in halves when it proves nothing, until the offender is alone.
+// When Loki answers 400, it has stored the good entries of the request, and the text names
+// few of the bad ones. Loki recognises entries that it has stored. So all entries whose
+// outcome the text does not prove are sent again. When it proves nothing, they are sent in
+// halves, until a bad entry is alone in its request.
 func (q *stream) decide(p *push, entries []*entry, a answer) [][]*entry {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -97,8 +98,8 @@ func (q *stream) decide(p *push, entries []*entry, a answer) [][]*entry {
 	return [][]*entry{rest[:half], rest[half:]}
 }
 
-// settleProved settles those entries of a 400 that its text proves refused for their
-// time, and returns the others. The caller holds the mutex.
+// settleProved settles the entries that were refused for their time, as far as the text of
+// a 400 proves it, and returns the others. The caller holds the mutex.
 func (q *stream) settleProved(p *push, entries []*entry, a answer) (rest []*entry) {
 	r := readRefusal(a.text)
 	for _, e := range entries {
@@ -115,10 +116,10 @@ func (q *stream) settleProved(p *push, entries []*entry, a answer) (rest []*entr
 	return rest
 }
 
-// answer is what came back for a push.
+// answer is the answer to a push.
 type answer struct {
 	status int    // 0 for none
-	text   string // Loki's own words, to read and not to show
+	text   string // of the server; it may hold secrets
 	err    error  // with its class; nil for 204
 	known  string // of the entries, when the request failed as a whole; "" when it is answered
 }
@@ -130,7 +131,7 @@ const (
 	unclear   = "the outcome is unknown, and writing the event again is harmless"
 )
 
-// push sends one compressed request, and reads the answer as Loki means it.
+// push sends one compressed request, and interprets the answer.
 func (c *client) push(ctx context.Context, body []byte) answer {
 	status, text, err := c.do(ctx, c.pushing, body)
 	if err != nil {
@@ -170,11 +171,12 @@ func (c *client) push(ctx context.Context, body []byte) answer {
 	return a
 }
 
-// errSlow ends a request.
+// errSlow is the cause when Options.Timeout ends a request.
 var errSlow = errors.New("Options.Timeout is over")
 
-// marked marks the error of a request under ctx that has no answer with what ended
-// it: Close, the end of those who wait for it, which needs no mark, or else.
+// marked returns the error of a request under ctx that has no answer. The error is of
+// ClassClosed when Close has ended the request. It has no class when the writers have, as
+// their own contexts tell it. Otherwise it is transient.
 func marked(ctx context.Context, err error) error {
 	switch cause := context.Cause(ctx); {
 	case cause == nil, errors.Is(cause, errSlow):
@@ -185,7 +187,7 @@ func marked(ctx context.Context, err error) error {
 	return err
 }
 
-// advice returns what to check when the server answers with a status.
+// advice returns what the user should check when the server answers with this status.
 func advice(status int) string {
 	switch status {
 	case http.StatusProxyAuthRequired:
@@ -206,7 +208,7 @@ func advice(status int) string {
 	return ""
 }
 
-// statusError says what was asked, what the server said, and what to check.
+// statusError returns an error with the request, the answer and advice.
 func (c *client) statusError(req *http.Request, status int, text string) error {
 	return fmt.Errorf("%s %s refused: %d: %s%s", req.Method, req.URL, status, cmp.Or(c.shown(text), http.StatusText(status)), advice(status))
 }
