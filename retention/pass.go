@@ -38,6 +38,9 @@ type Summary struct {
 	// Gone is how many somebody else deleted first; or this pass itself, when the
 	// answer to its first attempt was lost.
 	Gone int
+	// Unknown is how many deletes had no answer when the pass was stopped: each may
+	// have been carried out or not. The next pass finds the events that are still there.
+	Unknown int
 	// Changed is how many were changed since they were listed and therefore left.
 	Changed int
 	// Held is how many beside those are too old by their own time, and stay because
@@ -102,7 +105,7 @@ func (p *pass) report(ctx context.Context, took time.Duration, err error) {
 	m := p.metrics
 	m.duration.Observe(took.Seconds())
 	log := p.logger.With("seen", p.sum.Seen, "expired", p.sum.Expired, "deleted", p.sum.Deleted, "archived", p.sum.Archived,
-		"gone", p.sum.Gone, "changed", p.sum.Changed, "held", p.sum.Held, "terminating", p.sum.Terminating, "failed", p.sum.Failed,
+		"gone", p.sum.Gone, "unknown", p.sum.Unknown, "changed", p.sum.Changed, "held", p.sum.Held, "terminating", p.sum.Terminating, "failed", p.sum.Failed,
 		"overdue", p.sum.Overdue.String(), "took", took.String())
 	switch {
 	case err != nil && ctx.Err() != nil: // neither: it was stopped

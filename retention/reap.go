@@ -13,6 +13,7 @@ import (
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/internal/hooks"
+	"github.com/paddock-dev/audit/internal/stopping"
 )
 
 // archiveTimeout bounds one write to the archive.
@@ -44,6 +45,11 @@ func (p *pass) reap(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 	case apierrors.IsConflict(err):
 		p.count(&p.sum.Changed)
 		p.left(ae, nil)
+	case errors.Is(err, errNoAnswer):
+		p.count(&p.sum.Unknown)
+		p.left(ae, nil)
+		p.logger.WarnContext(ctx, "a delete was cut off before the API server answered", "event", ae.Namespace+"/"+ae.Name)
+		return fmt.Errorf("retention: the pass was ended: %w", err)
 	default:
 		p.left(ae, fmt.Errorf("deleting: %w", err))
 		var silent *noAnswerError
@@ -57,8 +63,7 @@ func (p *pass) reap(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 // store writes ae to the archive and returns when that has confirmed it. down is
 // not nil when the archive fails event after event.
 func (p *pass) store(ctx context.Context, ae *v1alpha1.AuditEvent) (down, err error) {
-	// A write that has begun is finished, also when the reaper is asked to stop.
-	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), archiveTimeout)
+	writing, cancel := stopping.Context(ctx, archiveTimeout)
 	defer cancel()
 	copied := ae.DeepCopy() // the sink may fill in metadata, and the delete needs what the server said
 	copied.ManagedFields = nil

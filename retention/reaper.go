@@ -140,8 +140,9 @@ func (r *Reaper) NeedLeaderElection() bool { return true }
 
 // Start makes passes until ctx ends, the first at once. A pass that fails is
 // logged and counted, and the next one begins within a minute. When ctx ends,
-// deletes and archive writes under way are finished, which takes at most half a
-// minute and is nearly always done at once; Start then returns nil.
+// deletes and archive writes under way have 0.3 s to be answered; Start then returns
+// nil. A delete that is cut off counts as Summary.Unknown and is named in the log. An
+// event whose archiving is cut off stays.
 func (r *Reaper) Start(ctx context.Context) error {
 	r.metrics.leader.Set(1)
 	defer r.metrics.leader.Set(0)

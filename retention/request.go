@@ -2,11 +2,14 @@ package retention
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/paddock-dev/audit/internal/stopping"
 )
 
 const (
@@ -38,7 +41,7 @@ func (r *Reaper) try(ctx context.Context, op string, request func(context.Contex
 			return err
 		}
 		if ctx.Err() != nil {
-			return fmt.Errorf("stopped: %w", ctx.Err())
+			return stopped(ctx, err)
 		}
 		r.metrics.failures.WithLabelValues(op).Inc()
 		if isRefused(err) {
@@ -54,21 +57,35 @@ func (r *Reaper) try(ctx context.Context, op string, request func(context.Contex
 		r.logger.WarnContext(ctx, "a request failed and is made again", "operation", op, "error", explain(err, op).Error(), "pause", pause.String())
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("stopped: %w, after: %w", ctx.Err(), err)
+			return stopped(ctx, err)
 		case <-time.After(pause):
 		}
 	}
 }
 
-// once makes one attempt. A delete that was sent is not taken back when ctx ends.
+// once makes one attempt. When ctx ends, a delete that was sent is given some time to be
+// answered, so that it is counted as what it is.
 func once(ctx context.Context, op string, request func(context.Context) error) error {
-	timeout := listTimeout
+	bounded, timeout := context.WithTimeout, listTimeout
 	if op == opDelete {
-		ctx, timeout = context.WithoutCancel(ctx), deleteTimeout
+		bounded, timeout = stopping.Context, deleteTimeout
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := bounded(ctx, timeout)
 	defer cancel()
 	return request(ctx)
+}
+
+// errNoAnswer is wrapped by the error of a request that was stopped before the server
+// had answered it.
+var errNoAnswer = errors.New("stopped before the API server answered, so the outcome is unknown")
+
+// stopped is the error of a request that is not made again, because ctx has ended.
+func stopped(ctx context.Context, err error) error {
+	var answer apierrors.APIStatus
+	if errors.As(err, &answer) {
+		return fmt.Errorf("stopped: %w, after: %w", ctx.Err(), err)
+	}
+	return fmt.Errorf("%w: %w", errNoAnswer, err)
 }
 
 // isGone reports the server's answer that there is no such object. That there is

@@ -9,15 +9,17 @@
 // The API server is that of its pod, or the one that -kubeconfig or KUBECONFIG
 // names. It needs the verbs list and delete on auditevents in every namespace,
 // and with -leader-elect get, create and update on leases, and create on events
-// of the core group, in the namespace of its lease. A stop finishes the requests
-// that are under way and closes the archive, which takes at most 40 s.
+// of the core group, in the namespace of its lease. SIGTERM ends it within a second:
+// requests under way have 0.3 s to be answered. A delete that is cut off counts as
+// unknown in the log, which names its event.
 //
 // Both files are read once, at the start. The audit configuration should be a
 // file of its own: every sink that a component of it uses is opened. A sink of type kube without kubeconfig is
 // refused, for it would store into the API server that is reaped.
 //
-// It exits with 0 when all is well, with 1 when it is not, and with 2 when it
-// does not understand its arguments. -once and -dry-run take no lease.
+// It exits with 0 when all is well, with 1 when it is not or when a stop had to leave
+// something behind that did not end, and with 2 when it does not understand its
+// arguments. -once and -dry-run take no lease.
 package main
 
 import (
@@ -29,13 +31,22 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/paddock-dev/audit/internal/stopping"
 )
 
-func main() {
+func main() { os.Exit(process(nil)) }
+
+// process is main with another clock, where now is not nil. It returns the exit code.
+func process(now func() time.Time) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	p := program{out: os.Stdout, errOut: os.Stderr}
-	os.Exit(p.run(ctx, os.Args[1:]))
+	p := program{out: os.Stdout, errOut: os.Stderr, now: now}
+	code, ended := stopping.Promptly(ctx, func() int { return p.run(ctx, os.Args[1:]) })
+	if !ended {
+		return 1
+	}
+	return code
 }
 
 // program is the command with its surroundings handed in.

@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(reaperEnv) == "" {
 		os.Exit(testenv.Run(m))
 	}
-	mainLater()
+	os.Exit(process(later))
 }
 
 func later() time.Time { return time.Now().Add(25 * time.Hour) }

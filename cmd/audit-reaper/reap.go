@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
-	"time"
 
 	"github.com/go-logr/logr"
 	"k8s.io/client-go/rest"
@@ -17,16 +16,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/paddock-dev/audit/driver"
+	"github.com/paddock-dev/audit/internal/stopping"
 	"github.com/paddock-dev/audit/internal/switching"
 	"github.com/paddock-dev/audit/retention"
 )
 
 // leaseName is fixed: two reapers of one cluster must compete for the same lease.
 const leaseName = "audit-reaper"
-
-// stopTimeout is how long a stop waits for requests that are under way; the
-// longest of them may take 25 s.
-const stopTimeout = 30 * time.Second
 
 // do carries out what the flags say.
 func (p program) do(ctx context.Context, o options) (err error) {
@@ -35,6 +31,7 @@ func (p program) do(ctx context.Context, o options) (err error) {
 		return err
 	}
 	logger := slog.New(slog.NewJSONHandler(p.errOut, nil))
+	slog.SetDefault(logger) // of what has no other logger, such as the report of a panic
 	ctrl.SetLogger(logr.FromSlogHandler(logger.Handler()))
 	ctx = logr.NewContext(ctx, ctrl.Log) // client-go takes its logger from there
 
@@ -77,7 +74,7 @@ func serve(ctx context.Context, cfg *rest.Config, policy retention.Policy, opts 
 	if err != nil {
 		return err
 	}
-	timeout := stopTimeout
+	timeout := stopping.Grace
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
 		Metrics:                       server.Options{BindAddress: o.metricsAddr},
 		HealthProbeBindAddress:        o.healthAddr,

@@ -1,15 +1,12 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"os/exec"
-	"os/signal"
 	"strconv"
 	"strings"
 	"syscall"
@@ -22,13 +19,6 @@ import (
 
 	"github.com/paddock-dev/audit/internal/testenv"
 )
-
-// mainLater is main with another clock.
-func mainLater() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
-	os.Exit(program{out: os.Stdout, errOut: os.Stderr, now: later}.run(ctx, os.Args[1:]))
-}
 
 // running is the command while it serves.
 type running struct {

@@ -18,9 +18,9 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"github.com/paddock-dev/audit/config/builtin"
+	"github.com/paddock-dev/audit/internal/stopping"
 )
 
 const usage = `usage:
@@ -38,31 +38,12 @@ const usage = `usage:
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	os.Exit(promptly(ctx, func() int { return run(ctx, os.Args[1:], os.Stdout, os.Stderr) })) //nolint:gocritic // nothing is left for the deferred stop to undo
-}
-
-// stopGrace is how long a signal leaves to what is under way. Nothing that is cut off
-// loses what is stored: not even a requeue.
-const stopGrace = 800 * time.Millisecond
-
-// promptly returns what run returns, or 1 when run goes on stopGrace after ctx has
-// ended: it may wait for a file, or for a reader of its output, that knows no context.
-func promptly(ctx context.Context, run func() int) int {
-	done := make(chan int, 1)
-	go func() { done <- run() }()
-	select {
-	case code := <-done:
-		return code
-	case <-ctx.Done():
+	// Nothing that is cut off loses what is stored: not even a requeue.
+	code, ended := stopping.Promptly(ctx, func() int { return run(ctx, os.Args[1:], os.Stdout, os.Stderr) })
+	if !ended {
+		code = 1
 	}
-	grace := time.NewTimer(stopGrace)
-	defer grace.Stop()
-	select {
-	case code := <-done:
-		return code
-	case <-grace.C:
-		return 1
-	}
+	os.Exit(code) //nolint:gocritic // nothing is left for the deferred stop to undo
 }
 
 // errUsage is wrapped by errors that the usage text answers.
