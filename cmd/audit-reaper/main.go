@@ -41,7 +41,7 @@ func main() { os.Exit(process(nil)) }
 func process(now func() time.Time) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	p := program{out: os.Stdout, errOut: os.Stderr, now: now}
+	p := program{out: visible{os.Stdout}, errOut: visible{os.Stderr}, now: now}
 	code, ended := stopping.Promptly(ctx, func() int { return p.run(ctx, os.Args[1:]) })
 	if !ended {
 		return 1
