@@ -43,6 +43,14 @@ func (f *policyFile) policy() Policy {
 // keep is a duration that can also be written in days, which Go's cannot.
 type keep time.Duration
 
+// String writes whole days in days.
+func (k keep) String() string {
+	if d := time.Duration(k); d%day != 0 {
+		return d.String()
+	}
+	return fmt.Sprintf("%dd", time.Duration(k)/day)
+}
+
 // FromYAML takes "30d", or what time.ParseDuration takes.
 func (k *keep) FromYAML(v any) error {
 	text, ok := v.(string)

@@ -69,9 +69,17 @@ type pass struct {
 
 // Pass looks at every event once and deletes those that are expired. It returns
 // an error when the pass had to end early (ctx ended, the API server did not
-// answer for two minutes, the archive is down) or when an expired event had to
-// stay; the summary is valid in any case.
-func (r *Reaper) Pass(ctx context.Context) (Summary, error) {
+// answer for two minutes, the archive is down), when an expired event had to stay, or
+// when a reaper with another policy works on the same events; the summary is valid in any case.
+func (r *Reaper) Pass(ctx context.Context) (sum Summary, err error) {
+	err = r.claimed(ctx, func(ctx context.Context) error {
+		sum, err = r.pass(ctx)
+		return err
+	})
+	return sum, err
+}
+
+func (r *Reaper) pass(ctx context.Context) (Summary, error) {
 	begin := time.Now()
 	p := &pass{Reaper: r}
 	err := r.archiveKeeps()

@@ -100,12 +100,14 @@ func isRefused(err error) bool {
 }
 
 // explain adds what to do to an error of the API server.
-func explain(err error, verb string) error {
+func explain(err error, op string) error {
 	switch {
-	case apierrors.IsForbidden(err) && verb == opDelete:
+	case apierrors.IsForbidden(err) && op == opDelete:
 		return fmt.Errorf("%w: the reaper needs the verb delete on auditevents in every namespace, and the admission policy must let it", err)
+	case apierrors.IsForbidden(err) && op == opClaim:
+		return fmt.Errorf("%w: the reaper needs the verbs get, create and update on leases in its namespace", err)
 	case apierrors.IsForbidden(err):
-		return fmt.Errorf("%w: the reaper needs the verb %s on auditevents in every namespace", err, verb)
+		return fmt.Errorf("%w: the reaper needs the verb %s on auditevents in every namespace", err, op)
 	case apierrors.IsNotFound(err):
 		return fmt.Errorf("%w: the API server does not know AuditEvent, apply deploy/crd", err)
 	}

@@ -7,19 +7,21 @@
 //	audit-reaper ... -audit-config audit.yaml -archive lake            store each event in a sink first
 //
 // The API server is that of its pod, or the one that -kubeconfig or KUBECONFIG
-// names. It needs the verbs list and delete on auditevents in every namespace,
-// and with -leader-elect get, create and update on leases, and create on events
-// of the core group, in the namespace of its lease. SIGTERM ends it within a second:
+// names. It needs the verbs list and delete on auditevents in every namespace; get,
+// create and update on leases in its own; and there with -leader-elect create on events
+// of the core group. Of two with different policies in one namespace, whatever lease
+// they lead by, the second ends with an error that says what differs. SIGTERM ends it within a second:
 // requests under way have 0.3 s to be answered. A delete that is cut off counts as
 // unknown in the log, which names its event.
 //
-// Both files are read once, at the start. The audit configuration should be a
-// file of its own: every sink that a component of it uses is opened. A sink of type kube without kubeconfig is
-// refused, for it would store into the API server that is reaped.
+// Both files are read once, at the start. The audit configuration should be a file of
+// its own: every sink that a component of it uses is opened. A sink of type kube without
+// kubeconfig is refused, for it would store into the API server that is reaped.
 //
 // It exits with 0 when all is well, with 1 when it is not or when a stop had to leave
 // something behind that did not end, and with 2 when it does not understand its
-// arguments. -once and -dry-run take no lease.
+// arguments. -once and -dry-run do not wait until they lead, and -dry-run does not ask
+// by which policy another one works.
 package main
 
 import (

@@ -164,7 +164,7 @@ func TestOnceArchivesAndDeletes(t *testing.T) {
 	log := filepath.Join(t.TempDir(), "archive.log")
 	audit := write(t, "audit.yaml", auditHead+"sinks:\n  disk: {type: log, path: "+log+", fsync: true}\ncomponents:\n  audit-reaper: {sink: disk}\n")
 	code, _, errOut := reaper(t, "-kubeconfig", kubeconfig(t, server.Config), "-config", retentionFor(t, ns, ""),
-		"-audit-config", audit, "-archive", "disk", "-once")
+		"-namespace", ns, "-audit-config", audit, "-archive", "disk", "-once")
 	if code != 0 || !strings.Contains(errOut, `"level":"INFO"`) || !strings.Contains(errOut, `"deleted":1,"archived":1`) {
 		t.Errorf("%d\n%s", code, errOut)
 	}

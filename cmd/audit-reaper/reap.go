@@ -45,7 +45,7 @@ func (p program) do(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return fmt.Errorf("finding the API server: %w", err)
 	}
-	opts := retention.Options{Logger: logger, Now: p.now}
+	opts := retention.Options{Logger: logger, Now: p.now, Namespace: o.namespace}
 	if o.dryRun {
 		return p.dryRun(ctx, cfg, policy, opts)
 	}
@@ -87,12 +87,21 @@ func serve(ctx context.Context, cfg *rest.Config, policy retention.Policy, opts 
 	if err != nil {
 		return fmt.Errorf("setting up: %w", err)
 	}
-	err = errors.Join(mgr.Add(reaper), mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("ping", healthz.Ping))
+	err = errors.Join(mgr.Add(reaper), mgr.Add(claiming{reaper}), mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("ping", healthz.Ping))
 	if err != nil {
 		return fmt.Errorf("setting up: %w", err)
 	}
 	return mgr.Start(ctx)
 }
+
+// claiming claims the events in every replica, also in one that does not lead.
+type claiming struct{ *retention.Reaper }
+
+// Start returns an error when a reaper with another policy works.
+func (c claiming) Start(ctx context.Context) error { return c.Claim(ctx) }
+
+// NeedLeaderElection returns false.
+func (claiming) NeedLeaderElection() bool { return false }
 
 // restConfig returns when ctx ends at the latest: a kubeconfig may be a FIFO.
 func restConfig(ctx context.Context, path string) (*rest.Config, error) {

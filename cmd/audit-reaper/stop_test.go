@@ -32,8 +32,8 @@ func TestSIGTERMEndsReaperThatWaitsForAFIFO(t *testing.T) {
 	}
 }
 
-// silentServer answers a list of AuditEvents with one that has expired, and anything
-// else with 404. It does not answer requests of a method to a path, and tells the
+// silentServer answers a list of AuditEvents with one that has expired, takes what is
+// created, and has nothing else. It does not answer requests of a method to a path, and tells the
 // channel that one came.
 func silentServer(t *testing.T, method, path string) (url string, came <-chan struct{}) {
 	t.Helper()
@@ -45,6 +45,11 @@ func silentServer(t *testing.T, method, path string) (url string, came <-chan st
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
+		if r.Method == http.MethodPost {
+			w.WriteHeader(http.StatusCreated)
+			_, _ = io.Copy(w, r.Body)
+			return
+		}
 		if r.Method != http.MethodGet || !strings.HasSuffix(r.URL.Path, "/auditevents") {
 			w.WriteHeader(http.StatusNotFound)
 			_, _ = io.WriteString(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","code":404}`)
@@ -70,7 +75,8 @@ func TestSIGTERMEndsReaperWhileRequestsHaveNoAnswer(t *testing.T) {
 		"list":            {http.MethodGet, "/auditevents", []string{"-once"}, `"msg":"the pass was stopped"`},
 		"delete":          {http.MethodDelete, "/auditevents/old", []string{"-once"}, `"unknown":1`},
 		"delete, serving": {http.MethodDelete, "/auditevents/old", nil, `"event":"team-a/old"`},
-		"lease":           {http.MethodGet, "/leases/audit-reaper", []string{"-leader-elect", "-namespace", "ns"}, ""},
+		"lease":           {http.MethodGet, "/leases/audit-reaper", []string{"-leader-elect"}, ""},
+		"policy":          {http.MethodPost, "/leases", []string{"-once"}, ""},
 		"archive":         {http.MethodPost, "/push", []string{"-once", "-archive", "lake"}, `"archived":0`},
 	} {
 		t.Run(name, func(t *testing.T) {
