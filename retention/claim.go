@@ -85,16 +85,15 @@ func (r *Reaper) Claim(ctx context.Context) error {
 
 // claimedUntilEnd calls do as claimed does, and goes on when the API server is away.
 func (r *Reaper) claimedUntilEnd(ctx context.Context, do func(context.Context) error) error {
-	for ctx.Err() == nil {
+	for {
 		err := r.claimed(ctx, do)
 		if ctx.Err() != nil {
-			break
+			return nil //nolint:nilerr // a stop is no failure
 		}
 		if silent := (*noAnswerError)(nil); !errors.As(err, &silent) {
 			return err
 		}
 	}
-	return nil
 }
 
 // claimed calls do while the events are claimed. It ends the context of do when a reaper
