@@ -39,17 +39,10 @@ func (s *stage) Store(ctx context.Context, events []*driver.Event) []error {
 			outcomes[at[i]] = err
 		}
 	}
-	stored := 0
 	for i, t := range tickets {
 		if t.attempt != nil {
 			outcomes[i] = s.await(ctx, t)
 		}
-		if outcomes[i] == nil {
-			stored++
-		}
-	}
-	if stored == len(events) {
-		return nil
 	}
 	return outcomes
 }
@@ -144,7 +137,8 @@ func (s *stage) admitNew(e *driver.Event, id identity) (ticket, error) {
 	tokens := s.limiter(k.component)
 	w := s.windows[k]
 	if w == nil && len(s.windows) < s.opts.MaxKeys && tokens.AllowN(now, 1) {
-		s.openWindow(k, now)
+		w = &window{key: k, end: now.Add(s.opts.Window)}
+		s.windows[k], s.ending = w, append(s.ending, w)
 		s.memory.put(id, nil)
 		return s.pass(), nil
 	}

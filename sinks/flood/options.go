@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/time/rate"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/internal/options"
@@ -72,11 +71,4 @@ func (o *Options) complete() error {
 	}
 	o.StandAlone = slices.Clone(o.StandAlone) // the caller may change its own
 	return options.Complete(o)
-}
-
-func (o *Options) limiter() *rate.Limiter {
-	if o.Rate < 0 {
-		return rate.NewLimiter(rate.Inf, o.Burst)
-	}
-	return rate.NewLimiter(rate.Limit(o.Rate), o.Burst)
 }
