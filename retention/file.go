@@ -100,7 +100,7 @@ func LoadPolicy(path string) (Policy, error) {
 //
 // Every key may be left out. Its error is a *config.FileError with everything
 // that is wrong: unknown and duplicate keys, two rules for the same events,
-// names that are none, and a retention under MinKeep.
+// invalid names, and a retention under MinKeep.
 func ParsePolicy(name string, data []byte) (Policy, error) {
 	var f policyFile
 	if err := config.Decode(name, data, &f, "default: 30d"); err != nil {

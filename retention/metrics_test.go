@@ -73,7 +73,7 @@ func TestEverySeriesIsThereFromTheStart(t *testing.T) {
 	}
 }
 
-func TestTheMetricsTellWhatAPassDidAndWhatItHadToLeave(t *testing.T) {
+func TestMetricsCountWhatPassDeletedAndWhatStayed(t *testing.T) {
 	server := testenv.SharedKube(t)
 	ns := server.Namespace(t)
 	create(t, newClient(t, server.Config),

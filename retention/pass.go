@@ -31,7 +31,8 @@ type Summary struct {
 	Seen int
 	// Expired is how many of them are past their retention.
 	Expired int
-	// Deleted by this pass. One that a finalizer holds counts when it is gone.
+	// Deleted is how many this pass deleted. An event that a finalizer holds counts as
+	// Terminating.
 	Deleted int
 	// Archived is how many the archive confirmed.
 	Archived int
@@ -43,7 +44,7 @@ type Summary struct {
 	Unknown int
 	// Changed is how many were changed since they were listed and therefore left.
 	Changed int
-	// Held is how many beside those are too old by their own time, and stay because
+	// Held is how many others are past their retention by their own time, and stay because
 	// they were stored less than MinKeep ago.
 	Held int
 	// Terminating is how many wait for somebody to remove a finalizer.
@@ -116,12 +117,12 @@ func (p *pass) report(ctx context.Context, took time.Duration, err error) {
 		"gone", p.sum.Gone, "unknown", p.sum.Unknown, "changed", p.sum.Changed, "held", p.sum.Held, "terminating", p.sum.Terminating, "failed", p.sum.Failed,
 		"overdue", p.sum.Overdue.String(), "took", took.String())
 	switch {
-	case err != nil && ctx.Err() != nil: // neither: it was stopped
+	case err != nil && ctx.Err() != nil: // it was stopped, which is neither ok nor failed
 		log.InfoContext(ctx, "the pass was stopped")
 		return
 	case err != nil:
 		m.passes.WithLabelValues("failed").Inc()
-		if p.sum.Overdue > 0 { // what it did not come to see is not known to be gone
+		if p.sum.Overdue > 0 { // events that the pass did not reach may be there still
 			m.oldestOverdue.Set(p.sum.Overdue.Seconds())
 		}
 		log.ErrorContext(ctx, "the pass failed", "error", err.Error())

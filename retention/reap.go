@@ -19,8 +19,8 @@ import (
 // archiveTimeout bounds one write to the archive.
 const archiveTimeout = 15 * time.Second
 
-// reap archives and deletes one event. Its error ends the pass; what concerns
-// the event alone is noted instead.
+// reap archives and deletes one event. Its error ends the pass. A failure that concerns
+// this event alone is counted, and is no error.
 func (p *pass) reap(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 	if err := p.limit.Wait(ctx); err != nil {
 		p.left(ae, nil)
@@ -34,7 +34,7 @@ func (p *pass) reap(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 	}
 	err := p.delete(ctx, ae)
 	switch {
-	case err == nil && len(ae.Finalizers) > 0: // of the object that was deleted: nobody has changed it since
+	case err == nil && len(ae.Finalizers) > 0: // as they were at the delete, which asks for the version that was listed
 		p.count(&p.sum.Terminating)
 		p.left(ae, nil)
 	case err == nil:
@@ -82,14 +82,14 @@ func (p *pass) store(ctx context.Context, ae *v1alpha1.AuditEvent) (down, err er
 	if class, _ := driver.ClassOf(err); class != auditing.ClassPermanent && class != auditing.ClassInvalid {
 		p.archiveFailed++
 	}
-	if p.archiveFailed == archiveGivesUp { // the failure that ends the pass; those under way beside it do not
+	if p.archiveFailed == archiveGivesUp { // of the failures at the same time, this one alone ends the pass
 		down = fmt.Errorf("retention: the archive %s failed %d times in a row, the last: %w", auditing.Chain(p.archive), p.archiveFailed, err)
 	}
 	return down, fmt.Errorf("archiving: %w", err)
 }
 
-// delete deletes the very object that was listed and archived: neither one that
-// has taken its name nor one that was changed since.
+// delete deletes the very object that was listed and archived. It deletes no other object
+// that has taken the name, and not this one when it was changed since.
 func (p *pass) delete(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 	same := client.Preconditions{UID: &ae.UID, ResourceVersion: &ae.ResourceVersion}
 	return p.try(ctx, opDelete, func(ctx context.Context) error { return p.client.Delete(ctx, ae, same) })

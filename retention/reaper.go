@@ -109,7 +109,7 @@ func New(cfg *rest.Config, policy Policy, opts Options) (*Reaper, error) {
 // localClock is the clock of this machine.
 var localClock = time.Now
 
-// newClient needs no discovery: what it works on is known.
+// newClient returns a client that makes no discovery: its two resources are known.
 func newClient(cfg *rest.Config, clock *serverClock) (client.Client, error) {
 	if cfg == nil {
 		return nil, errors.New("the rest.Config is nil")
@@ -183,10 +183,10 @@ func jittered(d time.Duration) time.Duration {
 	return d - d/10 + rand.N(d/5+1)
 }
 
-// due returns when the retention of ae ends by its own time, and when it may go.
-// Its own time does not count where it is later than that of its storing: it
-// would stay for as long as it likes. And it stays for MinKeep after that in any
-// case.
+// due returns when the retention of ae ends by the event's own time, and when the event
+// may be deleted. An own time after the time of storing counts as the time of storing:
+// otherwise a component could write an event that never expires. No event is deleted
+// within MinKeep after it was stored.
 func (r *Reaper) due(ae *v1alpha1.AuditEvent) (own, due time.Time) {
 	decided, stored := auditing.EventTime(ae), ae.CreationTimestamp.Time
 	if decided.After(stored) {

@@ -88,8 +88,8 @@ func stopped(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: %w", errNoAnswer, err)
 }
 
-// isGone reports the server's answer that there is no such object. That there is
-// no such resource, as while a starting server does not serve it yet, is another.
+// isGone reports that the server has no such object. A server that has no such resource,
+// because it has just started, gives another answer.
 func isGone(err error) bool {
 	return apierrors.IsNotFound(err) && !apierrors.IsUnexpectedServerError(err)
 }

@@ -9,10 +9,11 @@
 // The API server is that of its pod, or the one that -kubeconfig or KUBECONFIG
 // names. It needs the verbs list and delete on auditevents in every namespace; get,
 // create and update on leases in its own; and there with -leader-elect create on events
-// of the core group. Of two with different policies in one namespace, whatever lease
-// they lead by, the second ends with an error that says what differs. SIGTERM ends it within a second:
-// requests under way have 0.3 s to be answered. A delete that is cut off counts as
-// unknown in the log, which names its event.
+// of the core group. The second of two reapers with different policies in one namespace
+// ends with an error that says what differs.
+//
+// SIGTERM ends it within a second: requests under way have 0.3 s to be answered. A delete
+// that is cut off counts as unknown in the log, which names its event.
 //
 // Both files are read once, at the start. The audit configuration should be a file of
 // its own: every sink that a component of it uses is opened. A sink of type kube without
@@ -20,8 +21,8 @@
 //
 // It exits with 0 when all is well, with 1 when it is not or when a stop had to leave
 // something behind that did not end, and with 2 when it does not understand its
-// arguments. -once and -dry-run do not wait until they lead, and -dry-run does not ask
-// by which policy another one works.
+// arguments. -once and -dry-run do not wait until they lead, and -dry-run does not look for
+// reapers with other policies.
 package main
 
 import (
@@ -70,6 +71,6 @@ func (p program) run(ctx context.Context, args []string) int {
 		_, _ = fmt.Fprintf(p.errOut, "audit-reaper: %v\naudit-reaper -help lists the flags\n", err)
 		return 2
 	}
-	_, _ = fmt.Fprintln(p.errOut, "audit-reaper:", err) // who cannot print has nobody to tell
+	_, _ = fmt.Fprintln(p.errOut, "audit-reaper:", err) // a failure to print can be told to nobody
 	return 1
 }

@@ -130,7 +130,7 @@ func retentionFor(t *testing.T, ns, more string) string {
 	return write(t, "retention.yaml", "default: 36500d\nrules:\n  - {namespace: "+ns+", keep: 7d}\n"+more)
 }
 
-func TestTheDryRunPrintsWhatWouldGoAndChangesNothing(t *testing.T) {
+func TestDryRunPrintsExpiredEventsAndChangesNothing(t *testing.T) {
 	server := testenv.SharedKube(t)
 	c, ns := newClient(t, server.Config), server.Namespace(t)
 	create(t, c, ns, "a1", "egress-allow", 8*day)
@@ -178,7 +178,7 @@ func TestOnceArchivesAndDeletes(t *testing.T) {
 	}
 }
 
-func TestWhatCannotWorkIsRefusedAtTheStart(t *testing.T) {
+func TestArgumentsThatCannotWorkAreRefusedAtTheStart(t *testing.T) {
 	server := testenv.SharedKube(t)
 	kc := kubeconfig(t, server.Config)
 	self := write(t, "audit.yaml", auditHead+"sinks:\n  k: {type: kube}\ncomponents:\n  r: {sink: k}\n")

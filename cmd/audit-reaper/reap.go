@@ -31,7 +31,7 @@ func (p program) do(ctx context.Context, o options) (err error) {
 		return err
 	}
 	logger := slog.New(slog.NewJSONHandler(p.errOut, nil))
-	slog.SetDefault(logger) // of what has no other logger, such as the report of a panic
+	slog.SetDefault(logger) // for the report of a panic, which has no other logger
 	ctrl.SetLogger(logr.FromSlogHandler(logger.Handler()))
 	ctx = logr.NewContext(ctx, ctrl.Log) // client-go takes its logger from there
 
@@ -67,7 +67,7 @@ func (p program) do(ctx context.Context, o options) (err error) {
 	return serve(ctx, cfg, policy, opts, o)
 }
 
-// serve makes passes, while it leads where that is asked for, until ctx ends.
+// serve makes passes until ctx ends; with -leader-elect only while it is the leader.
 func serve(ctx context.Context, cfg *rest.Config, policy retention.Policy, opts retention.Options, o options) error {
 	opts.Registerer = metrics.Registry
 	reaper, err := retention.New(cfg, policy, opts)

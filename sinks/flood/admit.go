@@ -47,7 +47,7 @@ func (s *stage) Store(ctx context.Context, events []*driver.Event) []error {
 	return outcomes
 }
 
-// storeOne is Store for one event, as a writer has it.
+// storeOne is Store for a single event. It needs none of the slices of a batch.
 func (s *stage) storeOne(ctx context.Context, events []*driver.Event) []error {
 	t, err := s.admit(events[0])
 	switch {
@@ -80,7 +80,7 @@ func (s *stage) left(n int) {
 
 // ticket is the decision about an event. An event that passes goes to the next sink
 // unchanged, and is counted in underWay. An event with an attempt waits for its
-// outcome. The zero ticket is that of an event that is stored already.
+// outcome. An event that is stored already has the zero ticket.
 type ticket struct {
 	passes  bool
 	attempt *attempt

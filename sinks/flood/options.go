@@ -13,7 +13,7 @@ import (
 // Options of New. The zero value is valid.
 type Options struct {
 	// Component, when not empty, becomes the label paddock.dev/component of every
-	// event. It must be a label value. When empty, that of the next sink does.
+	// event. It must be a label value. When empty, the component of the next sink does.
 	Component string
 	// Window is how long after an event that went through others like it are
 	// collapsed, and how long they wait at most for their summary to be sent, but

@@ -41,7 +41,7 @@ const (
 type Sink struct{ driver.Sink }
 
 // New returns a Sink in front of next. It refuses a nil next, options out of range, a
-// component that is not the one of next, and a Registerer that does not take the
+// component other than that of next, and a Registerer that does not take the
 // metrics.
 func New(next auditing.Sink, opts Options) (*Sink, error) {
 	s, err := newStage(next, opts)

@@ -27,7 +27,7 @@ type Error struct {
 	// end of the context says it.
 	GaveUp string
 
-	causes      []error // of the attempts, the last one last; those that read alike once
+	causes      []error // of the attempts, the latest one last; of those with the same text only the latest
 	interrupted error   // what ended a pause, or nil
 }
 
