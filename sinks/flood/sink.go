@@ -155,6 +155,7 @@ func (s *stage) Close(ctx context.Context) error {
 // flush refuses later events, sends the open summaries, and waits for all that is
 // under way.
 func (s *stage) flush(ctx context.Context) error {
+	defer s.cancel()
 	s.mu.Lock()
 	s.closed = true
 	for g := range s.open {
@@ -162,25 +163,21 @@ func (s *stage) flush(ctx context.Context) error {
 			go s.deliver(sum, g)
 		}
 	}
-	if s.underWay == 0 {
-		s.cancel()
-		s.mu.Unlock()
-		return nil
-	}
-	if s.drained == nil {
+	if s.underWay > 0 && s.drained == nil {
 		s.drained = make(chan struct{})
 	}
 	drained := s.drained
 	s.mu.Unlock()
+	if drained == nil {
+		return nil
+	}
 	select {
 	case <-drained:
-		s.cancel()
 		return nil
 	case <-ctx.Done():
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cancel()
 	if s.underWay == 0 {
 		return nil
 	}
