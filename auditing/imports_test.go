@@ -81,7 +81,7 @@ var allArrows = []arrows{
 	{pkg: "sinks/flood", ownImports: []string{api, core, author, shared, optionTags}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "config", never: []string{sinks, client, runtime, zap, grafana}},
 	{
-		pkg: "retention", ownImports: []string{api, core, author, hooks, module + "/internal/regular", module + "/internal/switching", module + "/config"},
+		pkg: "retention", ownImports: []string{api, core, author, hooks, module + "/internal/regular", module + "/internal/stopping", module + "/internal/switching", module + "/config"},
 		never: []string{sinks, zap, grafana, runtime + "/pkg/manager"},
 	},
 }
