@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"time"
+
+	"github.com/paddock-dev/audit/internal/disk"
 )
 
 // segment is a file of records. Fields that change are guarded by Log.mu, except for
@@ -24,8 +26,8 @@ type segment struct {
 	keep, unread bool
 	told         []int // offsets of stretches that Open has reported; of the reader
 
-	file      File  // of the committer
-	allocated int64 // length of file, with the zeros behind the records
+	file      disk.File // of the committer
+	allocated int64     // length of file, with the zeros behind the records
 }
 
 // growth is by how many zeros a segment is made longer at once. An fsync of bytes that
@@ -117,15 +119,14 @@ var errReplaced = errors.New("the directory was moved or replaced: open the log 
 
 // inPlace reports an error when the locked directory is no longer at its path.
 func (l *Log) inPlace() error {
-	locked, err := l.lock.Stat()
-	if err != nil {
+	var there disk.Place
+	if err := there.Find(l.dir); err != nil {
 		return err
 	}
-	there, err := os.Stat(l.dir)
-	if err == nil && !os.SameFile(locked, there) {
-		err = fmt.Errorf("%s: %w", l.dir, errReplaced)
+	if !there.Is(&l.locked) {
+		return fmt.Errorf("%s: %w", l.dir, errReplaced)
 	}
-	return err
+	return nil
 }
 
 // beginSegment makes a segment, whose name is durable when it returns no error.
@@ -134,7 +135,7 @@ func (l *Log) beginSegment(first uint64) (*segment, error) {
 		return nil, fmt.Errorf("beginning a segment: %w", err)
 	}
 	path := filepath.Join(l.dir, segmentName(first))
-	f, err := create(l.opts.Disk, path)
+	f, err := l.opts.Disk.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, disk.PrivateMode)
 	if err != nil {
 		return nil, fmt.Errorf("beginning a segment: %w", err)
 	}
@@ -151,12 +152,12 @@ func (l *Log) beginSegment(first uint64) (*segment, error) {
 // the next fsync of the file would then succeed without them.
 func (l *Log) write(seg *segment, b []byte) error {
 	end := seg.size + int64(len(b))
-	if err := writeAt(seg.file, b, seg.size); err != nil {
+	if err := disk.WriteAt(seg.file, b, seg.size); err != nil {
 		return fmt.Errorf("writing %s: %w", seg.path, err)
 	}
 	if end > seg.allocated {
 		seg.allocated = end
-		if room := min(growth, l.opts.SegmentBytes-end); room > 0 && writeAt(seg.file, zeros[:room], end) == nil {
+		if room := min(growth, l.opts.SegmentBytes-end); room > 0 && disk.WriteAt(seg.file, zeros[:room], end) == nil {
 			seg.allocated += room // without them the next fsync is slower, and no less safe
 		}
 	}

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/paddock-dev/audit/internal/disk"
 )
 
 // damagedDir is the folder for bytes and segments that are kept because of damage.
@@ -30,7 +33,7 @@ type Options struct {
 	// call the log.
 	OnDamage func(segment string, bytes Step, savedAs string, err error)
 	// Disk is that of the operating system when nil.
-	Disk Disk
+	Disk disk.Disk
 }
 
 // Stats counts the records that wait in a log.
@@ -55,7 +58,8 @@ func (s Stats) Age() time.Duration {
 type Log struct {
 	dir      string
 	opts     Options
-	lock     *os.File // the directory
+	lock     *os.File   // the directory
+	locked   disk.Place // of it
 	progress *progress
 	earlier  uint64 // the last sequence number that an earlier process acknowledged
 
@@ -81,7 +85,7 @@ type Log struct {
 // is an error.
 func Open(dir string, opts Options) (*Log, error) {
 	if opts.Disk == nil {
-		opts.Disk = OS
+		opts.Disk = disk.OS
 	}
 	if opts.Full == nil {
 		opts.Full = func(Stats) error { return nil }
@@ -94,12 +98,19 @@ func Open(dir string, opts Options) (*Log, error) {
 	}
 	l := &Log{dir: dir, opts: opts}
 	l.work.L, l.news.L = &l.mu, &l.mu
-	if err := makeDirs(opts.Disk, dir, damagedDir); err != nil {
+	err := disk.MakeDir(opts.Disk, filepath.Join(dir, damagedDir))
+	if err != nil {
 		return nil, err
 	}
-	var err error
-	if l.lock, err = lock(dir); err != nil {
+	// An earlier process may have ended before the name of dir was durable. The sync may fail,
+	// as where the parent is not the caller's: most directories were made by others, who have
+	// synced them.
+	_ = opts.Disk.SyncDir(filepath.Dir(dir))
+	if l.lock, err = disk.LockDir(dir); err != nil {
 		return nil, err
+	}
+	if l.locked, err = disk.PlaceOf(l.lock); err != nil {
+		return nil, errors.Join(err, l.lock.Close())
 	}
 	if l.progress, err = openProgress(opts.Disk, dir); err != nil {
 		return nil, errors.Join(err, l.lock.Close())

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+
+	"github.com/paddock-dev/audit/internal/disk"
 )
 
 const (
@@ -24,15 +26,15 @@ const unknown = 1<<64 - 1
 // progress is the file that says up to which record everything is acknowledged, and up to
 // which every record was synced. It is used by one goroutine at a time.
 type progress struct {
-	file   File
+	file   disk.File
 	turn   uint64 // number of the last write
 	saved  uint64 // sequence number up to which everything is acknowledged
 	synced uint64 // sequence number up to which everything was synced, or unknown
 }
 
 // openProgress makes the file where it is missing.
-func openProgress(d Disk, dir string) (*progress, error) {
-	f, err := d.OpenFile(filepath.Join(dir, progressName), os.O_RDWR|os.O_CREATE)
+func openProgress(d disk.Disk, dir string) (*progress, error) {
+	f, err := d.OpenFile(filepath.Join(dir, progressName), os.O_RDWR|os.O_CREATE, disk.PrivateMode)
 	if err != nil {
 		return nil, err
 	}
@@ -84,11 +86,11 @@ func (p *progress) save(acknowledged, synced uint64) error {
 	}
 	p.turn++
 	at := int64(p.turn%2) * slotDistance
-	if err := writeAt(p.file, p.slot(slotMark, acknowledged), at); err != nil {
+	if err := disk.WriteAt(p.file, p.slot(slotMark, acknowledged), at); err != nil {
 		return err
 	}
 	if synced > 0 {
-		if err := writeAt(p.file, p.slot(syncedMark, synced), syncedSlots+at); err != nil {
+		if err := disk.WriteAt(p.file, p.slot(syncedMark, synced), syncedSlots+at); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/paddock-dev/audit/internal/disk"
 )
 
 const (
@@ -142,7 +144,7 @@ func (s *Stats) add(later Stats) {
 // change meanwhile are counted as they were or as they are, and a torn end, which may be a
 // record that is being written, does not count as damage.
 func Look(dir string) (stats Stats, damaged, kept int, err error) {
-	content, err := ReadFile(filepath.Join(dir, progressName))
+	content, err := disk.ReadFile(filepath.Join(dir, progressName), disk.All)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return Stats{}, 0, 0, err
 	}
@@ -153,7 +155,7 @@ func Look(dir string) (stats Stats, damaged, kept int, err error) {
 	}
 	damaged = len(foreign)
 	for _, first := range segments {
-		data, err := ReadFile(filepath.Join(dir, segmentName(first)))
+		data, err := disk.ReadFile(filepath.Join(dir, segmentName(first)), disk.All)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // acknowledged meanwhile
 		}

@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/paddock-dev/audit/internal/disk"
 )
 
 func TestBackupsKeepTheNewestAndOnlyTheirOwn(t *testing.T) {
@@ -31,7 +33,7 @@ func TestBackupsKeepTheNewestAndOnlyTheirOwn(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			b := newBackups(test.opts)
+			b := newBackups(test.opts, disk.OS)
 			if err := b.clean(filepath.Join(dir, "audit.log"), now); err != nil {
 				t.Fatal(err)
 			}
@@ -62,7 +64,7 @@ func TestBackupsReportWhatTheyCannotCompress(t *testing.T) {
 	if err := os.WriteFile(name+compressed, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b := newBackups(FileOptions{Compress: true})
+	b := newBackups(FileOptions{Compress: true}, disk.OS)
 	b.tidy(path)
 	if err := b.close(); err == nil {
 		t.Error("the FIFO was taken for a backup")

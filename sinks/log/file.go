@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/paddock-dev/audit/internal/disk"
 	"github.com/paddock-dev/audit/internal/options"
 )
 
@@ -89,7 +90,7 @@ func NewFile(path string, opts FileOptions) (*Sink, error) {
 	case err == nil && !info.Mode().IsRegular():
 		return newDevice(path, opts)
 	}
-	return newRotating(path, opts)
+	return newRotating(path, opts, disk.OS, int64(opts.MaxSizeMB)*megabyte)
 }
 
 // newDevice opens a file that is not regular. It is never rotated, because that would
@@ -117,12 +118,13 @@ func newDevice(path string, opts FileOptions) (*Sink, error) {
 	}, opts.Options), nil
 }
 
-func newRotating(name string, opts FileOptions) (*Sink, error) {
+// newRotating opens a regular file, which is rotated when it would exceed size bytes.
+func newRotating(name string, opts FileOptions, d disk.Disk, size int64) (*Sink, error) {
 	path, err := filepath.Abs(name) // the process may change its directory
 	if err != nil {
 		return nil, fmt.Errorf("log: opening the file: %w", err)
 	}
-	file := &rotatingFile{name: path, opts: opts, max: int64(opts.MaxSizeMB) * megabyte}
+	file := &rotatingFile{name: path, opts: opts, disk: d, max: size}
 	w := &lineWriter{to: file, ready: file.ready, confirm: file.stands, reopen: file.reopen, finish: file.close}
 	if opts.Fsync {
 		w.sync = file.sync
@@ -132,7 +134,7 @@ func newRotating(name string, opts FileOptions) (*Sink, error) {
 	if err := file.open(); err != nil {
 		return nil, fmt.Errorf("log: opening the file: %w", err)
 	}
-	file.keep = newBackups(opts)
+	file.keep = newBackups(opts, d)
 	file.keep.tidy(file.path)
 	return newLineSink(name, w, opts.Options), nil
 }

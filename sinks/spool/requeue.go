@@ -12,6 +12,7 @@ import (
 
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/driver"
+	"github.com/paddock-dev/audit/internal/disk"
 	"github.com/paddock-dev/audit/internal/recordlog"
 )
 
@@ -37,7 +38,7 @@ func Requeue(dir string, ids ...string) error {
 		}
 	}
 	for _, folder := range []string{requeueDir, deadDir} {
-		if err := recordlog.OS.SyncDir(filepath.Join(dir, folder)); err != nil {
+		if err := disk.OS.SyncDir(filepath.Join(dir, folder)); err != nil {
 			errs = append(errs, fmt.Errorf("spool: making the requeueing durable: %w", err))
 		}
 	}
@@ -51,7 +52,7 @@ func requeueLetter(dir, id string) error {
 	}
 	info, err := os.Lstat(from)
 	if err == nil && !info.Mode().IsRegular() {
-		err = recordlog.ErrIrregular
+		err = disk.ErrIrregular
 	}
 	if err == nil {
 		err = os.Rename(from, filepath.Join(dir, requeueDir, id+letterSuffix))
@@ -69,7 +70,7 @@ func requeueSegment(dir, name string) error {
 		if err != nil {
 			return err
 		}
-		_, err = writeLetter(recordlog.OS, filepath.Join(dir, requeueDir), record.Seq, e, DeadLetter{
+		_, err = writeLetter(disk.OS, filepath.Join(dir, requeueDir), record.Seq, e, DeadLetter{
 			Reason: "kept in " + name, StoredAt: record.At,
 		})
 		return err

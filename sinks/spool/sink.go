@@ -13,6 +13,7 @@ import (
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/driver"
+	"github.com/paddock-dev/audit/internal/disk"
 	"github.com/paddock-dev/audit/internal/hooks"
 	"github.com/paddock-dev/audit/internal/recordlog"
 )
@@ -109,7 +110,7 @@ func New(dir string, next auditing.Sink, opts Options) (*Sink, error) {
 // open opens the log and starts to deliver from it.
 func (s *stage) open() (err error) {
 	for _, folder := range []string{deadDir, requeueDir} {
-		if err := recordlog.MakeDir(s.opts.disk, filepath.Join(s.dir, folder)); err != nil {
+		if err := disk.MakeDir(s.opts.disk, filepath.Join(s.dir, folder)); err != nil {
 			return err
 		}
 	}
