@@ -209,6 +209,9 @@ func (b *backups) compress(path, backup string) error {
 	if err := b.writeCompressed(from, &here, backup+compressed); err != nil {
 		return err
 	}
+	if err := b.disk.SyncDir(filepath.Dir(path)); err != nil {
+		return err // the removal could be on the disk before the new name is
+	}
 	return b.disk.Remove(backup)
 }
 

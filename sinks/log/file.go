@@ -54,7 +54,8 @@ func (o *FileOptions) complete() error {
 // NewFile returns a Sink that appends to the file at path, in a directory that
 // exists. When a line, or the lines of a batch, would take the file over MaxSizeMB,
 // the file is renamed to a backup beside it (audit-2026-03-01T10-00-00.000-size.log)
-// and a new one begun. A last line that a crash left unfinished is ended first.
+// and a new one begun. A last line that a crash left unfinished is ended first. Zeros that a
+// power loss left in the last 4 MiB, in place of bytes, are cut off or become ends of lines.
 //
 // Only one Sink may write to a file: NewFile locks it (flock) and refuses a file that
 // another Sink holds, in this process or another one, whatever path or link leads to it.

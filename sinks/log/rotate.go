@@ -71,13 +71,9 @@ func (r *rotatingFile) take(f disk.File, path string) error {
 	if err := r.now.Find(r.name); err != nil || !r.now.Is(&here) {
 		return errMoved
 	}
-	torn := false
-	if size := here.Size(); size > 0 {
-		last := make([]byte, 1)
-		if _, err := f.ReadAt(last, size-1); err != nil {
-			return err
-		}
-		torn = last[0] != '\n'
+	size, torn, err := mend(r.disk, path, f, &here)
+	if err != nil {
+		return err
 	}
 	if r.opts.Fsync {
 		if err := errors.Join(f.Sync(), r.disk.SyncDir(filepath.Dir(path))); err != nil {
@@ -85,7 +81,7 @@ func (r *rotatingFile) take(f disk.File, path string) error {
 		}
 	}
 	r.begin(f, path, here)
-	r.lines.torn = torn
+	r.size, r.lines.torn = size, torn
 	return nil
 }
 
@@ -222,7 +218,13 @@ func (r *rotatingFile) rotate() (err error) {
 	if err != nil {
 		return err
 	}
-	if err := r.disk.Rename(next, r.path); err != nil {
+	if r.opts.Fsync { // otherwise the old name may be gone from the disk before the new one is there
+		err = r.disk.SyncDir(filepath.Dir(r.path))
+	}
+	if err == nil {
+		err = r.disk.Rename(next, r.path)
+	}
+	if err != nil {
 		return errors.Join(err, undo())
 	}
 	old := r.file
