@@ -45,10 +45,13 @@ func (w *written) store(t *testing.T, sink *Sink, d *disktest.Recorder, events [
 	}
 	w.mu.Unlock()
 	errs := driver.Of(sink).Store(t.Context(), events)
+	if errs == nil {
+		errs = make([]error, len(events))
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for i, e := range events {
-		if errs == nil || errs[i] == nil {
+		if errs[i] == nil {
 			w.confirmed[textOf([]*driver.Event{e})] = d.Now()
 		} else if !errors.Is(errs[i], errMoved) && !errors.Is(errs[i], fs.ErrNotExist) { // the file was renamed within a rotation
 			t.Error(errs[i])
