@@ -20,8 +20,7 @@ type FileOptions struct {
 	Options
 	// Fsync makes every event durable before Write returns, and the sink's level
 	// LevelDurable. It costs one fsync an event, or one for the events of a
-	// batch that are written at once. It excludes Compress, which removes a backup before its
-	// compressed form is on the disk.
+	// batch that are written at once.
 	Fsync bool `yaml:"fsync" doc:"make every event durable before it counts as written; for a file"`
 	// MaxSizeMB is the size in MiB at which the file is rotated; 100 when 0.
 	MaxSizeMB int `yaml:"maxSizeMB" default:"100" min:"1" max:"1048576" doc:"size in MiB at which the file is rotated"`
@@ -31,7 +30,7 @@ type FileOptions struct {
 	// MaxBackups is how many backups are kept; 0 keeps all.
 	MaxBackups int `yaml:"maxBackups" min:"0" max:"1000000" doc:"how many rotated files are kept; 0 keeps all"`
 	// Compress compresses backups with gzip.
-	Compress bool `yaml:"compress" doc:"compress rotated files with gzip; not with fsync"`
+	Compress bool `yaml:"compress" doc:"compress rotated files with gzip"`
 	// Mode of a file that is created; 0600 when 0. A file that exists keeps its
 	// own, and after a rotation the new file has that of the old one.
 	Mode fs.FileMode
@@ -41,14 +40,10 @@ type FileOptions struct {
 func (o FileOptions) Validate() error { return o.complete() }
 
 func (o *FileOptions) complete() error {
-	err := options.Complete(o)
-	if o.Fsync && o.Compress {
-		err = errors.Join(err, options.At(*o, "Compress", "excludes fsync: a backup is removed before its compressed form is on the disk"))
-	}
 	if o.Mode == 0 {
-		o.Mode = 0o600
+		o.Mode = disk.PrivateMode
 	}
-	return err
+	return options.Complete(o)
 }
 
 // NewFile returns a Sink that appends to the file at path, in a directory that
