@@ -13,15 +13,17 @@ const PrivateMode fs.FileMode = 0o600
 
 const dirMode = 0o700
 
-// WriteFile stores a private file durably: afterwards it has all of content, or it is as it
-// was. A file that root writes gets the owner of its directory, who is to read it.
-func WriteFile(d Disk, path string, content []byte) error {
+// Create stores a file durably: afterwards it has all that write wrote, or it is as it was.
+func Create(d Disk, path string, mode fs.FileMode, write func(File) error) error {
 	part := path + ".part"
-	f, err := d.OpenFile(part, os.O_RDWR|os.O_CREATE|os.O_TRUNC, PrivateMode)
+	if err := RemoveAny(d, part); err != nil {
+		return err // it is there after a crash
+	}
+	f, err := d.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return err
 	}
-	err = errors.Join(giveToOwner(f, filepath.Dir(path)), WriteAt(f, content, 0), f.Sync(), f.Close())
+	err = errors.Join(write(f), f.Sync(), f.Close())
 	if err == nil {
 		err = d.Rename(part, path)
 	}
@@ -29,6 +31,22 @@ func WriteFile(d Disk, path string, content []byte) error {
 		return errors.Join(err, d.Remove(part))
 	}
 	return d.SyncDir(filepath.Dir(path))
+}
+
+// WriteFile stores a private file durably. When root writes it, it gets the owner of its
+// directory, who is to read it.
+func WriteFile(d Disk, path string, content []byte) error {
+	return Create(d, path, PrivateMode, func(f File) error {
+		return errors.Join(giveToOwner(f, filepath.Dir(path)), WriteAt(f, content, 0))
+	})
+}
+
+// RemoveAny removes a file, if there is one.
+func RemoveAny(d Disk, path string) error {
+	if err := d.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // giveToOwner gives a file the owner of a directory. It does nothing unless the process

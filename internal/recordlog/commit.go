@@ -86,7 +86,9 @@ func (l *Log) commit(active *segment, b *batch) (*segment, error) {
 	}
 	var err error
 	if active == nil {
-		active, err = l.beginSegment(b.first)
+		if active, err = l.beginSegment(b.first); err != nil {
+			err = fmt.Errorf("beginning a segment: %w", err)
+		}
 	}
 	if err == nil {
 		err = l.write(active, b.buf)
@@ -132,17 +134,17 @@ func (l *Log) inPlace() error {
 // beginSegment makes a segment, whose name is durable when it returns no error.
 func (l *Log) beginSegment(first uint64) (*segment, error) {
 	if err := l.inPlace(); err != nil {
-		return nil, fmt.Errorf("beginning a segment: %w", err)
+		return nil, err
 	}
 	path := filepath.Join(l.dir, segmentName(first))
 	f, err := l.opts.Disk.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, disk.PrivateMode)
 	if err != nil {
-		return nil, fmt.Errorf("beginning a segment: %w", err)
+		return nil, err
 	}
 	seg := &segment{path: path, file: f}
 	if err := l.opts.Disk.SyncDir(l.dir); err != nil {
 		l.sealSegment(seg)
-		return nil, fmt.Errorf("beginning a segment: %w", err)
+		return nil, err
 	}
 	return seg, nil
 }

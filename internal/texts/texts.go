@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -46,12 +47,8 @@ func Visible(s string) string {
 	var b strings.Builder
 	for _, r := range s {
 		switch {
-		case r == '\n':
-			b.WriteString(`\n`)
-		case r == '\r':
-			b.WriteString(`\r`)
-		case r == '\t':
-			b.WriteString(`\t`)
+		case strings.ContainsRune("\n\r\t", r):
+			b.WriteString(strings.Trim(strconv.Quote(string(r)), `"`))
 		case hidden(r):
 			fmt.Fprintf(&b, `\u%04x`, r) // all are below U+10000
 		default:

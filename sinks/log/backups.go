@@ -139,9 +139,9 @@ func list(path string) ([]backup, error) {
 			continue
 		}
 		// timberjack gave a number to the second backup of a millisecond: size_1.
-		stamp, reason, _ := cutLast(name[len(begin):len(name)-len(end)], "-")
-		at, err := time.Parse(backupTime, stamp)
-		if err == nil && reason != "" {
+		stamp := name[len(begin) : len(name)-len(end)]
+		reason := strings.LastIndexByte(stamp, '-') + 1
+		if at, err := time.Parse(backupTime+"-", stamp[:reason]); err == nil && reason < len(stamp) {
 			found = append(found, backup{name: name, time: at})
 		}
 	}
@@ -149,13 +149,6 @@ func list(path string) ([]backup, error) {
 		return cmp.Or(b.time.Compare(a.time), strings.Compare(b.name, a.name))
 	})
 	return slices.Compact(found), nil // a file and its compressed form are one
-}
-
-func cutLast(s, sep string) (before, after string, found bool) {
-	if i := strings.LastIndex(s, sep); i >= 0 {
-		return s[:i], s[i+len(sep):], true
-	}
-	return s, "", false
 }
 
 // clean removes the backups of the log at path that are too many or too old, and
@@ -171,20 +164,12 @@ func (b *backups) clean(path string, now time.Time) error {
 		switch {
 		case b.opts.MaxBackups > 0 && i >= b.opts.MaxBackups,
 			b.opts.MaxAgeDays > 0 && now.Sub(old.time) > time.Duration(b.opts.MaxAgeDays)*24*time.Hour:
-			errs = append(errs, removeAny(b.disk, name), removeAny(b.disk, name+compressed))
+			errs = append(errs, disk.RemoveAny(b.disk, name), disk.RemoveAny(b.disk, name+compressed))
 		case b.opts.Compress:
 			errs = append(errs, b.compress(path, name))
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// removeAny removes a file, if there is one.
-func removeAny(d disk.Disk, name string) error {
-	if err := d.Remove(name); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
 }
 
 // compress replaces the backup by its compressed form. A backup that is still the log
@@ -206,39 +191,19 @@ func (b *backups) compress(path, backup string) error {
 	if err := current.Find(path); err == nil && current.Is(&here) {
 		return nil
 	}
-	if err := b.writeCompressed(from, &here, backup+compressed); err != nil {
-		return err
-	}
-	if err := b.disk.SyncDir(filepath.Dir(path)); err != nil {
-		return err // the removal could be on the disk before the new name is
-	}
-	return b.disk.Remove(backup)
-}
-
-// writeCompressed writes a file of the given name that appears only when it is complete.
-func (b *backups) writeCompressed(from disk.File, owner *disk.Place, name string) (err error) {
 	info, err := from.Stat()
 	if err != nil {
 		return err
 	}
-	part := name + ".tmp"
-	if err := removeAny(b.disk, part); err != nil {
-		return err
-	}
-	to, err := b.disk.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, info.Mode().Perm())
+	mode := info.Mode().Perm()
+	err = disk.Create(b.disk, backup+compressed, mode, func(to disk.File) error {
+		_ = here.Own(to) // as far as the process may
+		z := gzip.NewWriter(to)
+		_, err := io.Copy(z, io.NewSectionReader(from, 0, info.Size()))
+		return errors.Join(err, z.Close(), to.Chmod(mode))
+	})
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, removeAny(b.disk, part))
-		}
-	}()
-	_ = owner.Own(to) // as far as the process may
-	z := gzip.NewWriter(to)
-	_, err = io.Copy(z, io.NewSectionReader(from, 0, info.Size()))
-	if err := errors.Join(err, z.Close(), to.Chmod(info.Mode().Perm()), to.Sync(), to.Close()); err != nil {
-		return err
-	}
-	return b.disk.Rename(part, name)
+	return b.disk.Remove(backup)
 }

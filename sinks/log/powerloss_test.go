@@ -121,7 +121,7 @@ func linesIn(t *testing.T, dir string) map[string]bool {
 	must(t, err)
 	lines := map[string]bool{}
 	for _, name := range names {
-		if strings.HasSuffix(name, ".tmp") {
+		if strings.HasSuffix(name, ".part") {
 			continue
 		}
 		text, err := os.ReadFile(name)

@@ -194,7 +194,7 @@ func (r *rotatingFile) rotate() (err error) {
 		return err
 	}
 	next := filepath.Join(filepath.Dir(r.path), "."+filepath.Base(r.path)+".next")
-	if err := removeAny(r.disk, next); err != nil {
+	if err := disk.RemoveAny(r.disk, next); err != nil {
 		return err // it is there after a crash
 	}
 	f, err := r.disk.OpenFile(next, os.O_RDWR|os.O_CREATE|os.O_EXCL|os.O_APPEND, info.Mode().Perm())

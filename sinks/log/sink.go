@@ -132,7 +132,7 @@ type noEvents func() error
 
 func (f noEvents) run() (int, error) { return 0, f() }
 
-var errClosed = errors.New("the log is closed")
+var errClosed = driver.WithClass(auditing.ClassClosed, errors.New("the log is closed"))
 
 // Info returns what the output is.
 func (o *output) Info() driver.Info { return o.info }
@@ -186,25 +186,20 @@ func (o *output) takeTurn(ctx context.Context) error {
 		return fmt.Errorf("not written: %w", err)
 	}
 	select {
-	case <-o.closing:
-		return driver.WithClass(auditing.ClassClosed, errClosed)
-	default:
-	}
-	select {
 	case o.turn <- struct{}{}: // the usual case, and faster than the select below
 	default:
 		select {
 		case o.turn <- struct{}{}:
 		case <-o.closing:
-			return driver.WithClass(auditing.ClassClosed, errClosed)
+			return errClosed
 		case <-ctx.Done():
 			return fmt.Errorf("not written: %s is busy with an earlier line: %w", o.name, ctx.Err())
 		}
 	}
 	select {
-	case <-o.closing: // closed during the wait
+	case <-o.closing:
 		<-o.turn
-		return driver.WithClass(auditing.ClassClosed, errClosed)
+		return errClosed
 	default:
 		return nil
 	}
