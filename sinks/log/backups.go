@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/paddock-dev/audit/internal/disk"
@@ -32,35 +33,29 @@ type backups struct {
 	disk disk.Disk
 	// due has the path of a log whose backups are to be removed and compressed. It is nil
 	// where the options ask for neither.
-	due  chan string
-	done chan struct{}
-	err  error // of the latest time
+	due      chan string
+	cleaning sync.WaitGroup
+	err      error // of the latest time
 }
 
 func newBackups(opts FileOptions, d disk.Disk) *backups {
-	b := &backups{opts: opts, disk: d, done: make(chan struct{})}
-	if opts.MaxAgeDays == 0 && opts.MaxBackups == 0 && !opts.Compress {
-		close(b.done)
-		return b
+	b := &backups{opts: opts, disk: d}
+	if opts.MaxAgeDays > 0 || opts.MaxBackups > 0 || opts.Compress {
+		b.due = make(chan string, 1)
+		b.cleaning.Go(func() {
+			for path := range b.due {
+				b.err = b.clean(path, time.Now())
+			}
+		})
 	}
-	b.due = make(chan string, 1)
-	go func() {
-		defer close(b.done)
-		for path := range b.due {
-			b.err = b.clean(path, time.Now())
-		}
-	}()
 	return b
 }
 
 // tidy removes and compresses backups in the background.
 func (b *backups) tidy(path string) {
-	if b.due == nil {
-		return
-	}
 	select {
 	case b.due <- path:
-	default: // it is due already
+	default: // it is due already, or never
 	}
 }
 
@@ -69,7 +64,7 @@ func (b *backups) close() error {
 	if b.due != nil {
 		close(b.due)
 	}
-	<-b.done
+	b.cleaning.Wait()
 	if b.err != nil {
 		return fmt.Errorf("removing or compressing rotated files: %w", b.err)
 	}
@@ -141,7 +136,7 @@ func list(path string) ([]backup, error) {
 		// timberjack gave a number to the second backup of a millisecond: size_1.
 		stamp := name[len(begin) : len(name)-len(end)]
 		reason := strings.LastIndexByte(stamp, '-') + 1
-		if at, err := time.Parse(backupTime+"-", stamp[:reason]); err == nil && reason < len(stamp) {
+		if at, err := time.Parse(backupTime+"-", stamp[:reason]); err == nil && reason < len(stamp) && !strings.Contains(stamp[reason:], ".") {
 			found = append(found, backup{name: name, time: at})
 		}
 	}

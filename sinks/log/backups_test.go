@@ -54,6 +54,18 @@ func TestBackupsKeepTheNewestAndOnlyTheirOwn(t *testing.T) {
 	}
 }
 
+func TestUnfinishedCompressionCountsAsNoBackup(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"audit-2026-03-01T10-00-00.000-size", "audit-2026-03-02T10-00-00.000-size.gz.part"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if found, err := list(filepath.Join(dir, "audit")); err != nil || len(found) != 1 {
+		t.Errorf("found %v, %v, want the first alone", found, err)
+	}
+}
+
 func TestBackupsReportWhatTheyCannotCompress(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "audit.log")
 	name := filepath.Join(filepath.Dir(path), "audit-2026-03-01T10-00-00.000-size.log")

@@ -98,7 +98,7 @@ type output struct {
 	mayBlock bool
 	// reopen, if any, opens the output again when it was moved.
 	reopen func() error
-	// finish, if any, flushes and closes the output. It runs in turn, once.
+	// finish, if any, flushes and closes the output. It runs in turn, once: nil afterwards.
 	finish func() error
 	// abort, if any, ends a job that hangs.
 	abort func()
@@ -106,7 +106,6 @@ type output struct {
 	turn      chan struct{} // holds one token while a job runs
 	closing   chan struct{}
 	closeOnce sync.Once
-	finished  bool // guarded by turn
 }
 
 func newOutput(name string, level auditing.Level, component string) output {
@@ -160,11 +159,12 @@ func (o *output) closeInTurn(ctx context.Context) error {
 		}
 	}
 	_, err := o.detached(ctx, "it goes on in the background", noEvents(func() error {
-		if o.finished || o.finish == nil {
+		finish := o.finish
+		o.finish = nil
+		if finish == nil {
 			return nil
 		}
-		o.finished = true
-		return o.finish()
+		return finish()
 	}))
 	return err
 }
