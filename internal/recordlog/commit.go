@@ -19,20 +19,20 @@ type segment struct {
 	sealed   bool  // nothing more is written to it
 	waiting  int64 // records that are not acknowledged
 	bytes    int64 // of those
-	underWay int   // records in the window
+	underWay int   // records in Log.window
 	read     bool  // Next is past its end
 	// keep says that bytes in it could not be copied, and unread that the disk refused to
 	// read some: the file is moved to damagedDir instead of removed.
 	keep, unread bool
-	told         []int // offsets of stretches that Open has reported; of the reader
+	told         []int // offsets of damage that Open has reported; only the reader uses it
 
-	file      disk.File // of the committer
+	file      disk.File // only the committer uses it
 	allocated int64     // length of file, with the zeros behind the records
 }
 
-// growth is by how many zeros a segment is made longer at once. An fsync of bytes that
-// the file has already need not write its length and its place on the disk, which makes
-// it up to twice as fast.
+// growth is how many zeros are appended to a segment at once. An fsync is up to twice as
+// fast when the file had its length and its blocks before, because then it need not write
+// them.
 const growth = 256 << 10
 
 var zeros [growth]byte
@@ -56,9 +56,9 @@ func (l *Log) commitAll() {
 
 // takeBatch waits for a batch. It returns nil when the log is sealed and none is left.
 //
-// It lets the writers that the last fsync has woken join the batch, and does not wait for
-// others: two halves of the writers that take turns with the disk were measured to be
-// faster than all of them in one batch.
+// Writers that the last fsync has woken join the batch, and it does not wait for others. So
+// one half of the writers fills a batch while that of the other half is synced. This was
+// measured to be faster than one batch of all.
 func (l *Log) takeBatch() *batch {
 	l.mu.Lock()
 	defer l.mu.Unlock()

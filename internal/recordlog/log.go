@@ -25,12 +25,13 @@ type Options struct {
 	Full func(Stats) error
 	// Wait makes Append wait while the log is full, instead of failing.
 	Wait bool
-	// OnSync hears how long an fsync of a segment took.
+	// OnSync is called after each fsync of a segment.
 	OnSync func(took time.Duration, err error)
-	// OnDamage hears, during Open, Next and Acknowledge, of bytes in a segment that are not
-	// a record, and of files that only look like segments, which are moved to damaged. savedAs is the file with a copy of them; "" when it could not be written, and
-	// then the whole segment is kept in damaged. err says more, and may be nil. It must not
-	// call the log.
+	// OnDamage is called by Open, Next and Acknowledge, for bytes in a segment that are not a
+	// record and for files that only look like segments, which are moved to damaged. savedAs
+	// is the file with a copy of the bytes, or the file after its move. It is "" when the copy
+	// could not be written; then the whole segment is kept in damaged. err says more, and may
+	// be nil. OnDamage must not call the log.
 	OnDamage func(segment string, bytes Step, savedAs string, err error)
 	// Disk is that of the operating system when nil.
 	Disk disk.Disk
@@ -131,9 +132,9 @@ func (l *Log) Stats() Stats {
 	return l.stats
 }
 
-// SaveProgress notes on the disk which records are acknowledged, and which are synced. After a crash, records
-// that were acknowledged since the last call are read again. It is for one goroutine at a
-// time.
+// SaveProgress notes on the disk which records are acknowledged, and which are synced. After
+// a crash, records that were acknowledged since the last call are read again. Only one
+// goroutine may call it at a time.
 func (l *Log) SaveProgress() error {
 	l.mu.Lock()
 	upTo := l.taken

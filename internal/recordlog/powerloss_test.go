@@ -19,7 +19,7 @@ import (
 )
 
 var (
-	powerlossStates = flag.Int("powerloss", 1000, "how many states after a power loss TestNothingConfirmedIsLostInAPowerLoss looks at")
+	powerlossStates = flag.Int("powerloss", 1000, "how many states after a power loss TestPowerLossLosesNoConfirmedRecord looks at")
 	powerlossSeed   = flag.Uint64("powerloss.seed", 0, "seed of the states; chosen by the clock when 0")
 )
 
@@ -114,7 +114,7 @@ func live(t *testing.T, d *disktest.Recorder, h *history) {
 	}
 }
 
-func TestNothingConfirmedIsLostInAPowerLoss(t *testing.T) {
+func TestPowerLossLosesNoConfirmedRecord(t *testing.T) {
 	seed := *powerlossSeed
 	if seed == 0 {
 		seed = uint64(time.Now().UnixNano())
@@ -154,7 +154,7 @@ func TestNothingConfirmedIsLostInAPowerLoss(t *testing.T) {
 }
 
 // The test above finds a log that does not sync, or does not sync its directory.
-func TestPowerLossFindsASyncThatIsMissing(t *testing.T) {
+func TestPowerLossFindsMissingSync(t *testing.T) {
 	for name, missing := range map[string]disktest.Kind{"files": disktest.SyncFile, "directories": disktest.SyncDir} {
 		h := &history{asked: map[int]int{}, confirmed: map[int]int{}, delivered: map[int]int{}}
 		d := disktest.NewRecorder(t.TempDir())

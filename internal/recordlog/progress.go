@@ -20,7 +20,8 @@ const (
 	syncedSlots = 2 * slotDistance
 )
 
-// unknown is the synced of a file without that slot: nothing is known to be above it.
+// unknown is the value of progress.synced when the file has no slot for it. It is above every
+// sequence number, so that damage counts as damage and not as torn.
 const unknown = 1<<64 - 1
 
 // progress is the file that says up to which record everything is acknowledged, and up to
@@ -48,8 +49,8 @@ func openProgress(d disk.Disk, dir string) (*progress, error) {
 	return &p, nil
 }
 
-// parseProgress returns what the newer of the undamaged slots of each kind say. Without any
-// that are acknowledged, every record in the directory is read again.
+// parseProgress returns the content of the newer undamaged slot of each kind. When both slots
+// for what is acknowledged are damaged, every record in the directory is read again.
 func parseProgress(content []byte) progress {
 	turn, acknowledged := parseSlots(content, slotMark)
 	later, synced := parseSlots(content[min(syncedSlots, len(content)):], syncedMark)

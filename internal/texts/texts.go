@@ -12,7 +12,7 @@ import (
 )
 
 // Fits reports whether s is valid UTF-8 of at most limit code points, as the schema
-// counts them. It counts only where the number of bytes leaves it open.
+// counts them. It counts only when the number of bytes does not decide.
 func Fits(s string, limit int) bool {
 	return utf8.ValidString(s) && (len(s) <= limit || len(s) <= utf8.UTFMax*limit && utf8.RuneCountInString(s) <= limit)
 }

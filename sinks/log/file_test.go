@@ -57,7 +57,7 @@ func TestNewFileRefusesWhatCannotWork(t *testing.T) {
 	}
 }
 
-func TestAFileIsAppendedToAndPrivateAndPrintsItsPath(t *testing.T) {
+func TestFileIsPrivateAndAppendedTo(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "audit.log")
 	for range 2 {
 		sink := newFile(t, path, log.FileOptions{Options: log.Options{Component: "proxy"}})
@@ -80,7 +80,7 @@ func TestAFileIsAppendedToAndPrivateAndPrintsItsPath(t *testing.T) {
 	}
 }
 
-func TestALineThatACrashLeftUnfinishedIsEndedFirst(t *testing.T) {
+func TestUnfinishedLineIsEndedOnOpening(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "audit.log")
 	if err := os.WriteFile(path, []byte(`{"level":"info","ts":"20`), 0o600); err != nil {
 		t.Fatal(err)
@@ -119,7 +119,7 @@ func TestFsyncedFileIsDurableAfterRotation(t *testing.T) {
 
 // logrotate and people move files; the event that went with the file must not
 // pass for durable, and the next one is in the new file.
-func TestAFileThatSomebodyElseMovedIsAnErrorOnce(t *testing.T) {
+func TestWriteToMovedFileFailsOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "audit.log")
 	sink := newFile(t, path, log.FileOptions{Fsync: true})
 	if err := sink.Write(t.Context(), egressEvent(denied)); err != nil {
@@ -140,7 +140,7 @@ func TestAFileThatSomebodyElseMovedIsAnErrorOnce(t *testing.T) {
 	}
 }
 
-func TestADirectoryThatIsGoneIsAnErrorThatKeepsItsCause(t *testing.T) {
+func TestMissingDirectoryFailsWritesWithCause(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "log")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
@@ -206,7 +206,7 @@ func TestRotationUnderManyWritersLosesNothing(t *testing.T) {
 	}
 }
 
-func TestALineLargerThanTheFileMayBeIsAPermanentError(t *testing.T) {
+func TestLineLargerThanMaxSizeIsPermanentError(t *testing.T) {
 	sink := newFile(t, filepath.Join(t.TempDir(), "audit.log"), log.FileOptions{MaxSizeMB: 1})
 	ae := egressEvent(denied)
 	ae.Annotations = map[string]string{"example.com/blob": strings.Repeat("\x01", 200<<10)}

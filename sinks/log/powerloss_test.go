@@ -214,7 +214,7 @@ func TestPowerLossLosesNoConfirmedLine(t *testing.T) {
 }
 
 // The test above finds a sink that does not sync, or does not sync its directory.
-func TestPowerLossFindsMissingSyncOfLog(t *testing.T) {
+func TestPowerLossFindsMissingSync(t *testing.T) {
 	for name, missing := range map[string]disktest.Kind{"files": disktest.SyncFile, "directories": disktest.SyncDir} {
 		d := disktest.NewRecorder(t.TempDir())
 		w := use(t, d)

@@ -26,7 +26,7 @@ type rotatingFile struct {
 	file disk.File  // nil while none could be opened
 	path string     // of file, without links: its backups stand beside it
 	here disk.Place // of file
-	now  disk.Place // of what stood at the path last; here, so that a write does not allocate it
+	now  disk.Place // of what stood at the path at the last look; a field, so that a write does not allocate it
 	size int64
 	// unsynced says that the directory was not synced since file got its name.
 	unsynced bool

@@ -54,8 +54,8 @@ func (o Options) logger() string {
 // on the caller's goroutine.
 //
 // An error of Write unwraps to its cause: ENOSPC of a full disk, which is of ClassFull
-// as EDQUOT is, io.ErrShortWrite of a line that was cut off. A line that was cut off is ended before the next
-// one, so that it takes no other event with it.
+// as EDQUOT is, io.ErrShortWrite of a line that was cut off. Such a line is ended before the
+// next line is written, so that the next line stays whole.
 //
 // Level returns LevelDurable for a file with fsync, and LevelAccepted otherwise.
 // String returns what the sink writes to: "log(stderr)".
@@ -120,8 +120,8 @@ func newOutput(name string, level auditing.Level, component string) output {
 	}
 }
 
-// job writes events, in turn. It returns how many of them are stored, and an error when
-// that is not all of them, which is that of the first event that is not stored.
+// job writes events while it has the turn. run returns how many of them are stored. When some
+// are not, it also returns the error of the first of those.
 type job interface {
 	run() (stored int, err error)
 }
@@ -205,7 +205,7 @@ func (o *output) takeTurn(ctx context.Context) error {
 	}
 }
 
-// perform runs j, which has the turn, and gives the turn back. A panic of a caller's
+// perform runs j in the turn that its caller has taken, and gives the turn back. A panic of a caller's
 // writer or core becomes an error: it would end the program on a goroutine of this
 // package, and must not fail other lines.
 func (o *output) perform(j job) (stored int, err error) {
@@ -230,8 +230,8 @@ func classed(err error) error {
 	return driver.WithClass(auditing.ClassFull, err)
 }
 
-// detached performs j, which has the turn, on a goroutine of its own, and waits for
-// it until ctx ends.
+// detached calls perform on a goroutine of its own, and waits for it until ctx ends. late
+// tells, in the error, what becomes of j then.
 func (o *output) detached(ctx context.Context, late string, j job) (stored int, err error) {
 	type answer struct {
 		stored int
