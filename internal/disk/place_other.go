@@ -8,7 +8,7 @@ import (
 	"os"
 )
 
-// Place tells one file or directory from another, and has its size.
+// Place tells one file or directory from another, and has its size and permissions.
 type Place struct{ info fs.FileInfo }
 
 // Find makes p the place of the file at path, behind links.
@@ -28,6 +28,9 @@ func (p *Place) Is(other *Place) bool { return os.SameFile(p.info, other.info) }
 
 // Size is in bytes.
 func (p *Place) Size() int64 { return p.info.Size() }
+
+// Mode has the permissions alone.
+func (p *Place) Mode() fs.FileMode { return p.info.Mode().Perm() }
 
 // Removed is unknown here.
 func (*Place) Removed() bool { return false }

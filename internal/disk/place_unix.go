@@ -10,8 +10,8 @@ import (
 	"syscall"
 )
 
-// Place tells one file or directory from another. It also has the size and the owner that
-// the file had when it was looked up.
+// Place tells one file or directory from another. It also has the size, the permissions and
+// the owner that the file had when it was looked up.
 type Place struct{ stat syscall.Stat_t }
 
 // Find makes p the place of the file at path, behind links. It allocates less than os.Stat:
@@ -48,6 +48,9 @@ func (p *Place) Is(other *Place) bool {
 
 // Size is in bytes.
 func (p *Place) Size() int64 { return p.stat.Size }
+
+// Mode has the permissions alone.
+func (p *Place) Mode() fs.FileMode { return fs.FileMode(p.stat.Mode) & fs.ModePerm }
 
 // Removed reports that the file had no name any more.
 func (p *Place) Removed() bool { return p.stat.Nlink == 0 }

@@ -74,7 +74,7 @@ type Log struct {
 	spares   [][]byte   // buffers for batches: while one is written, another one fills
 	segments []*segment // with records that wait, oldest first
 	window   []*Record  // read and not acknowledged, oldest first
-	taken    uint64     // the last sequence number that was put into window
+	taken    uint64     // the last sequence number that was put into window, or earlier; only take changes it
 	stats    Stats      // of segments and pending
 	synced   uint64     // the last sequence number that this process has synced; 0 for none
 	sealed   bool

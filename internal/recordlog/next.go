@@ -32,7 +32,6 @@ type reader struct {
 	file    disk.File // nil until the segment is read
 	data    []byte    // of the segment, from its start
 	off     int       // where the next step begins
-	last    uint64    // the sequence number of the last record
 	refused int       // reads of the segment in a row that failed
 }
 
@@ -73,10 +72,9 @@ func (l *Log) take(s Step) *Record {
 		}
 		return nil
 	}
-	if s.Seq <= r.last || s.Seq <= l.earlier {
+	if s.Seq <= l.taken { // nobody else changes it
 		return nil // acknowledged by an earlier process, or written over
 	}
-	r.last = s.Seq
 	rec := &Record{Step: s, segment: r.segment}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -176,8 +174,7 @@ func (r *reader) close() {
 	}
 }
 
-// leave is called when all of a sealed segment is read. Only the sequence number of its
-// last record is still needed.
+// leave is called when all of a sealed segment is read. Only the buffer is kept.
 func (l *Log) leave() error {
 	r := &l.reader
 	l.mu.Lock()
@@ -185,6 +182,6 @@ func (l *Log) leave() error {
 	drop := l.dropDrained()
 	l.mu.Unlock()
 	r.close()
-	l.reader = reader{data: r.data[:0], last: r.last}
+	l.reader = reader{data: r.data[:0]}
 	return l.removeAll(drop)
 }

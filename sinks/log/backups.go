@@ -186,16 +186,11 @@ func (b *backups) compress(path, backup string) error {
 	if err := current.Find(path); err == nil && current.Is(&here) {
 		return nil
 	}
-	info, err := from.Stat()
-	if err != nil {
-		return err
-	}
-	mode := info.Mode().Perm()
-	err = disk.Create(b.disk, backup+compressed, mode, func(to disk.File) error {
+	err = disk.Create(b.disk, backup+compressed, here.Mode(), func(to disk.File) error {
 		_ = here.Own(to) // as far as the process may
 		z := gzip.NewWriter(to)
-		_, err := io.Copy(z, io.NewSectionReader(from, 0, info.Size()))
-		return errors.Join(err, z.Close(), to.Chmod(mode))
+		_, err := io.Copy(z, io.NewSectionReader(from, 0, here.Size()))
+		return errors.Join(err, z.Close(), to.Chmod(here.Mode()))
 	})
 	if err != nil {
 		return err

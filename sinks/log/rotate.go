@@ -105,14 +105,12 @@ func (r *rotatingFile) ready(n int) error {
 	if r.lines.torn {
 		n++ // its end
 	}
-	if r.size+int64(n) <= r.max || r.size == 0 {
+	full := func() bool { return r.size > 0 && r.size+int64(n) > r.max }
+	if !full() {
 		return nil
 	}
-	if err := r.stands(0); err != nil {
+	if err := r.stands(0); err != nil || !full() { // somebody may have truncated it
 		return err
-	}
-	if r.size+int64(n) <= r.max || r.size == 0 { // somebody truncated it
-		return nil
 	}
 	if err := r.rotate(); err != nil {
 		return fmt.Errorf("rotating the file: %w", err)
@@ -187,17 +185,13 @@ func (r *rotatingFile) lost() error {
 }
 
 // rotate makes a backup of the file and begins a new one. At every moment a locked file
-// stands at the path, so no other sink can come between.
+// stands at the path, so no other sink can come between. r.now has just been looked up.
 func (r *rotatingFile) rotate() (err error) {
-	info, err := r.file.Stat()
-	if err != nil {
-		return err
-	}
 	next := filepath.Join(filepath.Dir(r.path), "."+filepath.Base(r.path)+".next")
 	if err := disk.RemoveAny(r.disk, next); err != nil {
 		return err // it is there after a crash
 	}
-	f, err := r.disk.OpenFile(next, os.O_RDWR|os.O_CREATE|os.O_EXCL|os.O_APPEND, info.Mode().Perm())
+	f, err := r.disk.OpenFile(next, os.O_RDWR|os.O_CREATE|os.O_EXCL|os.O_APPEND, r.now.Mode())
 	if err != nil {
 		return err
 	}
@@ -206,10 +200,10 @@ func (r *rotatingFile) rotate() (err error) {
 			err = errors.Join(err, f.Close(), r.disk.Remove(next))
 		}
 	}()
-	if err := errors.Join(f.Lock(), f.Chmod(info.Mode().Perm())); err != nil {
+	if err := errors.Join(f.Lock(), f.Chmod(r.now.Mode())); err != nil {
 		return err
 	}
-	_ = r.here.Own(f) // as far as the process may
+	_ = r.now.Own(f) // as far as the process may
 	here, err := disk.PlaceOf(f)
 	if err != nil {
 		return err

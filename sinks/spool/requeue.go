@@ -29,13 +29,11 @@ import (
 func Requeue(dir string, ids ...string) error {
 	var errs []error
 	for _, id := range ids {
+		requeue := requeueLetter
 		if recordlog.IsSegment(id) {
-			errs = append(errs, requeueSegment(dir, id))
-			continue
+			requeue = requeueSegment
 		}
-		if err := requeueLetter(dir, id); err != nil {
-			errs = append(errs, err)
-		}
+		errs = append(errs, requeue(dir, id))
 	}
 	for _, folder := range []string{requeueDir, deadDir} {
 		if err := disk.OS.SyncDir(filepath.Join(dir, folder)); err != nil {
