@@ -3,24 +3,15 @@ package recordlog_test
 import (
 	"bytes"
 	"context"
-	"flag"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/paddock-dev/audit/internal/disk"
 	"github.com/paddock-dev/audit/internal/disk/disktest"
 	"github.com/paddock-dev/audit/internal/recordlog"
-)
-
-var (
-	powerlossStates = flag.Int("powerloss", 1000, "how many states after a power loss TestPowerLossLosesNoConfirmedRecord looks at")
-	powerlossSeed   = flag.Uint64("powerloss.seed", 0, "seed of the states; chosen by the clock when 0")
 )
 
 // history is what was asked of a log, and when, in numbers of operations.
@@ -114,30 +105,18 @@ func live(t *testing.T, d *disktest.Recorder, h *history) {
 	}
 }
 
-func TestPowerLossLosesNoConfirmedRecord(t *testing.T) {
-	seed := *powerlossSeed
-	if seed == 0 {
-		seed = uint64(time.Now().UnixNano())
-	}
-	t.Logf("seed %d", seed)
-	random := rand.New(rand.NewPCG(seed, 1))
-	kept, lost := 0, 0
-	for left := *powerlossStates; left > 0 && !t.Failed(); {
+// used lets a program use a log on d.
+func used(t *testing.T) func(d *disktest.Recorder) disktest.LookFunc {
+	return func(d *disktest.Recorder) disktest.LookFunc {
 		h := &history{asked: map[int]int{}, confirmed: map[int]int{}, delivered: map[int]int{}}
-		d := disktest.NewRecorder(t.TempDir())
 		live(t, d, h)
-		for range min(left, 250) {
-			left--
-			n := random.IntN(d.Now() + 1)
-			dir := filepath.Join(t.TempDir(), "spool")
-			mustLose(t, d, random, n, dir)
+		return func(n int, dir string) (kept, lost int) {
 			got := found(t, dir)
 			for _, i := range h.owed(n) {
 				if got[i] {
 					kept++
 				} else {
 					lost++
-					t.Errorf("power loss after %d of %d operations: record %d was confirmed after %d and is lost", n, d.Now(), i, h.confirmed[i])
 				}
 			}
 			for i := range got {
@@ -145,46 +124,14 @@ func TestPowerLossLosesNoConfirmedRecord(t *testing.T) {
 					t.Errorf("power loss after %d operations: record %d is invented", n, i)
 				}
 			}
-			if err := os.RemoveAll(dir); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	t.Logf("%d states: %d confirmed records found, %d lost", *powerlossStates, kept, lost)
-}
-
-// The test above finds a log that does not sync, or does not sync its directory.
-func TestPowerLossFindsMissingSync(t *testing.T) {
-	for name, missing := range map[string]disktest.Kind{"files": disktest.SyncFile, "directories": disktest.SyncDir} {
-		h := &history{asked: map[int]int{}, confirmed: map[int]int{}, delivered: map[int]int{}}
-		d := disktest.NewRecorder(t.TempDir())
-		live(t, d, h)
-		d.Undo(missing)
-		random := rand.New(rand.NewPCG(1, 1))
-		lost := 0
-		for range 20 {
-			n := d.Now()/2 + random.IntN(d.Now()/2)
-			dir := filepath.Join(t.TempDir(), "spool")
-			mustLose(t, d, random, n, dir)
-			got := found(t, dir)
-			for _, i := range h.owed(n) {
-				if !got[i] {
-					lost++
-				}
-			}
-		}
-		if lost == 0 {
-			t.Errorf("without the syncs of %s nothing is lost", name)
+			return kept, lost
 		}
 	}
 }
 
-func mustLose(t *testing.T, d *disktest.Recorder, random *rand.Rand, n int, dir string) {
-	t.Helper()
-	if err := d.PowerLoss(random, n, dir); err != nil {
-		t.Fatal(err)
-	}
-}
+func TestPowerLossLosesNoConfirmedRecord(t *testing.T) { disktest.Look(t, used(t)) }
+
+func TestPowerLossFindsMissingSync(t *testing.T) { disktest.FindsMissingSync(t, used(t)) }
 
 // found returns the numbers of the records that a log in dir gives. It fails for a record
 // that is not what was appended.

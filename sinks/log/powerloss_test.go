@@ -5,26 +5,18 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/internal/disk"
 	"github.com/paddock-dev/audit/internal/disk/disktest"
-)
-
-var (
-	powerLossStates = flag.Int("powerloss", 1000, "how many states after a power loss TestPowerLossLosesNoConfirmedLine looks at")
-	powerLossSeed   = flag.Uint64("powerloss.seed", 0, "seed of the states; chosen by the clock when 0")
 )
 
 // smallFile is the size in bytes at which the files of these tests are rotated.
@@ -140,14 +132,18 @@ func linesIn(t *testing.T, dir string) map[string]bool {
 	return lines
 }
 
-// lost returns the lines that were confirmed before the n-th operation and are not in got.
-func (w *written) lost(n int, got map[string]bool) (lines []string) {
+// look counts the lines that were confirmed before the n-th operation, in got and not.
+func (w *written) look(n int, got map[string]bool) (kept, lost int) {
 	for line, at := range w.confirmed {
-		if at <= n && !got[line] {
-			lines = append(lines, line)
+		switch {
+		case at > n:
+		case got[line]:
+			kept++
+		default:
+			lost++
 		}
 	}
-	return lines
+	return kept, lost
 }
 
 // invented returns the events in got that were not asked for before the n-th operation.
@@ -181,54 +177,32 @@ func restart(t *testing.T, dir string, compress bool) (line string) {
 	return textOf([]*driver.Event{e})
 }
 
-func TestPowerLossLosesNoConfirmedLine(t *testing.T) {
-	seed := *powerLossSeed
-	if seed == 0 {
-		seed = uint64(time.Now().UnixNano())
-	}
-	t.Logf("seed %d", seed)
-	random := rand.New(rand.NewPCG(seed, 1))
-	found := 0
-	for left := *powerLossStates; left > 0 && !t.Failed(); {
-		d := disktest.NewRecorder(t.TempDir())
+// used lets a program use a log on d. Each state is looked at, and where again says so, once
+// more after a restart.
+func used(t *testing.T, again bool) func(d *disktest.Recorder) disktest.LookFunc {
+	restarts := 0
+	return func(d *disktest.Recorder) disktest.LookFunc {
 		w := use(t, d)
-		for range min(left, 250) {
-			left--
-			n := random.IntN(d.Now() + 1)
-			dir := t.TempDir()
-			must(t, d.PowerLoss(random, n, dir))
+		return func(n int, dir string) (kept, lost int) {
 			got := linesIn(t, dir)
-			if lost, invented := w.lost(n, got), w.invented(n, got); len(lost)+len(invented) > 0 {
-				t.Errorf("power loss after %d of %d operations: lost %.300q, invented %.300q", n, d.Now(), lost, invented)
+			if invented := w.invented(n, got); len(invented) > 0 {
+				t.Errorf("power loss after %d operations: invented are %.300q", n, invented)
 			}
-			added := restart(t, dir, left%4 == 0)
+			kept, lost = w.look(n, got)
+			if !again {
+				return kept, lost
+			}
+			restarts++
+			added := restart(t, dir, restarts%4 == 0)
 			got = linesIn(t, dir)
-			if lost := w.lost(n, got); len(lost) > 0 || !got[added] {
-				t.Errorf("power loss after %d of %d operations: after a restart %.300q are lost; its line is there: %t", n, d.Now(), lost, got[added])
+			if after, _ := w.look(n, got); after < kept || !got[added] {
+				t.Errorf("power loss after %d operations: of %d lines, %d are left after a restart; its line is there: %t", n, kept, after, got[added])
 			}
-			found += len(got)
-			must(t, os.RemoveAll(dir))
+			return kept, lost
 		}
 	}
-	t.Logf("%d states: %d lines found", *powerLossStates, found)
 }
 
-// The test above finds a sink that does not sync, or does not sync its directory.
-func TestPowerLossFindsMissingSync(t *testing.T) {
-	for name, missing := range map[string]disktest.Kind{"files": disktest.SyncFile, "directories": disktest.SyncDir} {
-		d := disktest.NewRecorder(t.TempDir())
-		w := use(t, d)
-		d.Undo(missing)
-		random := rand.New(rand.NewPCG(1, 1))
-		lost := 0
-		for range 20 {
-			n := d.Now()/2 + random.IntN(d.Now()/2)
-			dir := t.TempDir()
-			must(t, d.PowerLoss(random, n, dir))
-			lost += len(w.lost(n, linesIn(t, dir)))
-		}
-		if lost == 0 {
-			t.Errorf("without the syncs of %s nothing is lost", name)
-		}
-	}
-}
+func TestPowerLossLosesNoConfirmedLine(t *testing.T) { disktest.Look(t, used(t, true)) }
+
+func TestPowerLossFindsMissingSync(t *testing.T) { disktest.FindsMissingSync(t, used(t, false)) }

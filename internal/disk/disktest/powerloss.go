@@ -10,20 +10,17 @@ import (
 	"github.com/paddock-dev/audit/internal/disk"
 )
 
-// PowerLoss writes to dir what a power loss behind the first n operations may leave of Root.
-// That is all that was synced, any part of the bytes that were written since, with zeros in
-// place of the others, and any of the names that were changed since. Of the changes of one
-// name, the first few are left. In half of the states the same holds for the changes in a
-// directory, as on a file system with a journal.
-func (r *Recorder) PowerLoss(random *rand.Rand, n int, dir string) error {
-	r.mu.Lock()
-	ops := r.ops[:n]
-	r.mu.Unlock()
+// powerLoss writes to dir what a power loss behind the operations may leave of root. That is
+// all that was synced, any part of the bytes that were written since, with zeros in place of
+// the others, and any of the names that were changed since. Of the changes of one name, the
+// first few are left. In half of the states the same holds for the changes in a directory, as
+// on a file system with a journal.
+func powerLoss(random *rand.Rand, ops []operation, root, dir string) error {
 	contents := contentsAfter(random, ops)
 	var errs []error
 	written := map[int]string{} // the first name of a file
 	for path, file := range namesAfter(random, ops) {
-		relative, err := filepath.Rel(r.Root, path)
+		relative, err := filepath.Rel(root, path)
 		path = filepath.Join(dir, relative)
 		errs = append(errs, err, os.MkdirAll(filepath.Dir(path), 0o700))
 		if first, ok := written[file]; ok {
@@ -40,7 +37,7 @@ func (r *Recorder) PowerLoss(random *rand.Rand, n int, dir string) error {
 func contentsAfter(random *rand.Rand, ops []operation) map[int][]byte {
 	synced := map[int]int{} // up to which operation a file is durable
 	for _, op := range ops {
-		if op.kind == SyncFile {
+		if op.kind == syncFile {
 			synced[op.file] = op.before
 		}
 	}
@@ -61,7 +58,7 @@ func contentsAfter(random *rand.Rand, ops []operation) map[int][]byte {
 func namesAfter(random *rand.Rand, ops []operation) map[string]int {
 	synced := map[string]int{} // up to which operation a directory is durable
 	for _, op := range ops {
-		if op.kind == SyncDir {
+		if op.kind == syncDir {
 			synced[op.path] = op.before
 		}
 	}
@@ -77,7 +74,7 @@ func namesAfter(random *rand.Rand, ops []operation) map[string]int {
 			changed = []string{op.to}
 		case rename:
 			changed = []string{op.path, op.to}
-		case write, truncate, SyncFile, SyncDir:
+		case write, truncate, syncFile, syncDir:
 			continue
 		}
 		depends := slices.Clone(changed)

@@ -1,5 +1,5 @@
-// Package disktest makes the states that a power loss may leave on a disk. A Recorder notes
-// what a program does to files, and PowerLoss makes such states of it.
+// Package disktest looks at the states that a power loss may leave on a disk. A Recorder
+// notes what a program does to files, and Look makes such states of it.
 package disktest
 
 import (
@@ -11,28 +11,27 @@ import (
 	"github.com/paddock-dev/audit/internal/disk"
 )
 
-// Kind is a kind of operation on a disk.
-type Kind int
+// kind is a kind of operation on a disk.
+type kind int
 
-// The kinds of operations.
 const (
-	write Kind = iota
+	write kind = iota
 	truncate
 	create
 	link
 	rename
 	remove
-	SyncFile
-	SyncDir
+	syncFile
+	syncDir
 )
 
 type operation struct {
-	kind   Kind
-	file   int    // of every kind but remove and SyncDir
+	kind   kind
+	file   int    // of every kind but remove and syncDir
 	at     int64  // offset of a write, or the size after a truncate
 	before int    // a sync covers the operations before this one
 	data   []byte // of a write
-	path   string // of the other kinds: the name, or the directory of a SyncDir
+	path   string // of the other kinds: the name, or the directory of a syncDir
 	to     string // the new name of a link and a rename
 }
 
@@ -59,17 +58,6 @@ func (r *Recorder) Now() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.ops)
-}
-
-// Undo takes their effect from all syncs of a kind, SyncFile or SyncDir.
-func (r *Recorder) Undo(kind Kind) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for i := range r.ops {
-		if r.ops[i].kind == kind {
-			r.ops[i].before = 0
-		}
-	}
 }
 
 // OpenFile notes the creation of a file.
@@ -133,7 +121,7 @@ func (r *Recorder) Remove(path string) error {
 
 // SyncDir notes that the names in a directory are durable.
 func (r *Recorder) SyncDir(path string) error {
-	r.sync(operation{kind: SyncDir, path: path})
+	r.sync(operation{kind: syncDir, path: path})
 	return nil
 }
 
@@ -176,7 +164,7 @@ func (f *recordedFile) Truncate(size int64) error {
 }
 
 func (f *recordedFile) Sync() error {
-	f.disk.sync(operation{kind: SyncFile, file: f.id})
+	f.disk.sync(operation{kind: syncFile, file: f.id})
 	return nil
 }
 
