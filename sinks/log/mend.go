@@ -2,7 +2,6 @@ package log
 
 import (
 	"bytes"
-	"io"
 	"os"
 
 	"github.com/paddock-dev/audit/internal/disk"
@@ -21,7 +20,7 @@ func mend(d disk.Disk, path string, f disk.File, here *disk.Place) (size int64, 
 	size = here.Size()
 	begin := max(size-mendedBytes, 0)
 	tail := make([]byte, size-begin)
-	if _, err := f.ReadAt(tail, begin); err != nil && err != io.EOF { //nolint:errorlint // ReadAt returns it as it is
+	if _, err := f.ReadAt(tail, begin); err != nil {
 		return 0, false, err
 	}
 	if kept := bytes.TrimRight(tail, "\x00"); len(kept) < len(tail) {
@@ -37,7 +36,7 @@ func mend(d disk.Disk, path string, f disk.File, here *disk.Place) (size int64, 
 			return 0, false, err
 		}
 	}
-	return size, len(tail) > 0 && tail[len(tail)-1] != '\n', nil
+	return size, size > 0 && !bytes.HasSuffix(tail, newline), nil
 }
 
 // overwrite writes in the middle of the file at path. What is opened for appending cannot.

@@ -19,6 +19,7 @@ func TestOpeningRemovesZerosOfPowerLoss(t *testing.T) {
 		"in place of the beginning": {zeros + "{}\n", ends + "{}\n"},
 		"between two lines":         {"{}\n" + zeros + "{}\n", "{}\n" + ends + "{}\n"},
 		"in a line, twice":          {"{\"a" + zeros + "b" + zeros + "\"}\n{}\n", "{\"a" + ends + "b" + ends + "\"}\n{}\n"},
+		"in more than is mended":    {"{\"a\"" + strings.Repeat("\x00", 5<<20), "{\"a\"" + strings.Repeat("\x00", 1<<20) + "\n"},
 		"in a file without zeros":   {"{}\n", "{}\n"},
 	} {
 		for _, fsync := range []bool{false, true} {
@@ -31,7 +32,7 @@ func TestOpeningRemovesZerosOfPowerLoss(t *testing.T) {
 			must(t, err)
 			rest, ok := strings.CutPrefix(string(text), test.want)
 			if !ok || !strings.HasPrefix(rest, "{") || !strings.Contains(rest, names[0]) || strings.Count(rest, "\n") != 1 {
-				t.Errorf("%s, fsync %t: the file holds %q, want %q and one line", name, fsync, text, test.want)
+				t.Errorf("%s, fsync %t: the file holds %.2000q, want %.2000q and one line", name, fsync, text, test.want)
 			}
 		}
 	}
