@@ -9,7 +9,7 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/config"
-	"github.com/paddock-dev/audit/internal/regular"
+	"github.com/paddock-dev/audit/internal/disk"
 )
 
 // maxFileSize is what a ConfigMap can hold.
@@ -81,7 +81,7 @@ func (*keep) JSONSchema() map[string]any {
 
 // LoadPolicy reads the file at path.
 func LoadPolicy(path string) (Policy, error) {
-	data, err := regular.ReadFile(path, maxFileSize)
+	data, err := disk.ReadFile(path, maxFileSize+1)
 	if err != nil {
 		return Policy{}, fmt.Errorf("retention: %w", err)
 	}
