@@ -42,6 +42,8 @@ const (
 	grafana    = "github.com/grafana"
 	sinks      = module + "/sinks"
 	prometheus = "github.com/prometheus/client_golang"
+	otelTrace  = "go.opentelemetry.io/otel/trace"
+	adapters   = module + "/adapters"
 )
 
 // arrows is what one package may import and link.
@@ -64,8 +66,10 @@ var allArrows = []arrows{
 	{pkg: "internal/recordlog", imports: []string{}},
 	{
 		pkg: "auditing", imports: []string{api, machinery, prometheus, eventJSON, text, naming, eventMetrics, hooks},
-		never: []string{client, runtime, zap, grafana, sinks, author, module + "/config"},
+		never: []string{client, runtime, zap, grafana, sinks, author, module + "/config", adapters, otelTrace},
 	},
+	{pkg: "adapters/audithttp", imports: []string{api, core}, never: []string{client, runtime, zap, grafana, sinks, author, otelTrace}},
+	{pkg: "adapters/auditotel", imports: []string{api, core, otelTrace}, never: []string{client, runtime, zap, grafana, sinks, author}},
 	{
 		pkg: "driver", imports: []string{api, core, machinery, eventJSON, text, naming, eventMetrics, hooks},
 		never: []string{client, runtime, zap, grafana, sinks, module + "/config"},
