@@ -69,6 +69,7 @@ var allArrows = []arrows{
 		never: []string{client, runtime, zap, grafana, sinks, author, module + "/config", adapters, otelTrace},
 	},
 	{pkg: "adapters/audithttp", imports: []string{api, core}, never: []string{client, runtime, zap, grafana, sinks, author, otelTrace}},
+	{pkg: "adapters/auditctrl", imports: []string{api, core, machinery, runtime}, never: []string{zap, grafana, sinks, author, otelTrace}},
 	{pkg: "adapters/auditotel", imports: []string{api, core, otelTrace}, never: []string{client, runtime, zap, grafana, sinks, author}},
 	{
 		pkg: "driver", imports: []string{api, core, machinery, eventJSON, text, naming, eventMetrics, hooks},
