@@ -36,8 +36,8 @@ const closeGrace = 25 * time.Second
 
 // options are the flags.
 type options struct {
-	config, listen, probes, certs string
-	webhookPort                   int
+	config, listen, probes, metrics, certs string
+	webhookPort                            int
 }
 
 func main() {
@@ -45,6 +45,7 @@ func main() {
 	flag.StringVar(&o.config, "config", "", "audit configuration; $AUDIT_CONFIG when empty")
 	flag.StringVar(&o.listen, "listen", "127.0.0.1:8080", "address of the broker")
 	flag.StringVar(&o.probes, "probes", "127.0.0.1:8081", "address of /readyz")
+	flag.StringVar(&o.metrics, "metrics", "127.0.0.1:8082", "address of /metrics")
 	flag.IntVar(&o.webhookPort, "webhook-port", 9443, "port of the webhook")
 	flag.StringVar(&o.certs, "certs", "/etc/webhook", "folder with the webhook's tls.crt and tls.key")
 	flag.Parse()
@@ -69,7 +70,7 @@ func run(ctx context.Context, cfg *rest.Config, o options, logger *slog.Logger) 
 		return err
 	}
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
-		Scheme: scheme, Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: o.probes,
+		Scheme: scheme, Metrics: metricsserver.Options{BindAddress: o.metrics}, HealthProbeBindAddress: o.probes,
 		WebhookServer:           webhook.NewServer(webhook.Options{Port: o.webhookPort, CertDir: o.certs}),
 		GracefulShutdownTimeout: new(10 * time.Second),
 	})

@@ -32,7 +32,16 @@ import (
 	"github.com/paddock-dev/audit/sinks/kube"
 )
 
-func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
+// asProgram in the environment makes the test binary the example itself.
+const asProgram = "AUDIT_EXAMPLE_CONTROLLER"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+		return
+	}
+	os.Exit(testenv.Run(m))
+}
 
 const review = `{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"1","namespace":"NS","name":"hr-1",` +
 	`"kind":{"version":"v1","kind":"ConfigMap"},"operation":"CREATE","object":{"apiVersion":"v1","kind":"ConfigMap"}}}`
@@ -62,7 +71,7 @@ func start(t *testing.T, cfg *rest.Config, audit string) *running {
 		t.Fatal(err)
 	}
 	broker, probes, hook := freeAddress(t), freeAddress(t), freeAddress(t)
-	o := options{config: path, listen: broker.String(), probes: probes.String(), webhookPort: hook.Port, certs: t.TempDir()}
+	o := options{config: path, listen: broker.String(), probes: probes.String(), metrics: "0", webhookPort: hook.Port, certs: t.TempDir()}
 	r := &running{
 		broker: "http://" + o.listen, probes: "http://" + o.probes, webhook: "https://" + hook.String() + "/admit",
 		authority: testenv.WriteCertificate(t, o.certs),
