@@ -14,9 +14,11 @@ const readyTimeout = 5 * time.Second
 
 // Ready returns a check that fails while the destinations behind sink do not take events,
 // with the error of auditing.Check. It ends with the request, and after 5 seconds at the
-// latest. Use it as a readiness check, and for components that fail closed: one that goes
-// on without its trail is ready without it. As a liveness check it would restart a component
-// for an outage of somebody else.
+// latest. Each check asks the destinations, and stores nothing.
+//
+// Use it for the readiness of a component that fails closed. A component that goes on
+// without its trail is ready without it, and a liveness check would restart it for an
+// outage of somebody else.
 func Ready(sink auditing.Sink) healthz.Checker {
 	return func(r *http.Request) error {
 		ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)

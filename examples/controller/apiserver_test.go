@@ -8,11 +8,9 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -21,7 +19,6 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
@@ -46,60 +43,10 @@ components: {
 	webhookName = "runs.example.paddock.dev"
 )
 
-func writeFile(t *testing.T, name, text string) (path string) {
-	t.Helper()
-	path = filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-// program is the example in a process of its own.
-type program struct {
-	webhook   string // its URL
-	metrics   string // the URL of its metrics
-	authority []byte // of the webhook's certificate
-}
-
-// startProgram runs the example until the test ends. Then it has to end by itself.
-func startProgram(t *testing.T, server *testenv.Kube) program {
-	t.Helper()
-	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
-	if err := clientcmd.WriteToFile(server.Kubeconfig(), kubeconfig); err != nil {
-		t.Fatal(err)
-	}
-	metrics, hook, certs := freeAddress(t), freeAddress(t), t.TempDir()
-	p := program{
-		webhook: "https://" + hook.String() + "/admit", metrics: "http://" + metrics.String() + "/metrics",
-		authority: testenv.WriteCertificate(t, certs),
-	}
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(self, "-config", writeFile(t, "audit.yaml", toCluster), "-listen", freeAddress(t).String(),
-		"-probes", freeAddress(t).String(), "-metrics", metrics.String(), "-webhook-port", fmt.Sprint(hook.Port), "-certs", certs)
-	cmd.Env = append(os.Environ(), asProgram+"=1", "KUBECONFIG="+kubeconfig)
-	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-			t.Error(err)
-		}
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("the example ends with %v", err)
-		}
-	})
-	return p
-}
-
 // dryRuns reads the counter of events that were not stored because of a dry run.
-func (p program) dryRuns(t *testing.T) (n int) {
+func dryRuns(t *testing.T, p program) (n int) {
 	t.Helper()
-	resp, err := http.Get(p.metrics)
+	resp, err := http.Get(p.metrics + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,12 +160,12 @@ func TestAPIServersAuditLogNamesTheWebhooksEvent(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	example := startProgram(t, server)
+	example := start(t, server, toCluster)
 	admin, namespace := newClient(t, server.Config), server.Namespace(t)
 	register(t, admin, example, namespace)
 	alice := newClient(t, server.ConfigFor("alice", "operators", "team-a"))
 
-	dryRuns := example.dryRuns(t)
+	before := dryRuns(t, example)
 	dry := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "hr-1"}}
 	if err := alice.Create(t.Context(), dry, client.DryRunAll); err != nil {
 		t.Fatal(err)
@@ -226,8 +173,8 @@ func TestAPIServersAuditLogNamesTheWebhooksEvent(t *testing.T) {
 	if events := eventsIn(t.Context(), t, admin, namespace); len(events) != 0 {
 		t.Errorf("a dry run leaves %+v", events)
 	}
-	if n := example.dryRuns(t); n != dryRuns+1 {
-		t.Errorf("the counter of dry runs is %d, want %d", n, dryRuns+1)
+	if n := dryRuns(t, example); n != before+1 {
+		t.Errorf("the counter of dry runs is %d, want %d", n, before+1)
 	}
 	if a := lineOf(t, auditLog, "configmaps", namespace, "hr-1", true); len(a.Annotations[webhookName+"/audit-event"]) != 0 {
 		t.Errorf("the audit log names an event of a dry run: %v", a.Annotations)

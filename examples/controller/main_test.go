@@ -1,18 +1,19 @@
 package main
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
-	"log/slog"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -56,41 +58,60 @@ func configuration(t *testing.T, loki, console string) string {
 	return strings.NewReplacer("http://loki:3100", loki, "path: stderr", "path: "+console).Replace(string(data))
 }
 
-// running is the example with the addresses that it serves at.
-type running struct {
-	broker, probes, webhook string
-	authority               []byte // of the webhook's certificate
-	client                  *http.Client
-}
-
-// start runs the example until the test ends.
-func start(t *testing.T, cfg *rest.Config, audit string) *running {
+func writeFile(t *testing.T, name, text string) (path string) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "audit.yaml")
-	if err := os.WriteFile(path, []byte(audit), 0o600); err != nil {
+	path = filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	broker, probes, hook := freeAddress(t), freeAddress(t), freeAddress(t)
-	o := options{config: path, listen: broker.String(), probes: probes.String(), metrics: "0", webhookPort: hook.Port, certs: t.TempDir()}
-	r := &running{
-		broker: "http://" + o.listen, probes: "http://" + o.probes, webhook: "https://" + hook.String() + "/admit",
-		authority: testenv.WriteCertificate(t, o.certs),
+	return path
+}
+
+// program is the example in a process of its own, with the URLs that it serves.
+type program struct {
+	broker, webhook, probes, metrics string
+	authority                        []byte // of the webhook's certificate
+	client                           *http.Client
+}
+
+// start runs the example until the test ends. Then it has to end by itself.
+func start(t *testing.T, server *testenv.Kube, audit string) program {
+	t.Helper()
+	kubeconfig, certs := filepath.Join(t.TempDir(), "kubeconfig"), t.TempDir()
+	if err := clientcmd.WriteToFile(server.Kubeconfig(), kubeconfig); err != nil {
+		t.Fatal(err)
+	}
+	broker, probes, metrics, hook := freeAddress(t), freeAddress(t), freeAddress(t), freeAddress(t)
+	p := program{
+		broker: "http://" + broker.String(), webhook: "https://" + hook.String() + "/admit",
+		probes: "http://" + probes.String(), metrics: "http://" + metrics.String(), authority: testenv.WriteCertificate(t, certs),
 	}
 	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(r.authority)
+	roots.AppendCertsFromPEM(p.authority)
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}
-	r.client = &http.Client{Transport: transport}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- run(ctx, cfg, o, slog.New(slog.NewTextHandler(os.Stderr, nil))) }()
+	p.client = &http.Client{Transport: transport}
+
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self, "-config", writeFile(t, "audit.yaml", audit), "-listen", broker.String(), "-probes", probes.String(),
+		"-metrics", metrics.String(), "-webhook-port", fmt.Sprint(hook.Port), "-certs", certs)
+	cmd.Env = append(os.Environ(), asProgram+"=1", "KUBECONFIG="+kubeconfig)
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()
-		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("run: %v", err)
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Error(err)
+		}
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("the example ends with %v", err)
 		}
 	})
-	return r
+	return p
 }
 
 func freeAddress(t *testing.T) *net.TCPAddr {
@@ -106,10 +127,10 @@ func freeAddress(t *testing.T) *net.TCPAddr {
 }
 
 // ask posts until there is an answer, for the manager takes a moment to serve.
-func (r *running) ask(t *testing.T, url, body string) int {
+func (p program) ask(t *testing.T, url, body string) int {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); ; {
-		resp, err := r.client.Post(url, "application/json", strings.NewReader(body))
+		resp, err := p.client.Post(url, "application/json", strings.NewReader(body))
 		if err == nil {
 			_ = resp.Body.Close()
 			return resp.StatusCode
@@ -139,7 +160,7 @@ func TestEachPartWritesWhereTheFileSays(t *testing.T) {
 	ns := server.Namespace(t)
 	console := filepath.Join(t.TempDir(), "console.log")
 	c := newClient(t, server.Config)
-	example := start(t, server.Config, configuration(t, loki.URL, console))
+	example := start(t, server, configuration(t, loki.URL, console))
 
 	if status := example.ask(t, example.broker+"/credential?run=hr-1&namespace="+ns, ""); status != http.StatusOK {
 		t.Errorf("the broker answers %d", status)
