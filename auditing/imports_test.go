@@ -43,6 +43,8 @@ const (
 	grafana    = "github.com/grafana"
 	sinks      = module + "/sinks"
 	prometheus = "github.com/prometheus/client_golang"
+	otelTrace  = "go.opentelemetry.io/otel/trace"
+	adapters   = module + "/adapters"
 )
 
 // arrows is what one package may import and link.
@@ -66,8 +68,11 @@ var allArrows = []arrows{
 	{pkg: "internal/recordlog", imports: []string{onDisk}},
 	{
 		pkg: "auditing", imports: []string{api, machinery, prometheus, eventJSON, text, naming, eventMetrics, hooks},
-		never: []string{client, runtime, zap, grafana, sinks, author, module + "/config"},
+		never: []string{client, runtime, zap, grafana, sinks, author, module + "/config", adapters, otelTrace},
 	},
+	{pkg: "adapters/audithttp", imports: []string{api, core}, never: []string{client, runtime, zap, grafana, sinks, author, otelTrace}},
+	{pkg: "adapters/auditctrl", imports: []string{api, core, machinery, runtime}, never: []string{zap, grafana, sinks, author, otelTrace}},
+	{pkg: "adapters/auditotel", imports: []string{api, core, otelTrace}, never: []string{client, runtime, zap, grafana, sinks, author}},
 	{
 		pkg: "driver", imports: []string{api, core, machinery, eventJSON, text, naming, eventMetrics, hooks},
 		never: []string{client, runtime, zap, grafana, sinks, module + "/config"},

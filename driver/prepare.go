@@ -31,6 +31,7 @@ func prepare(ae *v1alpha1.AuditEvent, component string, namespaced bool, facts *
 		return nil, WithClass(auditing.ClassInvalid, err)
 	}
 	_, again := ae.Annotations[v1alpha1.AnnotationTimestamp]
+	named := ae.Name != ""
 	if err := identify(ae, component); err != nil {
 		return nil, WithClass(auditing.ClassInvalid, err)
 	}
@@ -38,7 +39,7 @@ func prepare(ae *v1alpha1.AuditEvent, component string, namespaced bool, facts *
 	e.flat.Copy(ae)
 	fit(&e.flat)
 	if facts != nil && !again {
-		stamp(ae, &e.flat, facts)
+		stamp(ae, &e.flat, facts, named)
 	}
 	return e.finish(), nil
 }
