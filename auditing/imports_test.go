@@ -152,7 +152,7 @@ func below(path string, roots []string) bool {
 func TestOnlyTheCoreNamesAndCountsEvents(t *testing.T) {
 	allowed := map[string][]string{
 		naming:       {core, author, module + "/reading", module + "/reading/kubesource"}, // readers read times and labels
-		eventMetrics: {core, author, module + "/config"}, // which tells of the kinds that cannot be registered
+		eventMetrics: {core, author, module + "/config"},                                  // which tells of the kinds that cannot be registered
 	}
 	for path, p := range dependencies(t, "./...") {
 		for internal, importers := range allowed {
