@@ -106,6 +106,34 @@ func (e *Event) Copy(ae *v1alpha1.AuditEvent) {
 	e.Detail, _ = sorted(all, ae.Spec.Detail, nil)
 }
 
+// CopyOf makes e a copy of another event that shares nothing with it but texts. e was
+// never used before.
+func (e *Event) CopyOf(other *Event) {
+	e.Name, e.GenerateName, e.Namespace = other.Name, other.GenerateName, other.Namespace
+	e.copySpec(&other.Spec)
+	if a := other.Attached; a != nil {
+		e.Attached = copyAttached(a.OwnerReferences, a.Finalizers)
+	}
+	all := e.room[:0]
+	if n := len(other.Labels) + len(other.Annotations) + len(other.Detail); n > len(e.room) {
+		all = make([]Pair, 0, n)
+	}
+	e.Labels, all = appended(all, other.Labels)
+	e.Annotations, all = appended(all, other.Annotations)
+	e.Detail, _ = appended(all, other.Detail)
+}
+
+// appended appends pairs to all, which has room for them. It returns the copy, and all
+// with it.
+func appended(all []Pair, pairs Pairs) (Pairs, []Pair) {
+	if len(pairs) == 0 {
+		return nil, all
+	}
+	start := len(all)
+	all = append(all, pairs...)
+	return all[start:len(all):len(all)], all
+}
+
 func (e *Event) copySpec(s *v1alpha1.AuditEventSpec) {
 	e.Spec = *s
 	e.Spec.RunRef = copied(&e.run, s.RunRef)

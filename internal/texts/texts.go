@@ -37,6 +37,12 @@ func Shorten(text string, limit int) string {
 	return clean + mark
 }
 
+// Cut reports that s holds a mark of Shorten, or what looks like one.
+func Cut(s string) bool {
+	_, behind, found := strings.Cut(s, "…[")
+	return found && strings.Contains(behind, " bytes, sha256 ")
+}
+
 // Visible returns s with its control characters escaped as in JSON: those that end a line
 // or move a terminal's cursor, and those that change the direction of text.
 func Visible(s string) string {
