@@ -7,6 +7,7 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/internal/eventjson"
 	"github.com/paddock-dev/audit/internal/names"
 )
 
@@ -36,9 +37,15 @@ func prepare(ae *v1alpha1.AuditEvent, component string, namespaced bool, facts *
 	}
 	e := &Event{}
 	e.flat.Copy(ae)
-	fit(&e.flat)
+	if fit(&e.flat) {
+		e.whole = &eventjson.Event{}
+		e.whole.Copy(ae)
+	}
 	if facts != nil && !again {
 		stamp(ae, &e.flat, facts)
+		if e.whole != nil {
+			e.whole.SetFacts(&e.flat.Spec)
+		}
 	}
 	return e.finish(), nil
 }

@@ -20,54 +20,73 @@ import (
 // of kubectl, as in "spec.actor.user".
 type Field = eventjson.Field
 
+// Fields is a set of fields. AllFields has all of them.
+type Fields = eventjson.Fields
+
+// AllFields are all fields with text of the event's writer.
+const AllFields = eventjson.AllFields
+
 // Redacted returns a copy of the event with other texts; the event itself when change
 // changes none. The copy is the same decision of the same component at the same time,
 // under the same name.
 //
-// change is called with each text that is not empty, its field, and the key for a value
-// of a map. It returns the text to store instead. "" removes the entry of a map or a
+// change is called with each text of these fields that is not empty, its field, and the
+// key for a value of a map. It returns the text to store instead. "" removes the entry of a map or a
 // list, the owner, or the reference, and empties any other field. The keys of maps are
 // texts as well, of fields of their own, with which change is called after the value.
 //
 // What has to agree with a text follows it: the label paddock.dev/run the name of the
 // run, and the annotation paddock.dev/owner the owners. An owner that is changed stands
 // in the annotation only, because the garbage collector deletes an object whose owner it
-// does not find. Texts are brought within the bounds of the schema. A label, or the key
+// does not find.
+//
+// change gets texts as the writer gave them, and the new ones are brought within the
+// bounds of the schema. Only an event of Decode, or of a destination, and the facts of a
+// request have been shortened before. A label, or the key
 // of a label or an annotation, that is not valid any more is repaired as the label of a
 // run is: to a readable prefix and a hash of the new text. The labels and annotations
 // that Write sets are not given to change.
-func (e *Event) Redacted(change func(f Field, key, text string) string) *Event {
-	r := redaction{change: change}
+func (e *Event) Redacted(fields Fields, change func(f Field, key, text string) string) *Event {
+	r := redaction{fields: fields, change: change}
 	c := &Event{}
-	c.flat.CopyOf(&e.flat)
+	if e.whole != nil { // what is cut off could be the half of a private text
+		c.flat.CopyOf(e.whole)
+	} else {
+		c.flat.CopyOf(&e.flat)
+	}
+	c.flat.Detail = r.pairs(c.flat.Detail, eventjson.FieldDetail, eventjson.FieldDetailKey)
+	detail := r.changed
 	r.spec(&c.flat.Spec)
 	r.owners(&c.flat)
-	c.flat.Detail = r.pairs(c.flat.Detail, eventjson.FieldDetail, eventjson.FieldDetailKey)
-	if r.changed && !detailFits(c.flat.Detail) {
-		c.flat.SetDetail(fitDetail(c.flat.Detail.Map(), nil))
-	}
 	c.flat.Labels = r.pairs(c.flat.Labels, eventjson.FieldLabel, eventjson.FieldLabelKey)
 	c.flat.Annotations = r.pairs(c.flat.Annotations, eventjson.FieldAnnotation, eventjson.FieldAnnotationKey)
 	if !r.changed {
 		return e
 	}
+	if e.whole != nil {
+		fit(&c.flat)
+		c.flat.Spec.Timestamp = e.flat.Spec.Timestamp // the exact time
+	} else if detail && !detailFits(c.flat.Detail) {
+		c.flat.SetDetail(fitDetail(c.flat.Detail.Map(), nil))
+	}
 	if run := c.Run(); run != e.Run() {
 		c.flat.Labels = setPair(c.flat.Labels, v1alpha1.LabelRun, names.RunLabel(run))
 	}
-	c.self[0] = c // its time is exact already
+	c.self[0] = c // finish would only find the exact time, which is there
 	return c
 }
 
 // redaction changes the texts of one event.
 type redaction struct {
+	fields  Fields
 	change  func(f Field, key, text string) string
 	changed bool // a text
 }
 
 // text returns what change makes of a text, within the bounds of its field.
 func (r *redaction) text(f Field, key, text string) string {
-	if text == "" {
-		return ""
+	if text == "" || !r.fields.Has(f) {
+		return text
 	}
 	to := r.change(f, key, text)
 	if to == text {
@@ -95,7 +114,9 @@ func bounded(f Field, text string) string {
 
 func (r *redaction) spec(s *v1alpha1.AuditEventSpec) {
 	for text, f := range eventjson.Texts(s) {
-		*text = r.text(f, "", *text)
+		if *text != "" && r.fields.Has(f) {
+			*text = r.text(f, "", *text)
+		}
 	}
 	if !r.changed {
 		return
@@ -125,6 +146,9 @@ func own(key string) bool {
 // pairs changes the entries of a map in place, and returns them in the order of their
 // keys.
 func (r *redaction) pairs(pairs eventjson.Pairs, values, keys Field) eventjson.Pairs {
+	if !r.fields.Has(values) && !r.fields.Has(keys) {
+		return pairs
+	}
 	kept, renamed := pairs[:0], false
 	for _, pair := range pairs {
 		if keys != eventjson.FieldDetailKey && own(pair.Key) {
@@ -184,6 +208,9 @@ func numbered(key string, f Field, n int) string {
 // owners changes the owners, and the annotation that repeats them. An event that comes
 // back from a destination may have the annotation alone.
 func (r *redaction) owners(e *eventjson.Event) {
+	if !r.fields.Has(eventjson.FieldOwnerName) && !r.fields.Has(eventjson.FieldOwnerUID) {
+		return
+	}
 	if owners := e.Owners(); len(owners) > 0 {
 		r.ownersOf(e, owners)
 		return

@@ -48,7 +48,7 @@ func TestRedactedChangesEveryTextOfAnEvent(t *testing.T) {
 	ae := private()
 	ae.Finalizers = []string{"example.com/kept"}
 	was := prepared(t, ae)
-	changed := was.Redacted(func(_ driver.Field, _, text string) string { return "changed-" + text }).Object()
+	changed := was.Redacted(driver.AllFields, func(_ driver.Field, _, text string) string { return "changed-" + text }).Object()
 	mustChange(t, "", reflect.ValueOf(changed).Elem())
 	var owners []metav1.OwnerReference
 	if err := json.Unmarshal([]byte(changed.Annotations[v1alpha1.AnnotationOwner]), &owners); err != nil {
@@ -104,11 +104,11 @@ func mustChange(t *testing.T, path string, v reflect.Value) {
 func TestRedactedLeavesTheEventItIsCalledOn(t *testing.T) {
 	e := prepared(t, private())
 	want := string(e.AppendJSON(nil))
-	_ = e.Redacted(func(driver.Field, string, string) string { return "x" })
+	_ = e.Redacted(driver.AllFields, func(driver.Field, string, string) string { return "x" })
 	if got := string(e.AppendJSON(nil)); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	if same := e.Redacted(func(_ driver.Field, _, text string) string { return text }); same != e {
+	if same := e.Redacted(driver.AllFields, func(_ driver.Field, _, text string) string { return text }); same != e {
 		t.Error("an event without a changed text was copied")
 	}
 }
@@ -116,7 +116,7 @@ func TestRedactedLeavesTheEventItIsCalledOn(t *testing.T) {
 func TestRedactedAsksForNoEmptyText(t *testing.T) {
 	ae := private()
 	ae.Spec.Detail["empty"], ae.Annotations["example.com/empty"], ae.Spec.Actor.UserAgent = "", "", ""
-	e := prepared(t, ae).Redacted(func(f driver.Field, key, text string) string {
+	e := prepared(t, ae).Redacted(driver.AllFields, func(f driver.Field, key, text string) string {
 		if text == "" {
 			t.Errorf("asked for the empty %s %s", f.Path(), key)
 		}
@@ -128,7 +128,7 @@ func TestRedactedAsksForNoEmptyText(t *testing.T) {
 }
 
 func TestADroppedTextTakesItsPlaceWithIt(t *testing.T) {
-	e := prepared(t, private()).Redacted(func(driver.Field, string, string) string { return "" }).Object()
+	e := prepared(t, private()).Redacted(driver.AllFields, func(driver.Field, string, string) string { return "" }).Object()
 	s := e.Spec
 	if s.RunRef != nil || s.MatchedPolicy != nil || len(s.Actor.Groups) > 0 || len(s.Detail) > 0 || s.Reason != "" || s.Destination.Host != "" {
 		t.Errorf("left: %s", indented(t, s))
@@ -149,7 +149,7 @@ func TestARedactedEventIsWithinTheBounds(t *testing.T) {
 	for i := range v1alpha1.MaxDetailEntries {
 		ae.Spec.Detail[fmt.Sprint(i)] = "x"
 	}
-	e := prepared(t, ae).Redacted(func(f driver.Field, _, _ string) string { return strings.Repeat("é /", 3000) + f.Path() })
+	e := prepared(t, ae).Redacted(driver.AllFields, func(f driver.Field, _, _ string) string { return strings.Repeat("é /", 3000) + f.Path() })
 	for value := range maps.Values(e.Object().Labels) {
 		if !names.IsLabelValue(value) {
 			t.Errorf("%q is no label value", value)
@@ -188,7 +188,7 @@ func TestKeysThatBecomeTheSameAreNumbered(t *testing.T) {
 				ae.Spec.Detail[key], ae.Labels[key], ae.Annotations[key] = "d", "l", "a"
 			}
 			was := prepared(t, ae).Object()
-			e := prepared(t, ae).Redacted(replaced(path, to))
+			e := prepared(t, ae).Redacted(driver.AllFields, replaced(path, to))
 			got := e.Object()
 			if len(got.Spec.Detail) != len(was.Spec.Detail) || len(got.Labels) != len(was.Labels) || len(got.Annotations) != len(was.Annotations) {
 				t.Errorf("%s: an entry is lost: %s", path, e.JSON())
@@ -209,13 +209,13 @@ func TestOwnersInTheAnnotationAloneAreRedacted(t *testing.T) {
 	const path = "metadata.ownerReferences.name"
 	ae := prepared(t, private()).Object()
 	ae.OwnerReferences = nil
-	e := prepared(t, ae).Redacted(replaced(path, "gone"))
+	e := prepared(t, ae).Redacted(driver.AllFields, replaced(path, "gone"))
 	if got := e.Annotation(v1alpha1.AnnotationOwner); strings.Contains(got, "hr-1") || !strings.Contains(got, `"name":"gone"`) {
 		t.Errorf("annotation %s", got)
 	}
 	for _, odd := range []string{"Jane Doe", `[{"name":"hr-1","secret":"hr-1"}]`, `[] hr-1`} {
 		ae.Annotations[v1alpha1.AnnotationOwner] = odd
-		if got := prepared(t, ae).Redacted(replaced(path, "gone")).Annotation(v1alpha1.AnnotationOwner); got != "gone" {
+		if got := prepared(t, ae).Redacted(driver.AllFields, replaced(path, "gone")).Annotation(v1alpha1.AnnotationOwner); got != "gone" {
 			t.Errorf("%s: annotation %s", odd, got)
 		}
 	}

@@ -158,6 +158,11 @@ func (e *Event) copyRare(s *v1alpha1.AuditEventSpec) {
 	r.actor.Groups = slices.Clone(r.actor.Groups)
 }
 
+// SetFacts gives e what s says of the request behind the decision. They share it.
+func (e *Event) SetFacts(s *v1alpha1.AuditEventSpec) {
+	e.Spec.Actor, e.Spec.Object, e.Spec.Request, e.Spec.Trace = s.Actor, s.Object, s.Request, s.Trace
+}
+
 // HasFacts reports that s says something of the request behind the decision.
 func HasFacts(s *v1alpha1.AuditEventSpec) bool {
 	return s.Actor != nil || s.Object != nil || s.Request != nil || s.Trace != nil

@@ -95,6 +95,18 @@ func (f Field) Path() string { return fields[f].path }
 // Limit returns the most characters that the schema allows; 0 where it says nothing.
 func (f Field) Limit() int { return fields[f].limit }
 
+// Fields is a set of fields.
+type Fields uint64
+
+// AllFields are all of them.
+const AllFields Fields = 1<<NumFields - 1
+
+// With returns the set with a field.
+func (s Fields) With(f Field) Fields { return s | 1<<f }
+
+// Has reports whether a field is in the set.
+func (s Fields) Has(f Field) bool { return s>>f&1 != 0 }
+
 // Texts yields the texts of a spec, but for those of detail, each with its field. They
 // may be changed.
 func Texts(s *v1alpha1.AuditEventSpec) iter.Seq2[*string, Field] {
