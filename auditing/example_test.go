@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
@@ -35,6 +36,19 @@ func (fullDisk) Info() driver.Info { return driver.Info{Name: "file"} }
 
 func (fullDisk) Store(_ context.Context, events []*driver.Event) []error {
 	return driver.All(len(events), errors.New("no space left on device"))
+}
+
+// A request whose client hangs up still leaves its event, and a warning may be lost.
+func ExampleWithRules() {
+	sink := auditing.WithRules(driver.New(fullDisk{}), auditing.Rules{
+		Timeout: 3 * time.Second, Detach: true,
+		FailOpen: []v1alpha1.AuditDecision{v1alpha1.AuditDecisionWarned},
+		OnFailure: func(_ context.Context, ae *v1alpha1.AuditEvent, err error) {
+			fmt.Println("not recorded:", ae.Spec.Kind, err)
+		},
+	})
+	fmt.Println(auditing.Chain(sink))
+	// Output: rules[timeout 3s, detached, fails open for warned](file)
 }
 
 // A controller goes on when its trail fails, and says so in its log.

@@ -76,6 +76,7 @@ var allArrows = []arrows{
 	{pkg: "sinks/loki", ownImports: []string{api, core, author, eventJSON, shared, optionTags, text, module + "/internal/switching", sinks + "/loki"}, never: []string{client, runtime, zap, grafana + "/loki-client-go", grafana + "/loki/v3"}},
 	{pkg: "sinks/multi", imports: []string{api, core, author, optionTags, hooks}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/retry", ownImports: []string{api, core, author, shared, optionTags}, never: []string{client, runtime, zap, grafana}},
+	{pkg: "sinks/route", ownImports: []string{api, core, author, shared, optionTags}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/spool", ownImports: []string{api, core, author, recordLog, optionTags, hooks}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/flood", ownImports: []string{api, core, author, shared, optionTags}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "config", never: []string{sinks, client, runtime, zap, grafana}},

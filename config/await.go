@@ -9,8 +9,8 @@ import (
 	"github.com/paddock-dev/audit/driver"
 )
 
-// returnGrace is how long after the end of its context a sink has to return. One that
-// heeds its context says more in that time than that it was late.
+// returnGrace is how long after the end of its context a sink may take to return. A sink
+// that heeds its context returns an error of its own in that time.
 const returnGrace = 100 * time.Millisecond
 
 // await calls a function of a sink, or of the operating system, and returns soon after
@@ -25,4 +25,18 @@ func await(ctx context.Context, call func() error) error {
 		return fmt.Errorf("it has not returned in time and goes on by itself: %w", ctx.Err())
 	}
 	return err
+}
+
+// awaitResult is await for a function that returns a value.
+func awaitResult[T any](ctx context.Context, call func() (T, error)) (result T, err error) {
+	results := make(chan T, 1)
+	err = await(ctx, func() error {
+		value, err := call()
+		results <- value
+		return err
+	})
+	if err == nil {
+		result = <-results
+	}
+	return result, err
 }

@@ -13,14 +13,14 @@ import (
 	"github.com/paddock-dev/audit/driver"
 )
 
-// stuckSection is a type of sink that does not heed contexts: where At names a step,
-// it does not return from that until release is closed.
+// stuckSection is a type of sink that ignores contexts. The step that At names does not
+// return before release is closed.
 type stuckSection struct {
 	At   string `yaml:"at" enum:"open,check,close,never"`
 	Turn int    `yaml:"turn"`
 
 	release <-chan struct{}
-	hangs   chan<- string // the step at which it does
+	hangs   chan<- string // gets the step that hangs
 	closed  chan<- string
 }
 
@@ -59,8 +59,8 @@ func (s stuck) Close(context.Context) error {
 	return nil
 }
 
-// stuckTypes has stuck and recorder. The steps at which sinks hang, and the sinks that are
-// closed, arrive in the channels.
+// stuckTypes returns the types stuck and recorder. The channel hanging gets each step that
+// hangs, and closing gets the name of each sink that is closed.
 func stuckTypes(t *testing.T, all *recorders) (types *config.Types, hanging, closing <-chan string) {
 	t.Helper()
 	types = all.types(t)
@@ -77,7 +77,8 @@ func stuckFile(at string) string {
 	return "sinks: {a: {type: recorder, to: x}, s: {type: stuck, at: " + at + "}}\ncomponents: {broker: {sink: a}, slow: {sink: s}}\n"
 }
 
-// returns fails when call does not return soon after its context, which lasts 50 ms.
+// returns calls a function with a context of 50 ms. It fails the test when the function has
+// not returned 3 s later.
 func returns(t *testing.T, what string, call func(context.Context) error) (err error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)

@@ -11,7 +11,7 @@ import (
 // defaultDetachTimeout bounds a write that no caller's cancellation can end.
 const defaultDetachTimeout = 10 * time.Second
 
-// reaction is what Write of a component returns when its chain fails.
+// reaction says whether Write of a component returns the error of its chain.
 type reaction string
 
 const (

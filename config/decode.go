@@ -15,7 +15,7 @@ import (
 // as strictly as this package reads its own: its fields are keys, with the tags
 // that Type.New describes; unknown and duplicate keys and values out of range
 // are refused; then into's Validate is asked, where it is a Validator. name
-// stands for the file in messages, and hint is what to write into an empty one.
+// stands for the file in messages, and hint says how to begin a file that is empty.
 //
 // A bad file is a *FileError with everything that is wrong. Fields that the file
 // does not name keep the values that they have, or get the defaults of their tags.
@@ -34,18 +34,15 @@ func Decode(name string, data []byte, into any, hint string) error {
 	return d.err()
 }
 
-// decoder fills structs from YAML nodes. It goes on after a problem, so that they are
-// reported at once, and never quotes a value. The strict decoding of yaml.v3
-// does neither.
+// decoder fills structs from YAML nodes. It goes on after a problem, so that all problems
+// are reported together, and it never quotes a value. The strict decoding of yaml.v3 stops
+// at a problem, and quotes values.
 type decoder struct {
-	file     string
-	problems []Problem      // the first of them
-	found    int            // all problems
-	warnings []Problem      // the first of them
-	warned   int            // all warnings
-	lines    map[string]int // of each path
-	refs     []reference    // in the order of the file
-	// ifEmpty and ifAlias say what to write instead.
+	problems, warnings report
+
+	lines map[string]int // of each path
+	refs  []reference    // in the order of the file
+	// ifEmpty says how to begin a file that is empty, and ifAlias how to do without an alias.
 	ifEmpty, ifAlias string
 }
 
@@ -56,56 +53,30 @@ type reference struct {
 }
 
 func newDecoder(file, ifEmpty, ifAlias string) *decoder {
-	return &decoder{file: file, lines: map[string]int{}, ifEmpty: ifEmpty, ifAlias: ifAlias}
+	return &decoder{problems: report{file: file}, warnings: report{file: file}, lines: map[string]int{}, ifEmpty: ifEmpty, ifAlias: ifAlias}
 }
 
 // err returns the problems in the order of their lines.
 func (d *decoder) err() error {
-	if len(d.problems) == 0 {
+	if d.problems.all == 0 {
 		return nil
 	}
-	return &FileError{Problems: d.sorted(d.problems, d.found)}
+	return &FileError{Problems: d.problems.sorted()}
 }
 
-// maxProblems is how many problems, and how many warnings, are reported of one file. A
-// file of a megabyte can have a hundred thousand.
-const maxProblems = 100
-
-// sorted sorts the first problems by their lines, and adds how many more there are.
-func (d *decoder) sorted(first []Problem, all int) []Problem {
-	sortProblems(first)
-	if all > len(first) {
-		first = append(first, Problem{File: d.file, Text: fmt.Sprintf("there are %d more: mend these first", all-len(first))})
-	}
-	return first
+func (d *decoder) problem(line int, path, format string, args ...any) {
+	d.problems.add(line, path, format, args...)
 }
 
-// full reports that further problems are only counted.
-func (d *decoder) full() bool { return len(d.problems) >= maxProblems }
-
-func (d *decoder) problem(n *yaml.Node, path, format string, args ...any) {
-	d.found++
-	if d.full() {
-		return
-	}
-	d.problems = append(d.problems, Problem{File: d.file, Line: n.Line, Path: path, Text: fmt.Sprintf(format, args...)})
-}
-
-// problemAt reports a problem that shows after decoding, at the line of path or of
-// what stands around it.
+// problemAt reports a problem that is found after decoding. Its line is that of path, or of
+// the nearest key around path.
 func (d *decoder) problemAt(path, format string, args ...any) {
-	d.problem(&yaml.Node{Line: d.line(path)}, path, format, args...)
+	d.problems.add(d.line(path), path, format, args...)
 }
 
-func (d *decoder) warningAt(path, text string) {
-	d.warned++
-	if len(d.warnings) >= maxProblems {
-		return
-	}
-	d.warnings = append(d.warnings, Problem{File: d.file, Line: d.line(path), Path: path, Text: text})
-}
+func (d *decoder) warningAt(path, text string) { d.warnings.add(d.line(path), path, "%s", text) }
 
-// validated reports what v says of itself, where it is a Validator. at is its path.
+// validated reports the errors of v.Validate, where v is a Validator. at is the path of v.
 func (d *decoder) validated(v any, at string) {
 	validator, ok := v.(Validator)
 	if !ok {
@@ -150,7 +121,7 @@ type entry struct {
 // node that is no mapping.
 func (d *decoder) entries(n *yaml.Node, path string) (all []entry) {
 	if n.Kind != yaml.MappingNode {
-		d.problem(n, path, "is %s: want keys with values", kindOf(n))
+		d.problem(n.Line, path, "is %s: want keys with values", kindOf(n))
 		return nil
 	}
 	first := map[string]int{}
@@ -158,10 +129,10 @@ func (d *decoder) entries(n *yaml.Node, path string) (all []entry) {
 		k, v := n.Content[i], n.Content[i+1]
 		switch line, seen := first[k.Value]; {
 		case k.Kind != yaml.ScalarNode || k.ShortTag() == "!!merge":
-			d.problem(k, path, "has a key that is not a plain word: write each key out")
+			d.problem(k.Line, path, "has a key that is not a plain word: write each key out")
 			continue
 		case seen:
-			d.problem(k, join(path, shown(k.Value)), "stands in line %d already: keep one of the two", line)
+			d.problem(k.Line, join(path, shown(k.Value)), "stands in line %d already: keep one of the two", line)
 			continue
 		}
 		first[k.Value] = k.Line
@@ -177,13 +148,13 @@ const aliased = "is an alias: aliases are not supported, %s"
 func (d *decoder) fill(n *yaml.Node, v reflect.Value, path string, f options.Field) bool {
 	switch {
 	case n.Kind == yaml.AliasNode:
-		d.problem(n, path, aliased, d.ifAlias)
+		d.problem(n.Line, path, aliased, d.ifAlias)
 		return false
 	case n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null":
-		d.problem(n, path, "is empty: give it a value or leave the key out")
+		d.problem(n.Line, path, "is empty: give it a value or leave the key out")
 		return false
 	}
-	before := d.found
+	before := d.problems.all
 	t := v.Type()
 	switch shapeOf(t) {
 	case asNode:
@@ -209,7 +180,7 @@ func (d *decoder) fill(n *yaml.Node, v reflect.Value, path string, f options.Fie
 			v.Set(reflect.ValueOf(value))
 		}
 	}
-	return d.found == before
+	return d.problems.all == before
 }
 
 func (d *decoder) fillStruct(n *yaml.Node, v reflect.Value, path string) {
@@ -221,15 +192,15 @@ func (d *decoder) fillStruct(n *yaml.Node, v reflect.Value, path string) {
 	}
 	entries := d.entries(n, path)
 	if n.Kind == yaml.MappingNode { // entries has reported anything else
-		d.fillKeys(n, entries, v, path)
+		d.fillKeys(n.Line, entries, v, path)
 	}
 }
 
-// fillKeys decodes the keys of a struct.
-func (d *decoder) fillKeys(n *yaml.Node, entries []entry, v reflect.Value, path string) bool {
-	before := d.found
+// fillKeys decodes the keys of a struct that begins at the line.
+func (d *decoder) fillKeys(line int, entries []entry, v reflect.Value, path string) bool {
+	before := d.problems.all
 	setDefaults(v)
-	keys := map[string]options.Field{}
+	keys, given := map[string]options.Field{}, map[string]bool{}
 	var rest options.Field
 	var names []string
 	fields := options.Of(v.Type())
@@ -241,28 +212,29 @@ func (d *decoder) fillKeys(n *yaml.Node, entries []entry, v reflect.Value, path 
 		}
 	}
 	for _, e := range entries {
+		given[e.name] = true
 		f, known := keys[e.name]
 		switch {
 		case known:
 			d.fill(e.value, v.FieldByIndex(f.Index), join(path, e.name), f)
 		case rest.Rest:
 			d.fillEntry(e, v.FieldByIndex(rest.Index), path)
-		case d.full():
-			d.found++ // without looking for what was meant
+		case d.problems.full():
+			d.problems.all++ // without looking for a key with a similar name
 		default:
 			hint := cmp.Or(nearest(e.name, names), ": there are "+list(names))
 			if len(names) == 0 {
 				hint = ": there are no keys here"
 			}
-			d.problem(e.key, join(path, shown(e.name)), "is not a known key%s", hint)
+			d.problem(e.key.Line, join(path, shown(e.name)), "is not a known key%s", hint)
 		}
 	}
 	for _, f := range fields {
-		if f.Required && !has(n, f.Key) {
-			d.problem(n, join(path, f.Key), "is missing%s", because(f.Doc))
+		if f.Required && !given[f.Key] {
+			d.problem(line, join(path, f.Key), "is missing%s", because(f.Doc))
 		}
 	}
-	return d.found == before
+	return d.problems.all == before
 }
 
 func because(doc string) string {
@@ -270,16 +242,6 @@ func because(doc string) string {
 		return ""
 	}
 	return ": give " + doc
-}
-
-// has reports that name is a key of n, once or more.
-func has(n *yaml.Node, name string) bool {
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if n.Content[i].Value == name {
-			return true
-		}
-	}
-	return false
 }
 
 // fillEntry decodes one entry of a map.
@@ -296,10 +258,10 @@ func (d *decoder) fillEntry(e entry, m reflect.Value, path string) {
 func (d *decoder) fillSlice(n *yaml.Node, v reflect.Value, path string, f options.Field) {
 	switch {
 	case n.Kind != yaml.SequenceNode:
-		d.problem(n, path, "is %s: want a list, such as [a, b]", kindOf(n))
+		d.problem(n.Line, path, "is %s: want a list, such as [a, b]", kindOf(n))
 		return
 	case f.Required && len(n.Content) == 0:
-		d.problem(n, path, "is empty%s", because(f.Doc))
+		d.problem(n.Line, path, "is empty%s", because(f.Doc))
 		return
 	}
 	v.Set(reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content)))
@@ -311,12 +273,12 @@ func (d *decoder) fillSlice(n *yaml.Node, v reflect.Value, path string, f option
 }
 
 func (d *decoder) fillValue(n *yaml.Node, v reflect.Value, path string) {
-	before := d.found
+	before := d.problems.all
 	value := d.plain(n, path)
-	if d.found > before {
+	if d.problems.all > before {
 		return
 	}
 	if err := v.Addr().Interface().(Value).FromYAML(value); err != nil {
-		d.problem(n, path, "%s", err)
+		d.problem(n.Line, path, "%s", err)
 	}
 }

@@ -20,32 +20,29 @@ var (
 // read returns the root of the only document. Without one it reports why, and returns
 // nil.
 func (d *decoder) read(data []byte) (root *yaml.Node) {
-	whole := &yaml.Node{}
 	if len(data) > maxFileSize {
-		d.problem(whole, "", "is larger than 1 MiB, which is what a ConfigMap can hold: is it the right file?")
+		d.problem(0, "", "is larger than 1 MiB, which is what a ConfigMap can hold: is it the right file?")
 		return nil
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	var doc, more yaml.Node
-	switch err := guarded(dec.Decode, &doc); {
-	case errors.Is(err, io.EOF), err == nil && len(doc.Content) == 0:
-		d.problem(whole, "", "is empty: want %s", d.ifEmpty)
-		return nil
-	case err != nil:
-		d.syntax(err, data)
-		return nil
+	err := guarded(dec.Decode, &doc)
+	empty := errors.Is(err, io.EOF) || err == nil && len(doc.Content) == 0
+	if err == nil {
+		err = guarded(dec.Decode, &more)
 	}
-	switch err := guarded(dec.Decode, &more); {
-	case errors.Is(err, io.EOF):
-	case err != nil:
+	switch {
+	case empty:
+		d.problem(0, "", "is empty: want %s", d.ifEmpty)
+	case err == nil:
+		d.problem(more.Line, "", "begins a second document: want one file with one configuration")
+	case !errors.Is(err, io.EOF):
 		d.syntax(err, data)
-		return nil
 	default:
-		d.problem(&more, "", "begins a second document: want one file with one configuration")
-		return nil
+		d.lines[""] = doc.Content[0].Line
+		return doc.Content[0]
 	}
-	d.lines[""] = doc.Content[0].Line
-	return doc.Content[0]
+	return nil
 }
 
 // guarded turns a panic into an error, of the YAML library or of a type that reads
@@ -62,13 +59,12 @@ func guarded(decode func(any) error, into any) (err error) {
 // syntax reports the error of the YAML library. An error that may quote the file is
 // replaced by a hint.
 func (d *decoder) syntax(err error, data []byte) {
-	n := &yaml.Node{}
-	text := err.Error()
+	line, text := 0, err.Error()
 	if m := yamlLine.FindStringSubmatch(text); m != nil {
-		n.Line, _ = strconv.Atoi(m[1])
+		line, _ = strconv.Atoi(m[1])
 	} else if m := yamlAnchor.FindStringSubmatch(text); m != nil {
 		before, _, _ := strings.Cut(string(data), "*"+m[1])
-		n.Line = 1 + strings.Count(before, "\n")
+		line = 1 + strings.Count(before, "\n")
 	}
 	text = yamlPrefix.ReplaceAllString(text, "")
 	if strings.ContainsAny(text, "'\"`\n") {
@@ -77,5 +73,5 @@ func (d *decoder) syntax(err error, data []byte) {
 			text = "a value begins with *, which YAML takes for an alias: put it in quotes"
 		}
 	}
-	d.problem(n, "", "is not YAML: %s", text)
+	d.problem(line, "", "is not YAML: %s", text)
 }

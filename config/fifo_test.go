@@ -15,7 +15,7 @@ import (
 	"github.com/paddock-dev/audit/config"
 )
 
-// fifo makes one, which nobody writes to, at path.
+// fifo makes a FIFO at path, to which nobody writes.
 func fifo(t *testing.T, path string) {
 	t.Helper()
 	if err := syscall.Mkfifo(path, 0o600); err != nil {

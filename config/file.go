@@ -51,7 +51,7 @@ type header struct {
 	Components yaml.Node `yaml:"components" required:"true" doc:"the components, each with the sink that it writes to; * is every other one"`
 }
 
-// sinkHeader is what every sink has, whatever its type.
+// sinkHeader has the keys of sinks of every type.
 type sinkHeader struct {
 	Type  string `yaml:"type" required:"true" doc:"what the sink is"`
 	Check string `yaml:"check" enum:"fail,warn,skip" doc:"the file's check, for this sink alone"`
@@ -61,6 +61,7 @@ type sinkHeader struct {
 type File struct {
 	name       string
 	sinks      map[string]*definition
+	names      []string // of all sinks, sorted
 	order      []string // of sinks that components use, each after those behind it
 	components map[string]component
 	kinds      []v1alpha1.AuditKind
@@ -105,7 +106,7 @@ func Parse(name string, data []byte, types *Types) (*File, error) {
 	if err := d.err(); err != nil {
 		return nil, err
 	}
-	f.warnings = d.sorted(d.warnings, d.warned)
+	f.warnings = d.warnings.sorted()
 	return f, nil
 }
 
@@ -140,8 +141,8 @@ func (d *decoder) readKinds(f *File, h *header) {
 	}
 }
 
-// Warnings returns what is unwise in the file without being wrong: the first 100, and how
-// many more there are.
+// Warnings returns the warnings about a file that can be used: the first 100, and one more
+// that says how many are left out.
 func (f *File) Warnings() []Problem { return slices.Clone(f.warnings) }
 
 // Components returns the names of the configured components, sorted.
@@ -153,7 +154,7 @@ func (f *File) String() string {
 	return f.describe(func(sink string) Plan { return f.sinks[sink].plan })
 }
 
-// describe is String with the plans of sinks from elsewhere.
+// describe returns the lines of String, with the plans that plan returns.
 func (f *File) describe(plan func(sink string) Plan) string {
 	var lines []string
 	for _, name := range f.Components() {

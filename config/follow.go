@@ -15,15 +15,12 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// settle is how long a file has to stay unchanged before it is read, so that it is
-// not read between two steps of writing it.
+// settle is how long a new content has to stay before it takes over, so that a file that
+// is half written does not.
 const settle = 50 * time.Millisecond
 
-// maxSettle is how long a file that does not stay unchanged waits to be read.
+// maxSettle is how long a file that does not stay unchanged waits until it takes over.
 const maxSettle = 2 * time.Second
-
-// maxLinks bounds the symbolic links that are followed, as the kernel does.
-const maxLinks = 40
 
 // reloadTimeout bounds one reload, including the checks of its destinations.
 const reloadTimeout = time.Minute
@@ -33,10 +30,9 @@ type follower struct {
 	trail   *Trail
 	watcher *fsnotify.Watcher
 	hangup  chan os.Signal
-	seen    []byte // what was read last, good or bad; nil when it could not be read
-	// names are those under which an event can be about the file: its own, and those of
-	// the links that lead to it.
-	names map[string]bool
+	seen    []byte    // what was reloaded last, good or bad; nil when it could not be read
+	read    []byte    // what was read last
+	since   time.Time // of the first reading that differed from seen; zero for none
 }
 
 // follow starts to follow the file, whose content now is data.
@@ -45,7 +41,7 @@ func (t *Trail) follow(data []byte) error {
 	if err != nil {
 		return fmt.Errorf("config: following %s: %w", t.path, err)
 	}
-	f := &follower{trail: t, watcher: watcher, hangup: make(chan os.Signal, 1), seen: data}
+	f := &follower{trail: t, watcher: watcher, hangup: make(chan os.Signal, 1), seen: data, read: data}
 	if err := f.watch(); err != nil {
 		return errors.Join(fmt.Errorf("config: following %s: %w", t.path, err), watcher.Close())
 	}
@@ -68,7 +64,6 @@ func (f *follower) watch() error {
 	if target, err := filepath.EvalSymlinks(f.trail.path); err == nil {
 		dirs = append(dirs, filepath.Dir(target))
 	}
-	f.names = linkNames(f.trail.path)
 	for _, old := range f.watcher.WatchList() {
 		if !slices.Contains(dirs, old) {
 			_ = f.watcher.Remove(old) // it fails for a directory that was removed
@@ -77,76 +72,41 @@ func (f *follower) watch() error {
 	return errors.Join(f.watcher.Add(dirs[0]), f.watcher.Add(dirs[len(dirs)-1]))
 }
 
-// linkNames returns the last elements of path, of every symbolic link on the way to the
-// file, and of their directories: ..data as well, where audit.yaml links to
-// ..data/audit.yaml.
-func linkNames(path string) map[string]bool {
-	names := map[string]bool{}
-	if absolute, err := filepath.Abs(path); err == nil {
-		path = absolute
-	}
-	for range maxLinks {
-		names[filepath.Base(path)] = true
-		names[filepath.Base(filepath.Dir(path))] = true // it may be removed itself
-		next := ""
-		for at := path; at != filepath.Dir(at); at = filepath.Dir(at) { // the outermost link is the last one found
-			target, err := os.Readlink(at)
-			if err != nil {
-				continue
-			}
-			names[filepath.Base(at)] = true
-			if !filepath.IsAbs(target) {
-				target = filepath.Join(filepath.Dir(at), target)
-			}
-			next = filepath.Join(target, path[len(at):])
-		}
-		if next == "" {
-			return names
-		}
-		path = next
-	}
-	return names
-}
-
 func (f *follower) run(ctx context.Context) {
-	settled := time.NewTimer(settle) // once at the start: the file may have changed before the watch began
-	defer settled.Stop()
-	var since time.Time // of the first change that has not been read; zero for none
-	changed := func() {
-		now := time.Now()
-		if since.IsZero() {
-			since = now
-		}
-		settled.Reset(max(0, min(settle, maxSettle-now.Sub(since))))
-	}
+	// Events may be about neighbours of the file. So each of them only makes the file be
+	// read soon, as does the start: the file may have changed before the watch began.
+	soon := time.After(settle)
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-f.hangup:
 			f.reload(ctx, true)
-		case e, ok := <-f.watcher.Events:
+			continue
+		case <-soon:
+			soon = nil
+			if f.reload(ctx, false) {
+				continue
+			}
+		case _, ok := <-f.watcher.Events:
 			if !ok {
 				return
-			}
-			if f.names[filepath.Base(e.Name)] {
-				changed()
 			}
 		case err, ok := <-f.watcher.Errors:
 			if !ok {
 				return
 			}
 			f.trail.deps.Logger.Error("audit configuration: following the file: events may be missed until SIGHUP", "error", err.Error())
-			changed()
-		case <-settled.C:
-			since = time.Time{}
-			f.reload(ctx, false)
+		}
+		if soon == nil {
+			soon = time.After(settle)
 		}
 	}
 }
 
-// reload reads the file and, when it has changed or force is set, lets it take over.
-func (f *follower) reload(ctx context.Context, force bool) {
+// reload reads the file. A content that has changed and is settled takes over, as does any
+// content with force. It reports false when the file has to be read again.
+func (f *follower) reload(ctx context.Context, force bool) bool {
 	logger := f.trail.deps.Logger
 	if err := f.watch(); err != nil {
 		logger.Error("audit configuration: following the file", "error", err.Error())
@@ -154,10 +114,10 @@ func (f *follower) reload(ctx context.Context, force bool) {
 	reloading, cancel := context.WithTimeout(ctx, reloadTimeout)
 	defer cancel()
 	data, err := f.trail.read(reloading) // nil with an error
-	if bytes.Equal(data, f.seen) && !force {
-		return
+	if !force && !f.settled(data) {
+		return bytes.Equal(data, f.seen)
 	}
-	f.seen = data
+	f.seen, f.since = data, time.Time{}
 	err = f.trail.reload(reloading, data, err)
 	switch {
 	case err == nil:
@@ -168,4 +128,20 @@ func (f *follower) reload(ctx context.Context, force bool) {
 	default:
 		logger.Error("audit configuration: the new file is refused and the old one goes on", "error", err.Error())
 	}
+	return true
+}
+
+// settled reports that data differs from what was reloaded last, and that two readings in a
+// row gave it, or that the file has kept changing for maxSettle.
+func (f *follower) settled(data []byte) bool {
+	same := bytes.Equal(data, f.read)
+	f.read = data
+	if bytes.Equal(data, f.seen) {
+		f.since = time.Time{}
+		return false
+	}
+	if f.since.IsZero() {
+		f.since = time.Now()
+	}
+	return same || time.Since(f.since) >= maxSettle
 }

@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -16,7 +17,7 @@ import (
 	"github.com/paddock-dev/audit/config"
 )
 
-// to is a file whose broker writes to the recorder of that name.
+// to returns a file in which the component broker writes to the recorder of this name.
 func to(name string) string {
 	return head + "sinks: {a: {type: recorder, to: " + name + "}}\ncomponents: {broker: {sink: a}}\n"
 }
@@ -57,8 +58,8 @@ func TestTrailFollowsReplacedAndRewrittenFile(t *testing.T) {
 	arrives(t, trail, all.get("three"))
 }
 
-// A ConfigMap is mounted as links: audit.yaml -> ..data/audit.yaml, and
-// ..data -> ..2026_01, of which the kubelet replaces the latter.
+// A ConfigMap is mounted as two links: audit.yaml -> ..data/audit.yaml, and
+// ..data -> ..2026_01. For a new version, the kubelet replaces the link ..data.
 func TestTrailFollowsSwapOfConfigMap(t *testing.T) {
 	var all recorders
 	dir := t.TempDir()
@@ -167,8 +168,10 @@ func TestFileThatNeverSettlesIsReadAllTheSame(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for pace := time.NewTicker(10 * time.Millisecond); ctx.Err() == nil; <-pace.C {
-			put(t, path, to("two"))
+		pace := time.NewTicker(10 * time.Millisecond)
+		for n := 0; ctx.Err() == nil; n++ {
+			put(t, path, fmt.Sprintf("# %d\n%s", n, to("two")))
+			<-pace.C
 		}
 	}()
 	defer func() { cancel(); <-done }()

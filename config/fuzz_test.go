@@ -10,8 +10,8 @@ import (
 	"github.com/paddock-dev/audit/config/builtin"
 )
 
-// Whatever the bytes, Parse answers with a file that prints itself, or with
-// problems that have a text and a line that is in the file, the same every time.
+// Parse takes any bytes. It returns a file that prints its chains, or problems with a text
+// and a line of the file. Parsing again gives the same problems.
 func FuzzParse(f *testing.F) {
 	files, _ := badFiles(f)
 	for _, text := range files {

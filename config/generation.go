@@ -21,11 +21,9 @@ const checkTimeout = 10 * time.Second
 // takes over as a whole. The old one ends with the last write under way in it.
 type generation struct {
 	file    *File
-	sinks   map[string]*opened
-	opened  []*opened // in the order of file: each after those behind it
+	sinks   map[string]*opened // those of file.order, by their names
 	writing driver.Gate
-	over    chan struct{}    // closed when another generation has taken over
-	lost    map[*opened]bool // sinks that a failed hand-over has closed
+	over    chan struct{} // closed when another generation has taken over
 }
 
 // opened is an open sink, which several generations may share.
@@ -33,21 +31,19 @@ type opened struct {
 	def    *definition
 	sink   auditing.Sink
 	driver driver.Driver // behind sink
-	// closed is set by a hand-over. Guarded by Trail.reloading.
-	closed bool
+	closed atomic.Bool   // by a hand-over
 }
 
-func newGeneration(f *File, sinks ...*opened) *generation {
-	g := &generation{file: f, sinks: map[string]*opened{}, over: make(chan struct{})}
-	for _, o := range sinks {
-		g.add(o)
+func newGeneration(f *File, sinks map[string]*opened) *generation {
+	return &generation{file: f, sinks: sinks, over: make(chan struct{})}
+}
+
+// opened returns the sinks in a new slice, each after those behind it.
+func (g *generation) opened() (all []*opened) {
+	for _, name := range g.file.order {
+		all = append(all, g.sinks[name])
 	}
-	return g
-}
-
-func (g *generation) add(o *opened) {
-	g.sinks[o.def.name] = o
-	g.opened = append(g.opened, o)
+	return all
 }
 
 // openFile opens the sinks of f, and keeps those of old that have not changed. When a
@@ -56,7 +52,7 @@ func openFile(ctx context.Context, f *File, old *generation, deps Deps, check bo
 	if err := auditing.RegisterKinds(f.kinds...); err != nil {
 		return nil, fmt.Errorf("%s: kinds, with those of before and of other files: %w", f.name, err)
 	}
-	g = newGeneration(f)
+	g = newGeneration(f, map[string]*opened{})
 	var own []*opened
 	defer func() {
 		if err != nil {
@@ -75,7 +71,7 @@ func openFile(ctx context.Context, f *File, old *generation, deps Deps, check bo
 				return nil, f.failed(def, "failed its check: %w: mend it, or set check: warn or skip", err)
 			}
 		}
-		g.add(o)
+		g.sinks[name] = o
 	}
 	err = g.keepsPromises()
 	return g, err
@@ -90,10 +86,7 @@ func (f *File) failed(def *definition, format string, err error) error {
 // with all sinks behind it. Otherwise it returns nil. A sink may be closed, when a
 // hand-over could not open it again.
 func (g *generation) unchanged(def *definition) *opened {
-	if g == nil {
-		return nil
-	}
-	if o := g.sinks[def.name]; o != nil && !o.closed && o.def.content == def.content {
+	if o := g.sinks[def.name]; o != nil && !o.closed.Load() && o.def.content == def.content {
 		return o
 	}
 	return nil
@@ -105,28 +98,29 @@ func (g *generation) open(ctx context.Context, def *definition, deps Deps) (*ope
 	for _, ref := range def.refs {
 		o.sinks[ref.name] = driver.Shared(g.sinks[string(ref.name)].sink)
 	}
-	const opening, isOpen, left = 0, 1, 2
-	var state atomic.Int32
-	var sink auditing.Sink // of state isOpen
-	err := await(ctx, func() error {
-		made, err := def.open(ctx, o)
-		if err != nil {
-			return err
-		}
-		sink = made
-		if !state.CompareAndSwap(opening, isOpen) {
-			closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
-			defer cancel()
-			if err := auditing.Close(closing, made); err != nil {
-				deps.Logger.Error("an audit sink was opened too late and did not close cleanly", "sink", def.name, "error", err.Error())
-			}
-		}
-		return nil
+	made := make(chan auditing.Sink, 1)
+	err := await(ctx, func() (err error) {
+		var sink auditing.Sink
+		defer func() { made <- sink }() // also when Open ends its goroutine
+		sink, err = def.open(ctx, o)
+		return err
 	})
-	if state.CompareAndSwap(opening, left) {
-		return nil, err
+	if err == nil {
+		sink := <-made
+		return &opened{def: def, sink: sink, driver: driver.Of(sink)}, nil
 	}
-	return &opened{def: def, sink: sink, driver: driver.Of(sink)}, nil
+	go func() {
+		sink := <-made
+		if sink == nil { // there is none to close
+			return
+		}
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		defer cancel()
+		if err := closeAll(closing, []*opened{{def: def, sink: sink}}); err != nil {
+			deps.Logger.Error("an audit sink was opened too late and did not close cleanly", "error", err.Error())
+		}
+	}()
+	return nil, err
 }
 
 // open calls Open of the section. Its panic is an error.
@@ -138,10 +132,13 @@ func (def *definition) open(ctx context.Context, o Opening) (sink auditing.Sink,
 		}
 	}()
 	sink, err = def.section.Open(ctx, o)
-	if err == nil && sink == nil {
-		err = fmt.Errorf("type %s returned no sink", def.typ)
+	switch {
+	case err != nil:
+		return nil, err
+	case sink == nil:
+		return nil, fmt.Errorf("type %s returned no sink", def.typ)
 	}
-	return sink, err
+	return sink, nil
 }
 
 // check asks the destination whether it is there, as the file says.
@@ -176,6 +173,14 @@ func (g *generation) keepsPromises() error {
 		}
 	}
 	return nil
+}
+
+// notOpen says why there is no open sink of this name.
+func (g *generation) notOpen(name string) error {
+	if _, known := g.file.sinks[name]; known {
+		return fmt.Errorf("%s: no component uses the sink %s, so it is not open: name it under components", g.file.name, name)
+	}
+	return fmt.Errorf("%s: there is no sink %s%s", g.file.name, shown(name), choice{name, g.file.names})
 }
 
 // String prints one line a component, as its sinks print themselves.

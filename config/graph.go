@@ -1,23 +1,15 @@
 package config
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
 	"github.com/paddock-dev/audit/auditing"
 )
 
-// visit is how far checkGraph is with a sink.
-type visit int
-
 const (
-	notVisited visit = iota
-	beingVisited
-	visited
-)
-
-const (
+	// beingVisited is the depth of a sink while checkGraph is behind it.
+	beingVisited = -1
 	// maxDepth is how many sinks may stand one behind the other.
 	maxDepth = 256
 	// maxChain bounds a printed chain, in bytes: it is in every line of the log at the
@@ -27,64 +19,56 @@ const (
 
 // known reports a reference to a sink that is not in the file.
 func (d *decoder) known(f *File, ref reference) bool {
-	if f.sinks[string(ref.name)] != nil {
-		return true
+	name := string(ref.name)
+	if f.sinks[name] == nil {
+		d.problemAt(ref.path, "there is no sink %s%s", shown(name), choice{name, f.names})
+		return false
 	}
-	var names []string
-	if !d.full() {
-		names = slices.Sorted(maps.Keys(f.sinks))
-	}
-	d.problemAt(ref.path, "there is no sink %s%s: there are %s", shown(string(ref.name)), nearest(string(ref.name), names), list(names))
-	return false
+	return true
 }
 
-// checkGraph resolves what sinks say of each other, refuses cycles, and plans every
-// chain that is in order.
+// checkGraph resolves the references of sinks, refuses cycles, and plans every chain
+// without a problem.
 func (d *decoder) checkGraph(f *File) {
-	for _, name := range slices.Sorted(maps.Keys(f.sinks)) {
-		if f.sinks[name].visit == notVisited {
+	for _, name := range f.names {
+		if f.sinks[name].depth == 0 {
 			d.visit(f, name, nil)
 		}
 	}
 	d.checkResources(f)
 }
 
-// visit plans a sink after those behind it. The sinks in front of it lead to it.
+// visit plans a sink after the sinks behind it. front is the way that led to it.
 func (d *decoder) visit(f *File, name string, front []string) {
 	def := f.sinks[name]
-	def.visit, def.depth = beingVisited, 1
+	def.depth = beingVisited
 	front = append(front, name)
-	behind := []string{def.content}
-	plans := map[Ref]Plan{}
+	depth, plans := 1, map[Ref]Plan{}
 	for _, ref := range def.refs {
 		if !d.known(f, ref) {
 			def.sound = false
 			continue
 		}
 		other := f.sinks[string(ref.name)]
-		switch other.visit {
-		case notVisited:
+		switch other.depth {
+		case 0:
 			d.visit(f, other.name, front)
 		case beingVisited:
 			def.sound = false
 			d.problemAt(ref.path, "the chain comes back to itself: %s: take one of them out", circle(front, other.name))
 			continue
 		}
-		def.depth = max(def.depth, 1+other.depth)
+		depth = max(depth, 1+other.depth)
 		def.sound = def.sound && other.sound
-		behind = append(behind, other.content)
 		plans[ref.name] = other.plan
 	}
-	def.visit = visited
-	if !def.sound {
-		return
+	def.depth = depth
+	if def.sound {
+		d.planned(def, plans)
 	}
-	d.planned(def, plans)
-	if !def.sound {
-		return
+	if def.sound {
+		f.order = append(f.order, name)
 	}
-	def.content = digest(behind...)
-	f.order = append(f.order, name)
 }
 
 // planned plans a sink, unless its chain is too long.
@@ -121,7 +105,7 @@ func circle(front []string, name string) string {
 	return strings.Join(way, " -> ")
 }
 
-// checkResources refuses two sinks that would be in each other's way.
+// checkResources refuses two sinks that need the same resource for themselves.
 func (d *decoder) checkResources(f *File) {
 	owners := map[string]string{}
 	for _, name := range f.order {
@@ -142,19 +126,26 @@ func (d *decoder) checkResources(f *File) {
 // checkComponents refuses a promise that a chain cannot keep, and drops the sinks
 // that nobody writes to.
 func (d *decoder) checkComponents(f *File) {
-	used := map[string]bool{}
 	for _, name := range f.Components() {
 		c := f.components[name]
 		def := f.sinks[string(c.Sink)]
-		if def == nil {
-			continue
-		}
-		used[def.name] = true
-		if def.sound && len(c.OnFailure.closed()) > 0 && def.plan.Level < auditing.LevelDurable {
+		if def != nil && def.sound && len(c.OnFailure.closed()) > 0 && def.plan.Level < auditing.LevelDurable {
 			d.problemAt(join(join("components", name), "onFailure"),
 				"closed promises that an event is safe, and %s is only at level %s: "+
 					"name a sink at level durable or acknowledged, or set onFailure: open", def.plan.Chain, def.plan.Level)
 		}
+	}
+	for _, name := range f.dropUnused() {
+		d.warningAt(join("sinks", name), "is used by no component and is not opened: name it in one or take it out")
+	}
+}
+
+// dropUnused removes from order the sinks that no component writes to, directly or
+// through other sinks, and returns their names.
+func (f *File) dropUnused() (unused []string) {
+	used := map[string]bool{}
+	for _, c := range f.components {
+		used[string(c.Sink)] = true
 	}
 	for _, name := range slices.Backward(f.order) { // each before those behind it
 		for _, ref := range f.sinks[name].refs {
@@ -163,21 +154,9 @@ func (d *decoder) checkComponents(f *File) {
 	}
 	f.order = slices.DeleteFunc(f.order, func(name string) bool {
 		if !used[name] {
-			d.warningAt(join("sinks", name), "is used by no component and is not opened: name it in one or take it out")
+			unused = append(unused, name)
 		}
 		return !used[name]
 	})
-}
-
-// restrict leaves one component, and the sinks of its chain.
-func (f *File) restrict(name string) {
-	c, _ := f.component(name)
-	f.components = map[string]component{name: c}
-	used := map[string]bool{string(c.Sink): true}
-	for _, name := range slices.Backward(f.order) { // each before those behind it
-		for _, ref := range f.sinks[name].refs {
-			used[string(ref.name)] = used[string(ref.name)] || used[name]
-		}
-	}
-	f.order = slices.DeleteFunc(f.order, func(name string) bool { return !used[name] })
+	return unused
 }

@@ -38,7 +38,7 @@ type route struct {
 	door driver.Sink // made of this route
 }
 
-// in returns what the handle stands for in g.
+// in returns the route of the handle in g.
 func (h *handle) in(g *generation) *route {
 	if last := h.last.Load(); last != nil && last.generation == g {
 		return last
@@ -138,7 +138,7 @@ func (r *route) missing() error {
 	switch {
 	case r.err != nil:
 		return driver.Permanent(r.err)
-	case r.generation.lost[r.opened]:
+	case r.opened.closed.Load():
 		return driver.WithClass(auditing.ClassTransient, r.generation.file.failed(r.opened.def, "is %w", errAway))
 	}
 	return nil

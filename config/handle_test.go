@@ -18,8 +18,8 @@ import (
 	"github.com/paddock-dev/audit/driver"
 )
 
-// rises returns by how much each series of a counter rises during do, by the values
-// of its labels; those that stay are left out.
+// rises returns by how much each series of a counter rises during do. The keys are the
+// values of the labels. Series that do not rise are left out.
 func rises(t *testing.T, name string, do func()) map[string]float64 {
 	t.Helper()
 	reg := prometheus.NewRegistry()
@@ -241,7 +241,7 @@ components: {proxy: {sink: a, onFailure: {granted: open}, detach: true, timeout:
 	}
 }
 
-// ownedSection opens a sink with a component of its own.
+// ownedSection is a type of sink that names a component in its driver.Info.
 type ownedSection struct {
 	stageSection `yaml:",inline"`
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"encoding"
 	"encoding/json"
 	"fmt"
@@ -123,8 +124,8 @@ func setDefaults(v reflect.Value) {
 	}
 }
 
-// defaultOf returns what a field holds before the file is read, as the file would
-// write it.
+// defaultOf returns the value that a field has before the file is read, in the form of the
+// file.
 func defaultOf(v reflect.Value) (any, bool) {
 	if v.IsZero() || hidesItself(v.Type()) {
 		return nil, false
@@ -188,23 +189,21 @@ func kindOfType(t reflect.Type, enum []string) string {
 	case hidesItself(t):
 		return "secret"
 	}
-	switch shapeOf(t) {
-	case asValue:
-		return "see description"
-	case asDuration:
-		return "duration"
-	case asText:
-		return "text"
-	case asBool:
-		return "true | false"
-	case asList:
+	shape := shapeOf(t)
+	if shape == asList {
 		return "list of " + kindOfType(t.Elem(), nil) + "s"
-	case asNumber:
-		return "number"
-	case asAny:
-		return "any"
 	}
-	return "mapping"
+	return cmp.Or(kinds[shape], "mapping")
+}
+
+// kinds is how listings name a value of each shape; others are mappings.
+var kinds = map[shape]string{
+	asValue:    "see description",
+	asDuration: "duration",
+	asText:     "text",
+	asBool:     "true | false",
+	asNumber:   "number",
+	asAny:      "any",
 }
 
 // hidesItself reports that t is a text that its author made a secret, as Prometheus'

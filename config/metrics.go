@@ -35,12 +35,12 @@ func newReloadMetrics(reg prometheus.Registerer) (*reloadMetrics, error) {
 	return m, nil
 }
 
-func (m *reloadMetrics) good() {
-	m.reloads.WithLabelValues("applied").Inc()
-	m.last.Set(1)
-}
-
-func (m *reloadMetrics) bad() {
-	m.reloads.WithLabelValues("refused").Inc()
-	m.last.Set(0)
+// count counts a configuration that was applied, or refused with err.
+func (m *reloadMetrics) count(err error) {
+	result, successful := "applied", 1.0
+	if err != nil {
+		result, successful = "refused", 0
+	}
+	m.reloads.WithLabelValues(result).Inc()
+	m.last.Set(successful)
 }

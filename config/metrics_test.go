@@ -7,7 +7,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 )
 
-// metrics returns the series of a name.
+// metrics returns the series of the metric of this name.
 func metrics(tb testing.TB, reg *prometheus.Registry, name string) []*dto.Metric {
 	tb.Helper()
 	families, err := reg.Gather()
@@ -22,7 +22,7 @@ func metrics(tb testing.TB, reg *prometheus.Registry, name string) []*dto.Metric
 	return nil
 }
 
-// gauge returns the sum of a gauge's series, -1 when there is none.
+// gauge returns the sum of the series of a gauge, or -1 when the gauge has no series.
 func gauge(tb testing.TB, reg *prometheus.Registry, name string) (sum float64) {
 	tb.Helper()
 	all := metrics(tb, reg, name)
@@ -35,7 +35,7 @@ func gauge(tb testing.TB, reg *prometheus.Registry, name string) (sum float64) {
 	return sum
 }
 
-// reloadsCounted returns how many reloads ended so.
+// reloadsCounted returns how many reloads are counted with this result.
 func reloadsCounted(tb testing.TB, reg *prometheus.Registry, result string) float64 {
 	tb.Helper()
 	for _, m := range metrics(tb, reg, "paddock_audit_config_reloads_total") {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/paddock-dev/audit/internal/options"
@@ -24,18 +25,14 @@ type Problem struct {
 
 // String returns the problem as "audit.yaml:7: sinks.lake.url: is missing: ...".
 func (p Problem) String() string {
-	var b strings.Builder
-	b.WriteString(p.File)
+	text := p.File
 	if p.Line > 0 {
-		fmt.Fprintf(&b, ":%d", p.Line)
+		text += ":" + strconv.Itoa(p.Line)
 	}
-	b.WriteString(": ")
 	if p.Path != "" {
-		b.WriteString(p.Path)
-		b.WriteString(": ")
+		text += ": " + p.Path
 	}
-	b.WriteString(p.Text)
-	return b.String()
+	return text + ": " + p.Text
 }
 
 // FileError is the error of a file that cannot be used. It names everything that
@@ -47,20 +44,44 @@ type FileError struct {
 }
 
 // Error returns the problems, one a line.
-func (e *FileError) Error() string { return joinProblems(e.Problems) }
-
-func joinProblems(problems []Problem) string {
-	lines := make([]string, len(problems))
-	for i, p := range problems {
+func (e *FileError) Error() string {
+	lines := make([]string, len(e.Problems))
+	for i, p := range e.Problems {
 		lines[i] = p.String()
 	}
 	return strings.Join(lines, "\n")
 }
 
-func sortProblems(problems []Problem) {
-	slices.SortStableFunc(problems, func(a, b Problem) int {
+// maxProblems is how many problems, and how many warnings, are reported of one file. A
+// file of a megabyte can have a hundred thousand.
+const maxProblems = 100
+
+// report collects the problems of a file, or its warnings.
+type report struct {
+	file  string
+	first []Problem
+	all   int // how many there are, of which first has maxProblems at most
+}
+
+func (r *report) add(line int, path, format string, args ...any) {
+	if !r.full() {
+		r.first = append(r.first, Problem{File: r.file, Line: line, Path: path, Text: fmt.Sprintf(format, args...)})
+	}
+	r.all++
+}
+
+// full reports that further problems are only counted.
+func (r *report) full() bool { return len(r.first) >= maxProblems }
+
+// sorted returns the first problems in the order of their lines, and how many more there are.
+func (r *report) sorted() []Problem {
+	slices.SortStableFunc(r.first, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Text, b.Text))
 	})
+	if more := r.all - len(r.first); more > 0 {
+		return append(r.first, Problem{File: r.file, Text: fmt.Sprintf("there are %d more: mend these first", more)})
+	}
+	return r.first
 }
 
 // At marks an error of Validate as being about one key of the Section, so that it is
@@ -98,6 +119,15 @@ func list(names []string) string {
 	return strings.Join(names, ", ")
 }
 
+// choice says what there is, and what name was probably meant to be. It is put together
+// when a message is printed, because that takes its time.
+type choice struct {
+	name  string
+	among []string
+}
+
+func (c choice) String() string { return nearest(c.name, c.among) + ": there are " + list(c.among) }
+
 // nearest returns ", did you mean x?" when one of known is close to name.
 func nearest(name string, known []string) string {
 	const most = 1000 // comparing takes its time
@@ -105,13 +135,8 @@ func nearest(name string, known []string) string {
 	if len(known) > most {
 		known = nil
 	}
-	wanted := flat(name)
 	for _, k := range known {
-		d := editDistance(strings.ToLower(name), strings.ToLower(k))
-		if wanted == flat(k) {
-			d = 0
-		}
-		if d < distance && d < len(k) {
+		if d := editDistance(flat(name), flat(k)); d < distance && d < len(k) {
 			best, distance = k, d
 		}
 	}

@@ -19,8 +19,8 @@ import (
 	"github.com/paddock-dev/audit/driver"
 )
 
-// recorders is a type of sink that records in memory. All files share the recorder of
-// a name.
+// recorders is a type of sink that records in memory. Sinks of all files that name the same
+// recorder share it.
 type recorders struct {
 	mu     sync.Mutex
 	byName map[string]*recorder
@@ -65,8 +65,8 @@ func (s *recorderSection) Open(_ context.Context, o config.Opening) (auditing.Si
 	return driver.New(&open{Driver: d, recorder: r, name: o.Name, all: s.all}), nil
 }
 
-// open is one opened sink over a recorder that outlives it. Its level is acknowledged,
-// so that components may fail closed over it.
+// open is an opened sink. Its recorder lives longer than it. Its level is acknowledged, so
+// that components may fail closed over it.
 type open struct {
 	driver.Driver
 
@@ -128,7 +128,7 @@ func (r *recorders) get(name string) *recorder {
 	return r.byName[name]
 }
 
-// types returns the types of sinks with recorder alone.
+// types returns config.Types that have the type recorder only.
 func (r *recorders) types(tb testing.TB) *config.Types {
 	tb.Helper()
 	var types config.Types
@@ -150,7 +150,7 @@ func writeFile(tb testing.TB, text string) (path string) {
 	return path
 }
 
-// opened opens a trail that the end of the test closes.
+// opened opens a trail, and closes it when the test ends.
 func opened(tb testing.TB, path string, types *config.Types, deps config.Deps) *config.Trail {
 	tb.Helper()
 	if deps.Logger == nil {
@@ -204,7 +204,7 @@ func (l *logBuffer) String() string {
 	return l.buf.String()
 }
 
-// eventually waits until ok.
+// eventually waits until ok returns true, at most 20 s.
 func eventually(tb testing.TB, what string, ok func() bool) {
 	tb.Helper()
 	deadline := time.Now().Add(20 * time.Second)

@@ -134,8 +134,8 @@ func TestWritesUnderReloadsArriveOnceAndNothingLeaks(t *testing.T) {
 	account(t, names, dir, loki, &all)
 }
 
-// startWriters starts writers that go on until stop, which returns when they have
-// ended. written then returns the names of the events.
+// startWriters starts writers. stop ends them, and returns when they have ended. After that,
+// written returns the names of their events.
 func startWriters(t *testing.T, trail *config.Trail) (stop func(), written func() []string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
@@ -167,7 +167,7 @@ func startWriters(t *testing.T, trail *config.Trail) (stop func(), written func(
 	}
 }
 
-// account reads every destination back.
+// account reads every destination back, and expects each event in exactly one of them.
 func account(t *testing.T, names []string, dir string, loki *testenv.Loki, all *recorders) {
 	t.Helper()
 	found := map[string]int{}
@@ -235,7 +235,7 @@ func openFiles(t *testing.T) int {
 	return len(entries)
 }
 
-// failures are what OnFailure hears.
+// failures collects the errors that OnFailure gets.
 type failures struct {
 	mu    sync.Mutex
 	texts []string

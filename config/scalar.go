@@ -13,27 +13,17 @@ import (
 	"github.com/paddock-dev/audit/internal/options"
 )
 
-// kindOf says what a node is, as messages put it, without its value.
+// kindOf names the kind of a node for a message, without its value.
 func kindOf(n *yaml.Node) string {
-	switch n.Kind {
-	case yaml.MappingNode:
-		return "a mapping"
-	case yaml.SequenceNode:
-		return "a list"
-	case yaml.AliasNode:
+	if n.Kind == yaml.AliasNode {
 		return "an alias"
 	}
-	switch n.ShortTag() {
-	case "!!str":
-		return "a text"
-	case "!!int", "!!float":
-		return "a number"
-	case "!!bool":
-		return "true or false"
-	case "!!null":
-		return "empty"
-	}
-	return "a value of another kind"
+	return cmp.Or(tagKinds[n.ShortTag()], "a value of another kind")
+}
+
+var tagKinds = map[string]string{
+	"!!map": "a mapping", "!!seq": "a list",
+	"!!str": "a text", "!!int": "a number", "!!float": "a number", "!!bool": "true or false", "!!null": "empty",
 }
 
 // textForms says how types that read themselves are written, by their names.
@@ -71,30 +61,30 @@ func scalarForm(n *yaml.Node, t reflect.Type, f options.Field) (tags []string, w
 	return []string{"!!str"}, want, "cannot be read: want " + cmp.Or(textForms[t.Name()], "the form that "+t.String()+" has")
 }
 
-// fillScalar decodes a single value. What a type that reads itself says of a bad value
-// is dropped, for it quotes the value.
+// fillScalar decodes a single value. The error of a type that reads itself is dropped,
+// because it may quote the value.
 func (d *decoder) fillScalar(n *yaml.Node, v reflect.Value, path string, f options.Field) {
 	tags, want, bad := scalarForm(n, v.Type(), f)
 	switch {
 	case n.Kind != yaml.ScalarNode || !slices.Contains(tags, n.ShortTag()):
-		d.problem(n, path, "is %s: %s", kindOf(n), want)
+		d.problem(n.Line, path, "is %s: %s", kindOf(n), want)
 		return
 	case len(f.Enum) > 0 && !slices.Contains(f.Enum, n.Value):
 		hint := ""
 		if shown(n.Value) == n.Value {
 			hint = nearest(n.Value, f.Enum)
 		}
-		d.problem(n, path, "is not one of the words it can be%s", cmp.Or(hint, ": want "+strings.Join(f.Enum, " or ")))
+		d.problem(n.Line, path, "is not one of the words it can be%s", cmp.Or(hint, ": want "+strings.Join(f.Enum, " or ")))
 		return
 	case f.Required && n.Value == "":
-		d.problem(n, path, "is empty%s", because(f.Doc))
+		d.problem(n.Line, path, "is empty%s", because(f.Doc))
 		return
 	case guarded(n.Decode, v.Addr().Interface()) != nil || v.Type() == durationType && strings.HasPrefix(n.Value, "+"):
-		d.problem(n, path, "%s", bad)
+		d.problem(n.Line, path, "%s", bad)
 		return
 	}
 	if err := f.Check(v); err != nil {
-		d.problem(n, path, "%s", err)
+		d.problem(n.Line, path, "%s", err)
 		return
 	}
 	switch {
@@ -109,8 +99,8 @@ func (d *decoder) fillScalar(n *yaml.Node, v reflect.Value, path string, f optio
 
 var passwordInURL = regexp.MustCompile(`://[^/@\s:]*:[^/@\s]+@`)
 
-// fileKey is what stands beside a secret for the name of a file, where the key
-// follows the custom for that.
+// fileKey names the key that takes the path of a file with the secret. By custom, it is the
+// key of the secret with _file. An item of a list or of a group has none.
 func fileKey(path string) string {
 	name := path[strings.LastIndexByte(path, '.')+1:]
 	if strings.ContainsAny(name, "[(") {
@@ -124,7 +114,7 @@ func fileKey(path string) string {
 func (d *decoder) plain(n *yaml.Node, path string) any {
 	const longest = 1 << 10 // of a path
 	if len(path) > longest {
-		d.problem(n, path, "is nested too deeply")
+		d.problem(n.Line, path, "is nested too deeply")
 		return nil
 	}
 	switch n.Kind {
@@ -151,6 +141,6 @@ func (d *decoder) plain(n *yaml.Node, path string) any {
 			}
 		}
 	}
-	d.problem(n, path, "is %s: want a text, a number, true or false, a list or a mapping", kindOf(n))
+	d.problem(n.Line, path, "is %s: want a text, a number, true or false, a list or a mapping", kindOf(n))
 	return nil
 }

@@ -67,7 +67,7 @@ func (t Type) schema() schema {
 	return s
 }
 
-// structSchema describes a struct; what its fields hold are the defaults.
+// structSchema describes a struct. The values that its fields have are the defaults.
 func structSchema(v reflect.Value) schema {
 	properties := schema{}
 	s := schema{"type": "object", "additionalProperties": false, "properties": properties}
@@ -102,7 +102,11 @@ func typeSchema(f options.Field) schema {
 	case asValue:
 		return reflect.New(t).Interface().(Value).JSONSchema()
 	case asDuration:
-		return durationSchema(f)
+		pattern := durationPattern
+		if f.Off {
+			pattern = "^-?" + strings.TrimPrefix(pattern, "^")
+		}
+		return schema{"type": "string", "pattern": pattern}
 	case asText:
 		return textSchema(f)
 	case asBool:
@@ -132,14 +136,6 @@ func typeSchema(f options.Field) schema {
 	return schema{}
 }
 
-func durationSchema(f options.Field) schema {
-	pattern := durationPattern
-	if f.Off() {
-		pattern = "^-?" + strings.TrimPrefix(pattern, "^")
-	}
-	return schema{"type": "string", "pattern": pattern}
-}
-
 func textSchema(f options.Field) schema {
 	if f.Type == refType {
 		return schema{"type": "string", "pattern": namePattern, "maxLength": maxNameLength}
@@ -159,14 +155,13 @@ func numberSchema(f options.Field) schema {
 	if reflect.Zero(f.Type).CanFloat() {
 		s["type"] = "number"
 	}
-	low, high := f.Bounds()
-	if low > math.MinInt64 {
-		bounds["minimum"] = json.Number(strconv.FormatFloat(low, 'f', -1, 64))
+	if f.Low > math.MinInt64 {
+		bounds["minimum"] = json.Number(strconv.FormatFloat(f.Low, 'f', -1, 64))
 	}
-	if high < math.MaxInt64 {
-		bounds["maximum"] = json.Number(strconv.FormatFloat(high, 'f', -1, 64))
+	if f.High < math.MaxInt64 {
+		bounds["maximum"] = json.Number(strconv.FormatFloat(f.High, 'f', -1, 64))
 	}
-	if f.Off() {
+	if f.Off {
 		s["anyOf"] = []any{bounds, schema{"exclusiveMaximum": 0}}
 	} else {
 		maps.Copy(s, bounds)

@@ -13,7 +13,8 @@ import (
 	"github.com/paddock-dev/audit/config/builtin"
 )
 
-// secretTypes are all built-in types and recorder, which has a config.Secret.
+// secretTypes returns all built-in types, and the type recorder, which has a key of type
+// config.Secret.
 func secretTypes(t *testing.T, all *recorders) *config.Types {
 	types := builtin.Types()
 	if err := types.Add(config.Type{Name: "recorder", New: func() config.Section { return &recorderSection{all: all} }}); err != nil {
@@ -22,8 +23,8 @@ func secretTypes(t *testing.T, all *recorders) *config.Types {
 	return types
 }
 
-// seen returns everything that a program could print of a file: its error, its
-// warnings, itself with every verb, and what opening it says and logs.
+// seen returns everything that a program could print of a file: its error, its warnings,
+// the file with every verb of fmt, and the errors and the log of opening it.
 func seen(t *testing.T, text string, types *config.Types) string {
 	t.Helper()
 	var out strings.Builder
@@ -54,7 +55,7 @@ func nested(path, value string) string {
 	return strings.Join(keys, ": {") + ": " + value + strings.Repeat("}", len(keys)-1)
 }
 
-// required are the keys without which a section is refused.
+// required has the keys that a section of each type must have.
 var required = map[string]string{
 	"flood": "next: other", "kube": "", "log": "path: stderr", "loki": "url: 'http://127.0.0.1:1'", "multi": "next: [other]",
 	"recorder": "to: x", "retry": "next: other", "spool": "next: other, dir: DIR",
@@ -79,7 +80,8 @@ var forms = []form{
 	{"'http://u:%s@host'", plain},
 }
 
-// skips reports keys whose values messages have to name: sinks, files and namespaces.
+// skips reports that messages have to name the value of a key: of a sink, a file or a
+// namespace.
 func (f form) skips(k config.Key) bool {
 	oneText := !strings.ContainsAny(f.text, "[{*!")
 	switch {

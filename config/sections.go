@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -22,11 +24,13 @@ type definition struct {
 	section Section
 	refs    []reference
 	plan    Plan
-	// content is a hash of the sink and of all behind it, and of their identities.
-	content string
 	sound   bool // nothing is wrong with it, or behind it
-	visit   visit
-	depth   int // how many sinks stand one behind the other, this one included
+	// depth is how many sinks stand one behind the other, this one included. It is 0 before
+	// checkGraph comes to the sink, and beingVisited while checkGraph is behind it.
+	depth int
+	// content is a hash of what the file says of the sink. identify makes it one of the
+	// identity as well, and of all sinks behind it.
+	content string
 }
 
 // resources returns what the sink must have for itself.
@@ -37,17 +41,23 @@ func (def *definition) resources() []string {
 	return nil
 }
 
-// identify adds to the content of each sink what it will take from outside the file.
+// holds reports that one of the resources is the sink's.
+func (def *definition) holds(resources []string) bool {
+	return slices.ContainsFunc(def.resources(), func(r string) bool { return slices.Contains(resources, r) })
+}
+
+// identify adds to the content of each sink what it will take from outside the file, and
+// the content of the sinks behind it.
 func (f *File) identify(ctx context.Context) error {
 	for _, name := range f.order { // each after those behind it
 		def := f.sinks[name]
 		parts := []string{def.content}
 		if i, ok := def.section.(Identified); ok {
-			identity := make(chan string, 1)
-			if err := await(ctx, func() error { identity <- i.Identity(); return nil }); err != nil {
+			identity, err := awaitResult(ctx, func() (string, error) { return i.Identity(), nil })
+			if err != nil {
 				return f.failed(def, "cannot be read: %w", err)
 			}
-			parts = append(parts, <-identity)
+			parts = append(parts, identity)
 		}
 		for _, ref := range def.refs {
 			parts = append(parts, f.sinks[string(ref.name)].content)
@@ -66,28 +76,31 @@ func (d *decoder) readSinks(f *File, h *header, types *Types) {
 	for _, e := range d.entries(&h.Sinks, path) {
 		at := join(path, shown(e.name))
 		if shown(e.name) != e.name {
-			d.problem(e.key, at, "want a name of at most 63 letters, digits, dashes, dots and underscores")
+			d.problem(e.key.Line, at, "want a name of at most 63 letters, digits, dashes, dots and underscores")
 			continue
 		}
 		def := &definition{name: e.name}
 		f.sinks[e.name] = def
-		before := d.found
+		before := d.problems.all
 		d.readSink(def, e.value, at, h.Check, types)
 		def.refs, d.refs = d.refs, nil
-		def.sound = d.found == before
+		def.sound = d.problems.all == before
 	}
+	f.names = slices.Sorted(maps.Keys(f.sinks))
 }
 
 func (d *decoder) readSink(def *definition, n *yaml.Node, at, check string, types *Types) {
-	common := sinkHeader{Check: check}
 	if n.Kind == yaml.AliasNode {
-		d.problem(n, at, aliased, d.ifAlias)
+		d.problem(n.Line, at, aliased, d.ifAlias)
 		return
 	}
+	common := sinkHeader{Check: check}
 	var shared, own []entry
+	typed := false
 	for _, e := range d.entries(n, at) {
 		if e.name == keyType || e.name == keyCheck {
 			shared = append(shared, e)
+			typed = typed || e.name == keyType
 		} else {
 			own = append(own, e)
 		}
@@ -95,29 +108,24 @@ func (d *decoder) readSink(def *definition, n *yaml.Node, at, check string, type
 	switch {
 	case n.Kind != yaml.MappingNode: // entries has reported it
 		return
-	case !has(n, keyType):
-		d.problem(n, join(at, keyType), "is missing: give one of %s", list(types.names()))
+	case !typed:
+		d.problem(n.Line, join(at, keyType), "is missing: give one of %s", list(types.names()))
 		return
-	case !d.fillKeys(n, shared, reflect.ValueOf(&common).Elem(), at):
+	case !d.fillKeys(n.Line, shared, reflect.ValueOf(&common).Elem(), at):
 		return
 	}
 	typ, known := types.byName[common.Type]
-	if !known && d.full() {
-		d.found++ // without looking for what was meant
-		return
-	}
 	if !known {
-		names := types.names()
-		d.problemAt(join(at, keyType), "%s is not a known type%s: there are %s", shown(common.Type), nearest(common.Type, names), list(names))
+		d.problemAt(join(at, keyType), "%s is not a known type%s", shown(common.Type), choice{common.Type, types.names()})
 		return
 	}
 	section := typ.New()
-	if !d.fillKeys(n, own, reflect.ValueOf(section).Elem(), at) {
+	if !d.fillKeys(n.Line, own, reflect.ValueOf(section).Elem(), at) {
 		return
 	}
 	def.typ, def.check, def.section = typ.Name, common.Check, section
 	var content map[string]any // which prints in the order of its keys
-	err := n.Decode(&content)  // of duplicate keys, which are a problem already
+	err := n.Decode(&content)  // it fails for duplicate keys, which are reported already
 	def.content = digest(at, fmt.Sprintf("%#v %v", content, err))
 	d.validated(section, at)
 }
@@ -134,11 +142,11 @@ func (d *decoder) readComponents(f *File, h *header) {
 	}
 	const path = "components"
 	if h.Components.Kind == yaml.MappingNode && len(h.Components.Content) == 0 {
-		d.problem(&h.Components, path, "names no component: name one, or * for all")
+		d.problem(h.Components.Line, path, "names no component: name one, or * for all")
 	}
 	for _, e := range d.entries(&h.Components, path) {
 		if e.name != anyComponent && (e.name == "" || len(validation.IsValidLabelValue(e.name)) > 0) {
-			d.problem(e.key, join(path, shown(e.name)), "want a label value, for it becomes the label paddock.dev/component: "+
+			d.problem(e.key.Line, join(path, shown(e.name)), "want a label value, for it becomes the label paddock.dev/component: "+
 				"at most 63 letters, digits, dashes, dots and underscores")
 			continue
 		}

@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"os"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -66,9 +64,9 @@ type Trail struct {
 
 	reloading chan struct{} // holds a value while a Reload or Close is under way
 	restoring bool          // keepRestoring is running; guarded by reloading
-	retiring  sync.WaitGroup
-	// retired is closed when the sinks of earlier files are; nil when there were none.
-	retired <-chan struct{}
+	// retired is closed when the sinks of earlier files are; nil at first. Guarded by
+	// reloading.
+	retired chan struct{}
 	// life ends when Close gives up waiting.
 	life context.Context
 	end  context.CancelFunc
@@ -130,30 +128,25 @@ func openTrail(ctx context.Context, path string, types *Types, deps Deps) (*Trai
 	if t.metrics, err = newReloadMetrics(deps.Registerer); err != nil {
 		return nil, err
 	}
-	var data []byte
-	if data, err = t.read(ctx); err != nil {
-		return nil, err
-	}
-	file, err := t.parse(ctx, data)
+	data, err := t.read(ctx)
 	if err != nil {
 		return nil, err
 	}
-	t.warn(file)
-	first, err := openFile(ctx, file, nil, t.deps, true)
-	if err != nil {
+	t.current.Store(newGeneration(&File{}, nil))
+	if err := t.exchange(ctx, data); err != nil {
 		return nil, err
 	}
-	t.current.Store(first)
 	if path != "" && !deps.Static {
 		if err := t.follow(data); err != nil {
 			return nil, errors.Join(err, t.Close(ctx))
 		}
 	}
-	t.metrics.good()
+	t.metrics.count(nil)
 	return t, nil
 }
 
-// parse reads a configuration, and holds it to what the program asks for.
+// parse reads a configuration, checks it against the demands of the program, and logs its
+// warnings.
 func (t *Trail) parse(ctx context.Context, data []byte) (*File, error) {
 	file, err := Parse(t.name(), data, t.types)
 	if err != nil {
@@ -169,15 +162,18 @@ func (t *Trail) parse(ctx context.Context, data []byte) (*File, error) {
 		}
 	}
 	if name := t.deps.Only; name != "" {
-		if _, known := file.component(name); !known {
+		c, known := file.component(name)
+		if !known {
 			return nil, unknownComponent(file, name)
 		}
-		file.restrict(name)
+		file.components = map[string]component{name: c}
+		file.dropUnused()
 	}
-	if err := file.identify(ctx); err != nil {
-		return nil, err
+	for _, w := range file.warnings {
+		t.deps.Logger.Warn("audit configuration: " + w.String())
 	}
-	return file, nil
+	err = file.identify(ctx)
+	return file, err
 }
 
 func (t *Trail) name() string {
@@ -191,22 +187,7 @@ func (t *Trail) read(ctx context.Context) ([]byte, error) {
 	if t.path == "" {
 		return defaultFile, nil
 	}
-	read := make(chan []byte, 1)
-	err := await(ctx, func() error {
-		data, err := readFile(t.path)
-		read <- data
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return <-read, nil
-}
-
-func (t *Trail) warn(f *File) {
-	for _, w := range f.warnings {
-		t.deps.Logger.Warn("audit configuration: " + w.String())
-	}
+	return awaitResult(ctx, func() ([]byte, error) { return readFile(t.path) })
 }
 
 func (t *Trail) logFailure(_ context.Context, _ *v1alpha1.AuditEvent, err error) {
@@ -230,8 +211,7 @@ func (t *Trail) Lookup(component string) (auditing.Sink, error) {
 }
 
 func unknownComponent(f *File, component string) error {
-	names := f.Components()
-	return fmt.Errorf("%s: there is no component %q%s: there are %s", f.name, component, nearest(component, names), list(names))
+	return fmt.Errorf("%s: there is no component %q%s", f.name, component, choice{component, f.Components()})
 }
 
 // Sink returns the sink of this name, for a program that writes the events of other
@@ -245,14 +225,6 @@ func (t *Trail) Sink(name string) (auditing.Sink, error) {
 		return nil, g.notOpen(name)
 	}
 	return &handle{trail: t, sink: name}, nil
-}
-
-func (g *generation) notOpen(name string) error {
-	if _, known := g.file.sinks[name]; known {
-		return fmt.Errorf("%s: no component uses the sink %s, so it is not open: name it under components", g.file.name, name)
-	}
-	names := slices.Sorted(maps.Keys(g.file.sinks))
-	return fmt.Errorf("%s: there is no sink %s%s: there are %s", g.file.name, shown(name), nearest(name, names), list(names))
 }
 
 // Components returns the names of the configured components, sorted.
@@ -290,8 +262,8 @@ func (t *Trail) Close(ctx context.Context) error {
 	if err != nil {
 		err = fmt.Errorf("config: closing the trail: %w", err)
 	}
-	err = errors.Join(err, closeAll(ctx, g.opened))
-	t.retiring.Wait() // it ends soon after ctx at the latest
+	err = errors.Join(err, closeAll(ctx, g.opened()))
+	<-t.retired // it is closed soon after ctx ends at the latest
 	t.end()
 	return err
 }

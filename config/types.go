@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"reflect"
@@ -60,20 +61,20 @@ type Validator interface{ Validate() error }
 
 // Exclusive is implemented by a Section whose sink must have something for itself: a
 // file that it rotates, a directory that it locks. Two sinks of one file must not have
-// a resource in common, and a changed sink is closed before it is opened again. Resources
-// that are one must be equal: a path comes without links. name is that of the sink.
+// a resource in common, and a changed sink is closed before it is opened again. Two names
+// of the same resource must be equal: resolve the links of a path. name is that of the sink.
 type Exclusive interface{ Resources(name string) []string }
 
-// Identified is implemented by a Section whose sink, when it is opened, takes more than
-// the keys of the file: what is in a kubeconfig. Identity returns all of that. A reload
-// opens a sink anew when its identity has changed. It may be secret: it is only hashed.
-// What cannot be read is told by Open.
+// Identified is implemented by a Section whose sink depends on more than the keys of the
+// file, such as the content of a kubeconfig. Identity returns all of that. A reload opens a
+// sink anew when its identity has changed. The identity may hold secrets, because it is only
+// hashed. It has no error: Open returns the error of what cannot be read.
 type Identified interface{ Identity() string }
 
 // Ref names another sink of the file.
 type Ref string
 
-// Plan is what a sink will be.
+// Plan says how a sink will print itself, and its level.
 type Plan struct {
 	// Chain as auditing.Chain will print it: "retry(loki)".
 	Chain string
@@ -87,7 +88,7 @@ type Planning struct{ plans map[Ref]Plan }
 // Of returns the plan of another sink.
 func (p Planning) Of(r Ref) Plan { return p.plans[r] }
 
-// Opening is what a Section gets to open its sink with.
+// Opening has what a Section needs to open its sink.
 type Opening struct {
 	// Name of the sink in the file.
 	Name string
@@ -102,6 +103,41 @@ type Opening struct {
 // Sink returns the sink that r names. Its Close and its Check do nothing, for the
 // trail does both.
 func (o Opening) Sink(r Ref) auditing.Sink { return o.sinks[r] }
+
+// Value is a key that can be written in more than one shape: a policy that is a
+// word or a list. Implement it on the pointer.
+type Value interface {
+	// FromYAML takes what stands in the file: a string, bool, int, float64,
+	// []any or map[string]any. Its error says what is wanted and does not quote v.
+	FromYAML(v any) error
+	// JSONSchema describes what FromYAML takes.
+	JSONSchema() map[string]any
+}
+
+// Secret is a text that must not be seen: it prints as "<secret>" whatever verb
+// or encoder is used. Written in the file itself it gets a warning; give a type
+// that needs one a key for the path of a file beside it.
+type Secret string
+
+const redacted = "<secret>"
+
+// Reveal returns the secret itself.
+func (s Secret) Reveal() string { return string(s) }
+
+// Format prints "<secret>", or nothing for an empty secret.
+func (s Secret) Format(f fmt.State, _ rune) {
+	if s != "" {
+		_, _ = io.WriteString(f, redacted)
+	}
+}
+
+// MarshalText returns "<secret>", or nothing for an empty secret.
+func (s Secret) MarshalText() ([]byte, error) {
+	if s == "" {
+		return nil, nil
+	}
+	return []byte(redacted), nil
+}
 
 // Types are the types of sinks that a file may use. The zero value has none. Once all
 // are added, Types may be used by any number of goroutines.

@@ -55,7 +55,7 @@ func TestParseWithoutTypesFails(t *testing.T) {
 	}
 }
 
-// liar plans a higher level than that of the sink that it opens.
+// liar is a section that plans a higher level than its sink has.
 type liar struct{ valueSection }
 
 func (*liar) Plan(config.Planning) config.Plan {
@@ -91,7 +91,7 @@ func TestDeepChainIsOrderedAndPrinted(t *testing.T) {
 	}
 }
 
-// taggedSection has a field of each kind that a default tag is for.
+// taggedSection has a field of each kind that can have a default tag.
 type taggedSection struct {
 	valueSection
 
@@ -104,7 +104,7 @@ type taggedSection struct {
 	} `yaml:"inner"`
 }
 
-// shade reads itself from a word.
+// shade is a type with an UnmarshalText.
 type shade int
 
 func (s *shade) UnmarshalText(text []byte) error {
@@ -114,7 +114,7 @@ func (s *shade) UnmarshalText(text []byte) error {
 
 func (s shade) String() string { return map[shade]string{4: "grey", 5: "black"}[s] }
 
-// parseTagged reads a file with one sink that has these keys.
+// parseTagged reads a file with one sink of the type tagged, which has these keys.
 func parseTagged(t *testing.T, keys string) (*taggedSection, error) {
 	t.Helper()
 	section := &taggedSection{}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
-	"github.com/paddock-dev/audit/internal/hooks"
 	"github.com/paddock-dev/audit/internal/names"
 )
 
@@ -38,11 +37,8 @@ func Of(s auditing.Sink) Driver {
 		if d, literal := s.Driver(); sameType(s, literal) {
 			return newLink(d)
 		}
-	case interface {
-		FailOpen() (auditing.Sink, func(context.Context, *v1alpha1.AuditEvent, error))
-	}:
-		next, onError := s.FailOpen()
-		return newLink(&failOpen{next: Of(next), onError: onError})
+	case withRules:
+		return newLink(newRuled(s))
 	case interface{ behind() *link }:
 		if embedsSink(reflect.TypeOf(s)) {
 			return s.behind()
@@ -103,48 +99,6 @@ type noop struct{ Base }
 
 func (noop) Info() Info                              { return Info{Name: "noop"} }
 func (noop) Store(context.Context, []*Event) []error { return nil }
-
-// failOpen is auditing.FailOpen behind a stage.
-type failOpen struct {
-	next    Driver // nil for none
-	onError func(context.Context, *v1alpha1.AuditEvent, error)
-}
-
-func (f *failOpen) Info() Info {
-	if f.next == nil {
-		return Info{Name: "failopen", Chain: "failopen(none)"}
-	}
-	info := f.next.Info()
-	info.Name, info.Chain, info.Level = "failopen", "failopen("+info.Chain+")", auditing.LevelNone
-	return info
-}
-
-func (f *failOpen) Store(ctx context.Context, events []*Event) []error {
-	next := f.next
-	if next == nil {
-		next = nowhere
-	}
-	for i, err := range next.Store(ctx, events) {
-		if err != nil && f.onError != nil {
-			_ = hooks.Call("onError of FailOpen", func() { f.onError(ctx, events[i].Object(), err) }) // it is logged
-		}
-	}
-	return nil
-}
-
-func (f *failOpen) Check(ctx context.Context) error {
-	if f.next == nil {
-		return errNowhere
-	}
-	return f.next.Check(ctx)
-}
-
-func (f *failOpen) Close(ctx context.Context) error {
-	if f.next == nil {
-		return nil
-	}
-	return f.next.Close(ctx)
-}
 
 // foreign makes a Driver of a Sink that knows nothing of this package.
 type foreign struct {

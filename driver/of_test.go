@@ -353,7 +353,34 @@ func TestFailOpenOfNothingBehindAStageSaysSo(t *testing.T) {
 	if err := d.Check(t.Context()); err == nil {
 		t.Error("Check passes")
 	}
-	if err := d.Close(t.Context()); err != nil || d.Info().Chain != "failopen(none)" {
+	if err := d.Close(t.Context()); err != nil || d.Info().Chain != "failopen(<nil>)" {
 		t.Errorf("Close: %v, chain %s", err, d.Info().Chain)
+	}
+}
+
+func TestRulesHoldBehindAStage(t *testing.T) {
+	var reported []*v1alpha1.AuditEvent
+	var detached bool
+	rules := auditing.WithRules(newSink(stub{
+		info: driver.Info{Name: "loki", Component: "proxy", Level: auditing.LevelDurable},
+		store: func(ctx context.Context, events []*driver.Event) []error {
+			_, bounded := ctx.Deadline()
+			detached = ctx.Err() == nil && bounded
+			return driver.All(len(events), errRefused)
+		},
+	}), auditing.Rules{
+		Detach: true, FailOpen: []v1alpha1.AuditDecision{v1alpha1.AuditDecisionWarned},
+		OnFailure: func(_ context.Context, ae *v1alpha1.AuditEvent, _ error) { reported = append(reported, ae) },
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	warned := denial()
+	warned.Spec.Decision = v1alpha1.AuditDecisionWarned
+	errs := driver.Of(rules).Store(ctx, []*driver.Event{prepared(t, denial()), prepared(t, warned)})
+	if !detached || len(errs) != 2 || !errors.Is(errs[0], errRefused) || errs[1] != nil {
+		t.Errorf("detached %t, outcomes %v", detached, errs)
+	}
+	if len(reported) != 1 || reported[0].Name != warned.Name {
+		t.Errorf("reported %s", indented(t, reported))
 	}
 }

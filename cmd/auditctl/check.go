@@ -9,7 +9,7 @@ import (
 	"github.com/paddock-dev/audit/config/builtin"
 )
 
-// check prints the chains of a file, and its warnings beside. It opens nothing.
+// check prints the chains and the warnings of a file. It opens nothing.
 func check(path string, out, errOut io.Writer) error {
 	f, err := config.Load(path, builtin.Types())
 	if err != nil {

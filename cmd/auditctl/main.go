@@ -41,12 +41,13 @@ func main() {
 	os.Exit(promptly(ctx, func() int { return run(ctx, os.Args[1:], os.Stdout, os.Stderr) })) //nolint:gocritic // nothing is left for the deferred stop to undo
 }
 
-// stopGrace is how long a signal leaves to what is under way. Nothing that is cut off
-// loses what is stored: not even a requeue.
+// stopGrace is how long the command may go on after a signal. Ending it then loses no
+// stored event, even during a requeue.
 const stopGrace = 800 * time.Millisecond
 
-// promptly returns what run returns, or 1 when run goes on stopGrace after ctx has
-// ended: it may wait for a file, or for a reader of its output, that knows no context.
+// promptly calls run and returns its exit code. It returns 1 when run has not returned
+// stopGrace after the end of ctx, because a wait for a file, or for a reader of the output,
+// does not end with ctx.
 func promptly(ctx context.Context, run func() int) int {
 	done := make(chan int, 1)
 	go func() { done <- run() }()
@@ -65,10 +66,10 @@ func promptly(ctx context.Context, run func() int) int {
 	}
 }
 
-// errUsage is wrapped by errors that the usage text answers.
+// errUsage marks errors after which the usage text is printed.
 var errUsage = errors.New("wrong arguments")
 
-// run is main with its surroundings handed in. It returns the exit code.
+// run is main with its arguments and streams as parameters. It returns the exit code.
 func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	var err error
 	switch {

@@ -16,7 +16,7 @@ import (
 	"github.com/paddock-dev/audit/config/builtin"
 )
 
-// send writes one event as a component and says what was confirmed, and by whom.
+// send writes one event as a component and says what was confirmed, and by which chain.
 func send(ctx context.Context, args []string, out, errOut io.Writer) (err error) {
 	flags := flag.NewFlagSet("send", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
@@ -35,7 +35,7 @@ func send(ctx context.Context, args []string, out, errOut io.Writer) (err error)
 	if err != nil {
 		return err
 	}
-	// A component that fails open would say yes all the same.
+	// Write of a component that fails open returns nil even when nothing was recorded.
 	var unrecorded error
 	trail, err := config.Open(ctx, *path, builtin.Types(), config.Deps{
 		Static: true, Only: *component, Logger: slog.New(slog.NewTextHandler(errOut, nil)),

@@ -16,8 +16,7 @@ import (
 	"github.com/paddock-dev/audit/sinks/spool"
 )
 
-// inspectSpool looks into the directory of a spool, also while a component has
-// it open.
+// inspectSpool reads the directory of a spool. A component may have the spool open.
 func inspectSpool(args []string, out io.Writer) error {
 	if len(args) < 2 {
 		return fmt.Errorf("%w: spool wants a verb and a directory", errUsage)
@@ -59,8 +58,7 @@ func printStats(dir string, out io.Writer) error {
 	return w.Flush()
 }
 
-// listLetters prints the dead letters that can be read, and what is wrong with
-// the others.
+// listLetters prints the dead letters that can be read. Of the others it prints the error.
 func listLetters(dir string, out io.Writer) error {
 	letters, err := spool.List(dir)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)

@@ -17,7 +17,7 @@ import (
 	"github.com/paddock-dev/audit/sinks/spool"
 )
 
-// refusedSpool is a spool whose only event was refused for good, and its ID.
+// refusedSpool makes a spool with one dead letter. It returns the directory and the ID.
 func refusedSpool(t *testing.T) (dir, id string) {
 	t.Helper()
 	dir = t.TempDir()

@@ -13,7 +13,7 @@ import (
 	"github.com/paddock-dev/audit/internal/testenv"
 )
 
-// fullPipe returns the writing end of a pipe that takes no byte more.
+// fullPipe returns the writing end of a pipe that is full.
 func fullPipe(t *testing.T) *os.File {
 	t.Helper()
 	r, w, err := os.Pipe()

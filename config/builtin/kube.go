@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/utils/dump"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -83,7 +83,7 @@ func (s *kubeSection) sink(c client.Writer) kube.Sink {
 // programs reports that the sink writes through the client of the program.
 func (s *kubeSection) programs() bool { return s.client != nil && s.Kubeconfig == "" }
 
-// Identity is what is in the kubeconfig, and in the files that it names. client-go
+// Identity has the content of the kubeconfig, and of the files that it names. client-go
 // itself looks again at a token that it reads from a file.
 func (s *kubeSection) Identity() string {
 	if s.programs() {
@@ -93,29 +93,16 @@ func (s *kubeSection) Identity() string {
 	if err != nil {
 		return ""
 	}
-	tls := cfg.TLSClientConfig
-	identity := fmt.Sprintf("%#v", []any{
-		cfg.Host, cfg.APIPath, cfg.Username, cfg.Password, cfg.BearerTokenFile, tls.Insecure, tls.ServerName,
-		tls.CAData, tls.CertData, tls.KeyData, cfg.Impersonate.UserName, cfg.Impersonate.UID, cfg.Impersonate.Groups, cfg.Impersonate.Extra,
-	})
-	if cfg.BearerTokenFile == "" {
-		identity += cfg.BearerToken
+	unread := rest.LoadTLSFiles(cfg)
+	if cfg.BearerTokenFile != "" {
+		cfg.BearerToken = ""
 	}
-	if e := cfg.ExecProvider; e != nil {
-		identity += fmt.Sprintf("%#v", []any{e.Command, e.Args, e.Env, e.APIVersion})
-	}
-	if p := cfg.AuthProvider; p != nil {
-		identity += fmt.Sprintf("%#v", *p)
-	}
+	var proxy *url.URL
 	if cfg.Proxy != nil {
-		proxy, err := cfg.Proxy(&http.Request{URL: &url.URL{}})
-		identity += fmt.Sprintf("%s %t", proxy, err == nil)
+		proxy, err = cfg.Proxy(&http.Request{URL: &url.URL{}})
 	}
-	for _, path := range []string{tls.CAFile, tls.CertFile, tls.KeyFile} {
-		data, err := os.ReadFile(path)
-		identity += fmt.Sprintf("%q %t", data, err == nil)
-	}
-	return identity
+	cfg.Proxy, cfg.AuthConfigPersister = nil, nil // they are no part of the configuration, and print as addresses
+	return dump.ForHash([]any{cfg, unread != nil, proxy, err != nil})
 }
 
 func (s *kubeSection) restConfig() (*rest.Config, error) {

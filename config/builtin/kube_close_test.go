@@ -11,7 +11,7 @@ import (
 	"github.com/paddock-dev/audit/driver"
 )
 
-// hanging stores an event once it is let go.
+// hanging is a driver whose Store returns only after held is closed.
 type hanging struct {
 	driver.Base
 

@@ -94,3 +94,61 @@ func TestChangedKubeconfigIsTakenUpByReload(t *testing.T) {
 		})
 	}
 }
+
+func TestIdentityChangesWithWhatKubeconfigSays(t *testing.T) {
+	dir := t.TempDir()
+	ca, path := filepath.Join(dir, "ca.crt"), filepath.Join(dir, "kubeconfig")
+	identity := func(change func(*clientcmdapi.Cluster, *clientcmdapi.AuthInfo)) string {
+		t.Helper()
+		cluster, user := &clientcmdapi.Cluster{Server: "https://a.example", CertificateAuthority: ca}, &clientcmdapi.AuthInfo{}
+		if err := os.WriteFile(ca, []byte("first"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		change(cluster, user)
+		c := clientcmdapi.NewConfig()
+		c.Clusters["a"], c.AuthInfos["a"] = cluster, user
+		c.Contexts["a"], c.CurrentContext = &clientcmdapi.Context{Cluster: "a", AuthInfo: "a"}, "a"
+		if err := clientcmd.WriteToFile(*c, path); err != nil {
+			t.Fatal(err)
+		}
+		for _, typ := range builtin.Types().All() {
+			if typ.Name == "kube" {
+				section := typ.New()
+				if err := config.Decode("keys", []byte("kubeconfig: "+path), section, ""); err != nil {
+					t.Fatal(err)
+				}
+				return section.(config.Identified).Identity()
+			}
+		}
+		t.Fatal("there is no type kube")
+		return ""
+	}
+	plain := func(*clientcmdapi.Cluster, *clientcmdapi.AuthInfo) {}
+	want := identity(plain)
+	if got := identity(plain); got != want || got == "" {
+		t.Errorf("the same kubeconfig gives %q, and then %q", want, got)
+	}
+	for name, change := range map[string]func(*clientcmdapi.Cluster, *clientcmdapi.AuthInfo){
+		"server":      func(c *clientcmdapi.Cluster, _ *clientcmdapi.AuthInfo) { c.Server = "https://b.example" },
+		"proxy":       func(c *clientcmdapi.Cluster, _ *clientcmdapi.AuthInfo) { c.ProxyURL = "http://proxy.example" },
+		"TLS name":    func(c *clientcmdapi.Cluster, _ *clientcmdapi.AuthInfo) { c.TLSServerName = "b.example" },
+		"token":       func(_ *clientcmdapi.Cluster, u *clientcmdapi.AuthInfo) { u.Token = "t" },
+		"password":    func(_ *clientcmdapi.Cluster, u *clientcmdapi.AuthInfo) { u.Username, u.Password = "u", "p" },
+		"impersonate": func(_ *clientcmdapi.Cluster, u *clientcmdapi.AuthInfo) { u.Impersonate = "somebody" },
+		"exec": func(_ *clientcmdapi.Cluster, u *clientcmdapi.AuthInfo) {
+			u.Exec = &clientcmdapi.ExecConfig{
+				Command: "login", APIVersion: "client.authentication.k8s.io/v1", InteractiveMode: clientcmdapi.NeverExecInteractiveMode,
+				Env: []clientcmdapi.ExecEnvVar{{Name: "A", Value: "1"}},
+			}
+		},
+		"content of the CA file": func(*clientcmdapi.Cluster, *clientcmdapi.AuthInfo) {
+			if err := os.WriteFile(ca, []byte("second"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		if got := identity(change); got == want || got == "" {
+			t.Errorf("%s: the identity is %q, and was so before", name, got)
+		}
+	}
+}

@@ -48,7 +48,7 @@ func TestOwnerReferencesAreStoredOnlyWhenAskedFor(t *testing.T) {
 	}
 }
 
-// The server has an object of each name, and lets nobody read it.
+// The server says of each name that an object has it, and lets nobody read the object.
 func TestNamesAreTrustedOnlyWhenAskedFor(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		status := apierrors.NewForbidden(v1alpha1.GroupVersion.WithResource("auditevents").GroupResource(), "x", nil).Status()

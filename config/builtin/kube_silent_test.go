@@ -16,7 +16,7 @@ import (
 	"github.com/paddock-dev/audit/auditing"
 )
 
-// kubeconfigFor writes one for a server at url.
+// kubeconfigFor writes a kubeconfig for a server at url.
 func kubeconfigFor(t *testing.T, url string) string {
 	t.Helper()
 	c := clientcmdapi.NewConfig()

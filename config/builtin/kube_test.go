@@ -17,7 +17,7 @@ import (
 	"github.com/paddock-dev/audit/internal/testenv"
 )
 
-// kubeconfig writes one for a user of the test's API server.
+// kubeconfig writes a kubeconfig for a user of the test's API server.
 func kubeconfig(t *testing.T, user string) string {
 	t.Helper()
 	server := testenv.SharedKube(t)
@@ -51,6 +51,7 @@ func open(t *testing.T, sink string) (*config.Trail, error) {
 }
 
 func TestKubeSinkUsesContextOfKubeconfig(t *testing.T) {
+	t.Parallel()
 	trail, err := open(t, "{type: kube, kubeconfig: "+kubeconfig(t, "")+", context: test}")
 	if err != nil {
 		t.Fatal(err)
@@ -68,6 +69,7 @@ func TestKubeSinkUsesContextOfKubeconfig(t *testing.T) {
 }
 
 func TestKubeSinkWithoutRightsFailsItsCheck(t *testing.T) {
+	t.Parallel()
 	_, err := open(t, "{type: kube, kubeconfig: "+kubeconfig(t, "nobody")+", context: test}")
 	if err == nil || !strings.Contains(err.Error(), "forbidden") || !strings.Contains(err.Error(), "dry-run") {
 		t.Errorf("Open: %v, want that it is forbidden", err)

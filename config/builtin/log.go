@@ -34,7 +34,7 @@ func (s *logSection) mode() (fs.FileMode, error) {
 	return fs.FileMode(mode), nil
 }
 
-// Validate adds what is only a matter of the file to what the sink has to say.
+// Validate joins the errors of the options of the sink and of the keys that only the file has.
 func (s *logSection) Validate() error {
 	_, mode := s.mode()
 	err := errors.Join(s.FileOptions.Validate(), config.At("mode", mode))

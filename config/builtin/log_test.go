@@ -16,8 +16,8 @@ import (
 	"github.com/paddock-dev/audit/config/builtin"
 )
 
-// writeConfig writes a configuration with these sinks, of which the component proxy uses
-// first, and returns its path.
+// writeConfig writes a configuration with these sinks and returns its path. The component
+// proxy writes to the sink named by first.
 func writeConfig(t *testing.T, dir, sinks, first string) string {
 	t.Helper()
 	path := filepath.Join(dir, "audit.yaml")

@@ -18,28 +18,24 @@ type lokiSection struct {
 
 // Validate says what is wrong with the address and with the options.
 func (s *lokiSection) Validate() error {
-	var errs []error
 	// With no options, only the address can be wrong.
 	sink, err := loki.New(s.URL, loki.Options{})
 	if err == nil {
 		err = sink.Close(context.Background()) // it holds nothing yet
 	}
-	errs = append(errs, config.At("url", errors.Unwrap(err)))
-	return errors.Join(append(errs, s.Options.Validate())...)
+	return errors.Join(config.At("url", errors.Unwrap(err)), s.Options.Validate())
 }
 
-// Plan says how the sink will print itself.
 func (s *lokiSection) Plan(config.Planning) config.Plan {
 	return config.Plan{Chain: "loki", Level: s.StatedLevel()}
 }
 
-// Open returns the sink.
 func (s *lokiSection) Open(_ context.Context, o config.Opening) (auditing.Sink, error) {
 	opts := s.Options
 	opts.Registerer = o.Registerer
 	return loki.New(s.URL, opts)
 }
 
-// Format keeps what may be secret out of every verb: Prometheus' Secret hides
+// Format keeps secrets out of the output of every verb: Prometheus' Secret hides
 // itself in YAML and JSON only.
 func (s *lokiSection) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "loki section") }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,34 +31,29 @@ var errRequire = errors.New("want all, any, how many of them (at least 1), or a 
 func (r *require) FromYAML(v any) error {
 	switch v := v.(type) {
 	case string:
-		switch v {
-		case "all":
-			r.policy = multi.All()
-			return nil
-		case "any":
-			r.policy = multi.Any()
-			return nil
+		policy, ok := map[string]multi.Policy{"all": multi.All(), "any": multi.Any()}[v]
+		if !ok {
+			return errRequire
 		}
+		r.policy = policy
 	case int:
-		if v >= 1 {
-			r.policy = multi.AtLeast(v)
-			return nil
+		if v < 1 {
+			return errRequire
 		}
+		r.policy = multi.AtLeast(v)
 	case []any:
-		var names []string
-		for _, item := range v {
-			name, ok := item.(string)
-			if !ok {
-				return errRequire
-			}
-			names = append(names, name)
+		names := make([]string, len(v))
+		for i, item := range v {
+			names[i], _ = item.(string)
 		}
-		if len(names) > 0 {
-			r.policy = multi.Named(names...)
-			return nil
+		if len(names) == 0 || slices.Contains(names, "") {
+			return errRequire
 		}
+		r.policy = multi.Named(names...)
+	default:
+		return errRequire
 	}
-	return errRequire
+	return nil
 }
 
 // JSONSchema describes a policy.
@@ -69,7 +65,7 @@ func (*require) JSONSchema() map[string]any {
 	}}
 }
 
-// sink makes the fan-out over what child returns for each name.
+// sink makes the fan-out over the sinks that child returns for the names.
 func (s *multiSection) sink(opts multi.Options, child func(config.Ref) auditing.Sink) (*multi.Sink, error) {
 	children := make([]multi.Child, len(s.Next))
 	for i, ref := range s.Next {
@@ -79,7 +75,7 @@ func (s *multiSection) sink(opts multi.Options, child func(config.Ref) auditing.
 	return multi.New(children, opts)
 }
 
-// Validate adds what depends on next to what the sink has to say of its options.
+// Validate joins the errors of the options of the sink and of the keys that depend on next.
 func (s *multiSection) Validate() error {
 	err := s.Options.Validate()
 	seen := map[config.Ref]bool{}

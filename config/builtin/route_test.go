@@ -45,15 +45,15 @@ func readmeConfiguration(t *testing.T) string {
 	return string(copied)
 }
 
-// place is where events can turn up.
+// place holds the destinations in which the test looks for events.
 type place struct {
 	kube   client.Client
 	loki   *testenv.Loki
 	stderr string // a file
 }
 
-// prepare returns README's file with the addresses of the test's servers, and
-// what reads them.
+// prepare returns README's file with the addresses of the test's servers, and functions
+// that read the servers.
 func prepare(t *testing.T) (text string, p place) {
 	t.Helper()
 	server := testenv.SharedKube(t)
@@ -122,6 +122,7 @@ func (p place) where(t *testing.T, namespace string) map[string][]string {
 }
 
 func TestReadmeFileRoutesEachComponent(t *testing.T) {
+	t.Parallel()
 	text, p := prepare(t)
 	path := filepath.Join(t.TempDir(), "audit.yaml")
 	server := testenv.SharedKube(t)

@@ -15,7 +15,8 @@ import (
 	"github.com/paddock-dev/audit/config/builtin"
 )
 
-// series returns the value of each series of a metric, by its own labels' values.
+// series returns the value of each series of a metric. The keys are the values of its
+// labels.
 func series(t *testing.T, reg prometheus.Gatherer, metric string) map[string]float64 {
 	t.Helper()
 	families, err := reg.Gather()

@@ -15,6 +15,7 @@ import (
 )
 
 func TestVictoriaLogsSinkHasLevelOfFile(t *testing.T) {
+	t.Parallel() // it waits until the server has flushed to its disk
 	server := testenv.SharedVictoriaLogs(t)
 	path := filepath.Join(t.TempDir(), "audit.yaml")
 	text := fmt.Sprintf(`apiVersion: audit.paddock.dev/v1alpha1

@@ -40,6 +40,8 @@ var sections = []struct{ prefix, title, text string }{
 		"when a destination failed, or in `invalid_events_total` when no destination could have stored it. `writes_total` counts every part of a chain: of one event that a retry tried three times, " +
 		"one write of retry and three of the sink behind it."},
 	{"config_", "Configuration", "Of trails opened with package config: `config.Deps.Registerer`."},
+	{"route_", "Routes", "Of stages of sinks/route: `Options.Registerer`, which package config sets. " +
+		"The label route is the name of the stage in the configuration, or its chain."},
 	{"flood_", "Flood control", "Of stages of sinks/flood: `Options.Registerer`, which package config sets. " +
 		"The label flood is the name of the stage in the configuration, or the chain behind it."},
 	{"retry_", "Retry", "Of stages of sinks/retry, in the same way."},

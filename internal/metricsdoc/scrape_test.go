@@ -100,12 +100,13 @@ func runProxy(t *testing.T, bin string) (address string) {
 	text := fmt.Sprintf(`apiVersion: audit.paddock.dev/v1alpha1
 kind: AuditConfiguration
 sinks:
+  ways: {type: route, routes: [{next: calm}], rest: drop}
   calm: {type: flood, next: disk}
   disk: {type: spool, next: again, dir: %q}
   again: {type: retry, next: lake}
   lake: {type: loki, server: victorialogs, url: %q}
 components:
-  proxy: {sink: calm, onFailure: {denied: closed, granted: open}}
+  proxy: {sink: ways, onFailure: {denied: closed, granted: open}}
 `, filepath.Join(t.TempDir(), "spool"), lake.URL)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

@@ -8,8 +8,8 @@
 //
 // A field that is 0 or empty has its default. A field with off takes a negative
 // value, which turns off what it bounds. A field without a yaml tag is not for a
-// file, and is left as it is. A default is for strings, numbers, durations and what
-// is an encoding.TextUnmarshaler.
+// file, and is left as it is. Strings, numbers, durations and every
+// encoding.TextUnmarshaler can have a default.
 package options
 
 import (
@@ -41,11 +41,18 @@ type Field struct {
 	// Rest says that the field is an inlined map, which takes every other key.
 	Rest bool
 
-	standard, min, max string
-	off                bool
+	// Low and High are the smallest and the largest value of a number, or of a duration in
+	// nanoseconds. With Off, a negative value turns off what the field bounds.
+	Low, High float64
+	Off       bool
+
+	standard string
 }
 
-var known sync.Map // the fields of a struct, by its type
+var (
+	known    sync.Map // the fields of a struct, by its type
+	duration = reflect.TypeFor[time.Duration]()
+)
 
 // Of returns the fields of a struct that have a yaml tag; those of inlined structs
 // are among them. The slice is shared, and must not be changed.
@@ -74,9 +81,9 @@ func read(t reflect.Type) (fields []Field) {
 		}
 		field := Field{
 			Key: key, Name: f.Name, Index: f.Index, Type: f.Type, Doc: f.Tag.Get("doc"), Rest: inline,
-			Required: f.Tag.Get("required") == "true", off: f.Tag.Get("off") == "true",
-			standard: f.Tag.Get("default"), min: f.Tag.Get("min"), max: f.Tag.Get("max"),
+			Required: f.Tag.Get("required") == "true", Off: f.Tag.Get("off") == "true", standard: f.Tag.Get("default"),
 		}
+		field.Low, field.High = bounds(f)
 		if words := f.Tag.Get("enum"); words != "" {
 			field.Enum = strings.Split(words, ",")
 		}
@@ -124,8 +131,8 @@ func (f Field) SetDefault(v reflect.Value) {
 	}
 }
 
-// Check says what is wrong with v, which somebody has given the field. A 0 or an
-// empty text is wrong where it would stand for a default that is something else.
+// Check returns what is wrong with the value v that a file or a program gives the field. A
+// 0 or an empty text is wrong when the field has another default, which it would mean.
 func (f Field) Check(v reflect.Value) error {
 	if f.Type.Kind() == reflect.String && len(f.Enum) > 0 && !slices.Contains(f.Enum, v.String()) {
 		return fmt.Errorf("is not one of the words it can be: want %s", strings.Join(f.Enum, " or "))
@@ -147,7 +154,7 @@ func (f Field) Check(v reflect.Value) error {
 func (f Field) checkNumber(v reflect.Value) error {
 	var is float64
 	switch {
-	case len(f.Enum) > 0: // a word outside of Go
+	case len(f.Enum) > 0: // a number in Go, and a word in the file
 		return nil
 	case v.CanInt():
 		is = float64(v.Int())
@@ -158,22 +165,17 @@ func (f Field) checkNumber(v reflect.Value) error {
 	default:
 		return nil
 	}
-	low, high := f.Bounds()
-	if f.off && is < 0 && !math.IsInf(is, 0) {
+	switch {
+	case math.IsNaN(is) || math.IsInf(is, 0):
+	case f.Off && is < 0, is >= f.Low && is <= f.High:
 		return nil
 	}
-	if math.IsNaN(is) || math.IsInf(is, 0) || is < low || is > high {
-		return errors.New("is out of range: want " + f.Range())
-	}
-	return nil
+	return errors.New("is out of range: want " + f.Range())
 }
 
-// Off reports that a negative value turns off what the field bounds.
-func (f Field) Off() bool { return f.off }
-
-// Bounds returns the smallest and the largest value of a number, or of a duration in
-// nanoseconds, which is never below 0 unless it is off.
-func (f Field) Bounds() (low, high float64) {
+// bounds returns the tags min and max, or what the type can hold. A duration is not
+// negative.
+func bounds(f reflect.StructField) (low, high float64) {
 	low, high = math.Inf(-1), math.Inf(1)
 	switch t := f.Type; t.Kind() {
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
@@ -181,45 +183,43 @@ func (f Field) Bounds() (low, high float64) {
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		low, high = 0, math.Ldexp(1, t.Bits())-1
 	}
-	if f.duration() {
+	if f.Type == duration {
 		low = 0
 	}
-	if f.min != "" {
-		low = number(f.min)
+	if tag := f.Tag.Get("min"); tag != "" {
+		low = number(tag)
 	}
-	if f.max != "" {
-		high = number(f.max)
+	if tag := f.Tag.Get("max"); tag != "" {
+		high = number(tag)
 	}
 	return low, high
 }
 
-// Range says what Bounds returns, as in "1ms to 10m0s".
+// Range says which values the field can have, as in "1ms to 10m0s".
 func (f Field) Range() string {
-	low, high := f.Bounds()
 	text := func(bound float64) string {
-		if f.duration() {
+		if f.Type == duration {
 			return time.Duration(bound).String()
 		}
 		return strconv.FormatFloat(bound, 'f', -1, 64)
 	}
 	var said string
 	switch {
-	case math.IsInf(low, -1) && math.IsInf(high, 1):
+	case math.IsInf(f.Low, -1) && math.IsInf(f.High, 1):
 		said = "a finite number"
-	case high >= math.MaxInt64:
-		said = "at least " + text(low)
+	case f.High >= math.MaxInt64:
+		said = "at least " + text(f.Low)
 	default:
-		said = text(low) + " to " + text(high)
+		said = text(f.Low) + " to " + text(f.High)
 	}
-	if f.off {
+	if f.Off {
 		said += ", or a negative value to turn it off"
 	}
 	return said
 }
 
-func (f Field) duration() bool { return f.Type == reflect.TypeFor[time.Duration]() }
-
-// number reads the number or the duration of a tag, whose author has tested it.
+// number reads the number or the duration of a tag. It panics for anything else, which is a
+// mistake of the programmer.
 func number(tag string) float64 {
 	if d, err := time.ParseDuration(tag); err == nil {
 		return float64(d)
@@ -241,7 +241,7 @@ type Error struct {
 	Err error
 }
 
-// Error names the field as a program does, where that is known.
+// Error begins with the name of the field in Go, or else with its key.
 func (e *Error) Error() string {
 	if e.Name == "" {
 		return e.Key + ": " + e.Err.Error()
@@ -262,7 +262,7 @@ func At(opts any, name, format string, args ...any) error {
 	panic(fmt.Errorf("options: %T has no field %s with a yaml tag", opts, name))
 }
 
-// Split takes an error of Complete or Validate apart.
+// Split returns the errors that an error of Complete or Validate joins.
 func Split(err error) (all []*Error) {
 	switch e := err.(type) { //nolint:errorlint // what an Error wraps is its own affair
 	case nil:

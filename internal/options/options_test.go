@@ -98,7 +98,7 @@ func TestCheckRefusesZeroForADefault(t *testing.T) {
 	}
 }
 
-// word reads itself, as auditing.Level does.
+// word has an UnmarshalText, as auditing.Level has.
 type word int
 
 func (w *word) UnmarshalText(text []byte) error {

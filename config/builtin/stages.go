@@ -7,8 +7,42 @@ import (
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/config"
 	"github.com/paddock-dev/audit/internal/paths"
+	"github.com/paddock-dev/audit/sinks/flood"
+	"github.com/paddock-dev/audit/sinks/retry"
 	"github.com/paddock-dev/audit/sinks/spool"
 )
+
+type floodSection struct {
+	Next          config.Ref `yaml:"next" required:"true" doc:"the name of the sink to write to"`
+	flood.Options `yaml:",inline"`
+}
+
+func (s *floodSection) Plan(p config.Planning) config.Plan {
+	next := p.Of(s.Next)
+	return config.Plan{Chain: "flood(" + next.Chain + ")", Level: next.Level}
+}
+
+func (s *floodSection) Open(_ context.Context, o config.Opening) (auditing.Sink, error) {
+	opts := s.Options
+	opts.Name, opts.Registerer = o.Name, o.Registerer
+	return flood.New(o.Sink(s.Next), opts)
+}
+
+type retrySection struct {
+	Next          config.Ref `yaml:"next" required:"true" doc:"the name of the sink to write to"`
+	retry.Options `yaml:",inline"`
+}
+
+func (s *retrySection) Plan(p config.Planning) config.Plan {
+	next := p.Of(s.Next)
+	return config.Plan{Chain: "retry(" + next.Chain + ")", Level: next.Level}
+}
+
+func (s *retrySection) Open(_ context.Context, o config.Opening) (auditing.Sink, error) {
+	opts := s.Options
+	opts.Name, opts.Registerer = o.Name, o.Registerer
+	return retry.New(o.Sink(s.Next), opts)
+}
 
 type spoolSection struct {
 	Next config.Ref `yaml:"next" required:"true" doc:"the name of the sink to hand events on to"`
