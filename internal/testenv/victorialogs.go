@@ -87,6 +87,9 @@ func victoriaLogsBinary() (string, error) {
 	return filepath.Join(dir, name), err
 }
 
+// DataDir returns the folder in which the server keeps its rows.
+func (v *VictoriaLogs) DataDir() string { return filepath.Join(v.group.dir, "data") }
+
 func (v *VictoriaLogs) start(ctx context.Context) error {
 	get, err := http.NewRequestWithContext(ctx, http.MethodGet, v.URL+"/health", nil)
 	if err != nil {
@@ -94,7 +97,7 @@ func (v *VictoriaLogs) start(ctx context.Context) error {
 	}
 	flags := append([]string{
 		"-httpListenAddr=" + v.address,
-		"-storageDataPath=" + filepath.Join(v.group.dir, "data"),
+		"-storageDataPath=" + v.DataDir(),
 		"-memory.allowedBytes=256MiB", // it would take most of the machine's otherwise
 	}, v.Options.Flags...)
 	if v.process, err = v.group.start(v.path, flags...); err != nil {

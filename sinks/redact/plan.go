@@ -15,8 +15,9 @@ const (
 	masked = "[masked]"
 
 	// maxPattern is how many bytes of a text a pattern is looked for in. The rest does
-	// not reach any destination: the schema keeps far less of the start of a text.
-	maxPattern = 64 << 10
+	// not reach any destination: the schema keeps far less of the start of a text, and
+	// all annotations together have no more.
+	maxPattern = 256 << 10
 )
 
 // plan has the rules for the events of one kind, by field.
