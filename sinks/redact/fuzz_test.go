@@ -23,6 +23,10 @@ func FuzzNoSecretIsStored(f *testing.F) {
 	f.Add("…[12 bytes, sha256 ", "]", uint16(1020), "mask", false)
 	f.Add("\xff\xfe\"\\", "\u202e", uint16(4090), "both", true)
 	f.Add("é", "#2", uint16(250), "drop", false)
+	for pad := range uint16(8) { // so that the cuts at 1024 and 256 characters go through the secret
+		f.Add("", strings.Repeat("y", 300), 984+pad, "mask", false)
+		f.Add("", strings.Repeat("y", 300), 215+pad, "both", false)
+	}
 	f.Fuzz(func(t *testing.T, before, behind string, pad uint16, name string, badLabel bool) {
 		rules, ok := private[name]
 		if !ok || strings.Contains(before+behind, secret[:3]) || len(before)+len(behind) > 5000 {
