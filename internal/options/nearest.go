@@ -9,13 +9,8 @@ func Nearest(name string, known []string) string {
 	if len(known) > most {
 		known = nil
 	}
-	wanted := flat(name)
 	for _, k := range known {
-		d := editDistance(strings.ToLower(name), strings.ToLower(k))
-		if wanted == flat(k) {
-			d = 0
-		}
-		if d < distance && d < len(k) {
+		if d := editDistance(flat(name), flat(k)); d < distance && d < len(k) {
 			best, distance = k, d
 		}
 	}

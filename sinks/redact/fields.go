@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -53,7 +54,7 @@ type selection struct {
 // add adds the fields of a path, as Rule.Fields has them.
 func (s *selection) add(path string) error {
 	if why, ok := never[path]; ok {
-		return fmt.Errorf("%s cannot be redacted: %s", path, why)
+		return fmt.Errorf("cannot be redacted: %s", why)
 	}
 	for f := range eventjson.NumFields {
 		begin, isMap := strings.CutSuffix(f.Path(), "*")
@@ -73,9 +74,9 @@ func (s *selection) add(path string) error {
 	case found:
 		return nil
 	case strings.Contains(strings.TrimSuffix(path, ".*"), "*"):
-		return fmt.Errorf("%q has an asterisk where none can be: * is every field, spec.actor.* what begins so, and within a key it is any characters", path)
+		return errors.New("has an asterisk where none can be: * is every field, spec.actor.* what begins so, and within a key it is any characters")
 	}
-	return fmt.Errorf("there is no field %q%s", path, suggestion(path))
+	return fmt.Errorf("is no field%s", suggestion(path))
 }
 
 // suggestion says which path was perhaps meant.

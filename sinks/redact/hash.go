@@ -85,8 +85,8 @@ type Hash struct {
 // events by. With a time it returns only the one that an event of that time has. It
 // returns the error of Options.Validate for keys that New would refuse.
 func Hashes(keys []Key, text string, at time.Time) ([]Hash, error) {
-	if errs := checkKeys(keys); len(errs) > 0 {
-		return nil, errs[0]
+	if err := checkKeys(keys); err != nil {
+		return nil, err
 	}
 	var hashes []Hash
 	hashers := newHashers(keys)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 	"time"
@@ -60,7 +61,7 @@ func (Secret) MarshalText() ([]byte, error) { return []byte("<secret>"), nil }
 type Key struct {
 	// ID stands in the hashes: at most 24 lower-case letters, digits and inner dashes.
 	ID string
-	// Secret is at least 32 random bytes.
+	// Secret is at least MinSecret random bytes.
 	Secret Secret
 	// From is when the key begins to be used for events, by the time of the event. An
 	// event before the first From has the oldest key. To rotate, add a key that begins
@@ -68,10 +69,10 @@ type Key struct {
 	From time.Time
 }
 
-const (
-	minSecret = 32 // bytes, as many as the hash has
-	maxID     = 24 // characters, so that a hash is the value of a label
-)
+// MinSecret is the least number of bytes of a Key's Secret: as many as the hash has.
+const MinSecret = 32
+
+const maxID = 24 // characters, so that a hash is the value of a label
 
 // Options of New.
 type Options struct {
@@ -86,43 +87,42 @@ type Options struct {
 
 // Validate returns everything that is wrong with the options. New asks it as well.
 func (o Options) Validate() error {
-	_, errs := compile(o.Rules)
-	for i, err := range errs {
-		errs[i] = options.At(o, "Rules", "%w", err)
-	}
+	_, err := compile(o.Rules)
 	if len(o.Rules) == 0 {
-		errs = append(errs, options.At(o, "Rules", "there is none, so nothing would be redacted: give at least one"))
+		err = errors.Join(err, options.At(o, "Rules", "there is none, so nothing would be redacted: give at least one"))
 	}
-	for _, err := range checkKeys(o.Keys) {
-		errs = append(errs, options.At(o, "Keys", "%w", err))
+	err = errors.Join(err, checkKeys(o.Keys))
+	if i := slices.IndexFunc(o.Rules, func(r Rule) bool { return r.Action == HMAC }); i >= 0 && len(o.Keys) == 0 {
+		err = errors.Join(err, options.At(o, "Keys", "there is none, and rules[%d] says hmac: give one of at least %d random bytes", i, MinSecret))
 	}
-	if hashes := slices.IndexFunc(o.Rules, func(r Rule) bool { return r.Action == HMAC }); hashes >= 0 && len(o.Keys) == 0 {
-		errs = append(errs, options.At(o, "Keys", "there is none, and rules[%d] says hmac: give one of at least %d random bytes", hashes, minSecret))
-	}
-	return errors.Join(errs...)
+	return err
 }
 
-func checkKeys(keys []Key) (errs []error) {
+// wrong returns the error of a part of the options: wrong("rules[0].pattern", ...).
+func wrong(part, format string, args ...any) error {
+	return &options.Error{Name: strings.ToUpper(part[:1]) + part[1:], Key: part, Err: fmt.Errorf(format, args...)}
+}
+
+func checkKeys(keys []Key) error {
+	var errs []error
 	for i, k := range keys {
-		wrong := func(format string, args ...any) {
-			errs = append(errs, fmt.Errorf("keys[%d]: %s", i, fmt.Sprintf(format, args...)))
-		}
+		part := fmt.Sprintf("keys[%d].", i)
 		if !keyID.MatchString(k.ID) || len(k.ID) > maxID {
-			wrong("its id is not one: want at most %d lower-case letters, digits and inner dashes", maxID)
+			errs = append(errs, wrong(part+"id", "is no id of a key: want at most %d lower-case letters, digits and inner dashes", maxID))
 		}
-		if len(k.Secret) < minSecret {
-			wrong("its secret has %d bytes: want at least %d, such as those of `openssl rand -hex 32`", len(k.Secret), minSecret)
+		if len(k.Secret) < MinSecret {
+			errs = append(errs, wrong(part+"secret", "has %d bytes: want at least %d, such as those of `openssl rand -hex 32`", len(k.Secret), MinSecret))
 		}
 		for j, other := range keys[:i] {
 			if other.ID == k.ID {
-				wrong("keys[%d] has the same id: a hash has to say which key it is of", j)
+				errs = append(errs, wrong(part+"id", "is the same as that of keys[%d]: a hash has to say which key it is of", j))
 			}
 			if other.From.Equal(k.From) {
-				wrong("keys[%d] begins at the same time: give one of them another", j)
+				errs = append(errs, wrong(part+"from", "is the same time as that of keys[%d]: give one of them another", j))
 			}
 		}
 	}
-	return errs
+	return errors.Join(errs...)
 }
 
 var keyID = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
@@ -137,41 +137,50 @@ type rule struct {
 }
 
 // compile makes rules ready for use, or returns everything that is wrong with them.
-func compile(rules []Rule) ([]*rule, []error) {
+func compile(rules []Rule) ([]*rule, error) {
 	compiled := make([]*rule, len(rules))
 	var errs []error
 	for i, r := range rules {
-		wrong := func(format string, args ...any) {
-			errs = append(errs, fmt.Errorf("rules[%d]: %w", i, fmt.Errorf(format, args...)))
-		}
+		part := fmt.Sprintf("rules[%d].", i)
 		c := &rule{kinds: slices.Clone(r.Kinds), action: r.Action}
-		for _, kind := range r.Kinds {
+		for j, kind := range r.Kinds {
 			if strings.Trim(kind, "abcdefghijklmnopqrstuvwxyz0123456789-*") != "" || kind == "" {
-				wrong("kinds: %q matches no kind, which has lower-case letters, digits and dashes: * stands for any", kind)
+				errs = append(errs, wrong(fmt.Sprintf("%skinds[%d]", part, j), "matches no kind, which has lower-case letters, digits and dashes: * stands for any"))
 			}
 		}
 		if len(r.Fields) == 0 {
-			wrong("fields: there is none: name one, or * for every one")
+			errs = append(errs, wrong(part+"fields", "is empty: name a field, or * for every one"))
 		}
-		for _, path := range r.Fields {
+		for j, path := range r.Fields {
 			if err := c.fields.add(path); err != nil {
-				wrong("fields: %w", err)
+				errs = append(errs, wrong(fmt.Sprintf("%sfields[%d]", part, j), "%w", err))
 			}
 		}
-		if r.Pattern != "" {
-			var err error
-			if c.pattern, err = regexp.Compile(r.Pattern); err != nil {
-				wrong("pattern: %w", err)
-			} else if c.pattern.MatchString("") {
-				wrong("pattern: it matches the empty text, and so between any two characters: leave it out to mean the whole text")
-			} else {
-				c.begin, _ = c.pattern.LiteralPrefix()
-			}
+		if err := c.compilePattern(r.Pattern); err != nil {
+			errs = append(errs, wrong(part+"pattern", "%w", err))
 		}
 		if !slices.Contains([]Action{Keep, Drop, Mask, HMAC}, r.Action) {
-			wrong("action: %q is not one: want keep, drop, mask or hmac", string(r.Action))
+			errs = append(errs, wrong(part+"action", "is no action: want keep, drop, mask or hmac"))
 		}
 		compiled[i] = c
 	}
-	return compiled, errs
+	return compiled, errors.Join(errs...)
+}
+
+func (r *rule) compilePattern(pattern string) (err error) {
+	if pattern == "" {
+		return nil
+	}
+	if r.pattern, err = regexp.Compile(pattern); err != nil {
+		code := syntax.ErrInternalError
+		if e, ok := errors.AsType[*syntax.Error](err); ok {
+			code = e.Code // without the pattern, which may be private itself
+		}
+		return fmt.Errorf("is no regular expression (RE2): %s", code)
+	}
+	if r.pattern.MatchString("") {
+		return errors.New("matches the empty text, and so between any two characters: leave it out to mean the whole text")
+	}
+	r.begin, _ = r.pattern.LiteralPrefix()
+	return nil
 }

@@ -26,16 +26,16 @@ func TestWhatIsWrongIsRefusedWithItsPlace(t *testing.T) {
 	}{
 		{func(o *redact.Options) { o.Rules = nil }, []string{"Rules", "there is none"}},
 		{func(o *redact.Options) { o.Keys = nil }, []string{"Keys", "rules[0] says hmac"}},
-		{field("spec.reson"), []string{"rules[1]", "did you mean spec.reason?"}},
+		{field("spec.reson"), []string{"Options.Rules[1].fields[0]", "did you mean spec.reason?"}},
 		{field("reason"), []string{"did you mean spec.reason?"}},
 		{field("spec.actor"), []string{"did you mean spec.actor.user?"}},
 		{field("spec.detail"), []string{"did you mean spec.detail.*?"}},
 		{field("nothing like it at all"), []string{"there are spec.reason, "}},
-		{field(""), []string{"there is no field"}},
+		{field(""), []string{"is no field"}},
 		{field("*.name"), []string{"asterisk where none can be"}},
-		{field("spec.a*"), []string{"spec.a*"}},
-		{field("status.*"), []string{"there is no field"}},
-		{field("spec.decision"), []string{"rules[1]", "cannot be redacted", "what the trail is for"}},
+		{field("spec.a*"), []string{"asterisk where none can be"}},
+		{field("status.*"), []string{"is no field"}},
+		{field("spec.decision"), []string{"Rules[1].fields[0]", "cannot be redacted", "what the trail is for"}},
 		{field("spec.kind"), []string{"cannot be redacted"}},
 		{field("spec.timestamp"), []string{"cannot be redacted"}},
 		{field("spec.windowStart"), []string{"cannot be redacted"}},
@@ -45,16 +45,16 @@ func TestWhatIsWrongIsRefusedWithItsPlace(t *testing.T) {
 		{field("metadata.namespace"), []string{"cannot be redacted"}},
 		{field("metadata.labels.paddock.dev/component"), []string{"cannot be redacted"}},
 		{field("metadata.labels.paddock.dev/run"), []string{"name that"}},
-		{func(o *redact.Options) { o.Rules[0].Fields = nil }, []string{"rules[0]", "fields: there is none"}},
-		{func(o *redact.Options) { o.Rules[0].Kinds = []string{"Egress"} }, []string{"rules[0]", "kinds"}},
-		{func(o *redact.Options) { o.Rules[0].Pattern = "(" }, []string{"rules[0]", "pattern", "missing closing )"}},
+		{func(o *redact.Options) { o.Rules[0].Fields = nil }, []string{"Rules[0].fields", "is empty"}},
+		{func(o *redact.Options) { o.Rules[0].Kinds = []string{"Egress"} }, []string{"Rules[0].kinds[0]"}},
+		{func(o *redact.Options) { o.Rules[0].Pattern = "(" }, []string{"Rules[0].pattern", "missing closing )"}},
 		{func(o *redact.Options) { o.Rules[0].Pattern = ".*" }, []string{"matches the empty text"}},
-		{func(o *redact.Options) { o.Rules[0].Action = "hide" }, []string{"rules[0]", `"hide"`, "keep, drop, mask or hmac"}},
-		{func(o *redact.Options) { o.Keys[1].Secret = o.Keys[1].Secret[:31] }, []string{"keys[1]", "31 bytes", "at least 32"}},
-		{func(o *redact.Options) { o.Keys[1].ID = "old" }, []string{"keys[1]", "same id"}},
-		{func(o *redact.Options) { o.Keys[1].From = time.Time{} }, []string{"keys[1]", "same time"}},
-		{func(o *redact.Options) { o.Keys[0].ID = "-" }, []string{"keys[0]", "id"}},
-		{func(o *redact.Options) { o.Keys[0].ID = strings.Repeat("k", 25) }, []string{"keys[0]", "at most 24"}},
+		{func(o *redact.Options) { o.Rules[0].Action = "hide" }, []string{"Rules[0].action", "keep, drop, mask or hmac"}},
+		{func(o *redact.Options) { o.Keys[1].Secret = o.Keys[1].Secret[:31] }, []string{"Keys[1].secret", "31 bytes", "at least 32"}},
+		{func(o *redact.Options) { o.Keys[1].ID = "old" }, []string{"Keys[1].id", "keys[0]"}},
+		{func(o *redact.Options) { o.Keys[1].From = time.Time{} }, []string{"Keys[1].from", "same time"}},
+		{func(o *redact.Options) { o.Keys[0].ID = "-" }, []string{"Keys[0].id"}},
+		{func(o *redact.Options) { o.Keys[0].ID = strings.Repeat("k", 25) }, []string{"Keys[0].id", "at most 24"}},
 		{func(o *redact.Options) { o.Component = "not a value" }, []string{"component"}},
 	} {
 		o := valid()
@@ -83,7 +83,7 @@ func TestEveryMistakeIsNamedAtOnce(t *testing.T) {
 		Rules: []redact.Rule{{Fields: []string{"spec.kind", "spec.reson"}, Pattern: "(", Action: "x"}, {}},
 		Keys:  []redact.Key{{}, {}},
 	}.Validate()
-	for _, want := range []string{"spec.kind", "spec.reson", "pattern", `"x"`, "rules[1]", "keys[0]", "keys[1]"} {
+	for _, want := range []string{"Rules[0].fields[0]", "Rules[0].fields[1]", "Rules[0].pattern", "Rules[0].action", "Rules[1]", "Keys[0]", "Keys[1]"} {
 		if !strings.Contains(fmt.Sprint(err), want) {
 			t.Errorf("%v does not say %q", err, want)
 		}
