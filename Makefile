@@ -82,8 +82,8 @@ crash: $(SERVERS) ## Kill a process that writes through a spool 1,000 times, and
 	AUDIT_SPOOL_KILLS=1000 go test -count 1 -v -timeout 60m -run KillsLoseNothingThatWasConfirmed ./sinks/spool
 
 .PHONY: powerloss
-powerloss: ## Look at 50,000 states of a spool's directory after a power loss
-	go test -count 1 -v -timeout 60m -run PowerLoss ./internal/recordlog -powerloss 50000
+powerloss: ## Look at 50,000 states of a spool's directory, and of a log's, after a power loss
+	go test -count 1 -v -timeout 60m -run PowerLoss ./internal/recordlog ./sinks/log -powerloss 50000
 
 .PHONY: crash-server
 crash-server: bin/victoria-logs ## Kill VictoriaLogs 20 times at each level under load, and count what it had confirmed

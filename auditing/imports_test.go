@@ -23,6 +23,7 @@ const (
 	eventMetrics = module + "/internal/metrics"
 	shared       = module + "/internal/sharedmetrics"
 	hooks        = module + "/internal/hooks"
+	onDisk       = module + "/internal/disk"
 	recordLog    = module + "/internal/recordlog"
 	optionTags   = module + "/internal/options"
 )
@@ -61,7 +62,8 @@ var allArrows = []arrows{
 	{pkg: "internal/eventjson", imports: []string{api, machinery, text}, never: []string{client, runtime, zap, grafana, prometheus}},
 	{pkg: "internal/names", imports: []string{api, machinery, text, "github.com/oklog/ulid/v2"}, never: []string{client, runtime, zap, grafana, prometheus}},
 	{pkg: "internal/metrics", imports: []string{api, machinery, prometheus}, never: []string{client, runtime, zap, grafana}},
-	{pkg: "internal/recordlog", imports: []string{}},
+	{pkg: "internal/disk", imports: []string{}},
+	{pkg: "internal/recordlog", imports: []string{onDisk}},
 	{
 		pkg: "auditing", imports: []string{api, machinery, prometheus, eventJSON, text, naming, eventMetrics, hooks},
 		never: []string{client, runtime, zap, grafana, sinks, author, module + "/config"},
@@ -72,16 +74,16 @@ var allArrows = []arrows{
 	},
 	{pkg: "auditing/sinktest", ownImports: []string{api, core, author}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/kube", ownImports: []string{api, core, author, eventJSON}, never: []string{zap, grafana}},
-	{pkg: "sinks/log", ownImports: []string{api, core, author, optionTags, module + "/internal/paths"}, never: []string{client, runtime, grafana}},
+	{pkg: "sinks/log", ownImports: []string{api, core, author, optionTags, onDisk, module + "/internal/paths"}, never: []string{client, runtime, grafana}},
 	{pkg: "sinks/loki", ownImports: []string{api, core, author, eventJSON, shared, optionTags, text, module + "/internal/switching", sinks + "/loki"}, never: []string{client, runtime, zap, grafana + "/loki-client-go", grafana + "/loki/v3"}},
 	{pkg: "sinks/multi", imports: []string{api, core, author, optionTags, hooks}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/retry", ownImports: []string{api, core, author, shared, optionTags}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/route", ownImports: []string{api, core, author, shared, optionTags}, never: []string{client, runtime, zap, grafana}},
-	{pkg: "sinks/spool", ownImports: []string{api, core, author, recordLog, optionTags, hooks}, never: []string{client, runtime, zap, grafana}},
+	{pkg: "sinks/spool", ownImports: []string{api, core, author, onDisk, recordLog, optionTags, hooks}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/flood", ownImports: []string{api, core, author, shared, optionTags}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "config", never: []string{sinks, client, runtime, zap, grafana}},
 	{
-		pkg: "retention", ownImports: []string{api, core, author, hooks, module + "/internal/regular", module + "/internal/switching", module + "/config"},
+		pkg: "retention", ownImports: []string{api, core, author, hooks, onDisk, module + "/internal/stopping", module + "/internal/switching", module + "/config"},
 		never: []string{sinks, zap, grafana, runtime + "/pkg/manager"},
 	},
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/auditing"
 )
 
 // defaultDetachTimeout bounds a write that no caller's cancellation can end.
@@ -44,28 +45,29 @@ type onFailure struct {
 	Warned  reaction `yaml:"warned" enum:"closed,open" doc:"for decisions that warned"`
 }
 
-func (o onFailure) open(d v1alpha1.AuditDecision) bool {
+var decisions = []v1alpha1.AuditDecision{
+	v1alpha1.AuditDecisionGranted, v1alpha1.AuditDecisionDenied, v1alpha1.AuditDecisionWarned,
+}
+
+// of returns the reaction for one of decisions.
+func (o onFailure) of(d v1alpha1.AuditDecision) reaction {
 	switch d {
 	case v1alpha1.AuditDecisionGranted:
-		return o.Granted == failOpen
+		return o.Granted
 	case v1alpha1.AuditDecisionDenied:
-		return o.Denied == failOpen
-	case v1alpha1.AuditDecisionWarned:
-		return o.Warned == failOpen
+		return o.Denied
 	}
-	return false
+	return o.Warned
 }
 
 // closed returns the decisions whose failures are returned.
-func (o onFailure) closed() (decisions []string) {
-	for _, d := range []v1alpha1.AuditDecision{
-		v1alpha1.AuditDecisionGranted, v1alpha1.AuditDecisionDenied, v1alpha1.AuditDecisionWarned,
-	} {
-		if !o.open(d) {
-			decisions = append(decisions, string(d))
+func (o onFailure) closed() (closed []string) {
+	for _, d := range decisions {
+		if o.of(d) != failOpen {
+			closed = append(closed, string(d))
 		}
 	}
-	return decisions
+	return closed
 }
 
 // String returns "closed", "open" or "closed for granted, denied".
@@ -99,13 +101,13 @@ func (c component) timeout() time.Duration {
 	return c.Timeout
 }
 
-// context returns the context of one write.
-func (c component) context(ctx context.Context) (context.Context, context.CancelFunc) {
-	if c.Detach {
-		ctx = context.WithoutCancel(ctx)
+// rules returns what the component says of its writes.
+func (c component) rules(onFailure func(context.Context, *v1alpha1.AuditEvent, error)) auditing.Rules {
+	r := auditing.Rules{Timeout: c.timeout(), Detach: c.Detach, OnFailure: onFailure}
+	for _, d := range decisions {
+		if c.OnFailure.of(d) == failOpen {
+			r.FailOpen = append(r.FailOpen, d)
+		}
 	}
-	if t := c.timeout(); t > 0 {
-		return context.WithTimeout(ctx, t)
-	}
-	return ctx, func() {}
+	return r
 }

@@ -13,9 +13,9 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/internal/disk"
 	"github.com/paddock-dev/audit/internal/metrics"
 	"github.com/paddock-dev/audit/internal/options"
-	"github.com/paddock-dev/audit/internal/regular"
 )
 
 const (
@@ -81,7 +81,7 @@ func Load(path string, types *Types) (*File, error) {
 }
 
 func readFile(path string) ([]byte, error) {
-	data, err := regular.ReadFile(path, maxFileSize)
+	data, err := disk.ReadFile(path, maxFileSize+1)
 	if err != nil {
 		return nil, fmt.Errorf("config: %w", err)
 	}

@@ -28,14 +28,13 @@ var _ driver.Literal = &handle{}
 type route struct {
 	*handle
 	generation *generation
-	// rules of the component. A sink by its own name has none: it fails closed, and
-	// has no timeout.
-	rules  component
-	opened *opened
-	err    error // why there is no opened
-
-	info driver.Info
-	door driver.Sink // made of this route
+	opened     *opened
+	err        error // why there is no opened
+	info       driver.Info
+	// door is this route under the rules of the component. A sink by its own name has
+	// none: it fails closed, and has no timeout.
+	door   auditing.Sink
+	behind driver.Driver // behind the door
 }
 
 // in returns the route of the handle in g.
@@ -44,12 +43,13 @@ func (h *handle) in(g *generation) *route {
 		return last
 	}
 	r := &route{handle: h, generation: g}
+	var rules auditing.Rules
 	if h.sink != "" {
 		if r.opened = g.sinks[h.sink]; r.opened == nil {
 			r.err = g.notOpen(h.sink)
 		}
-	} else if rules, known := g.file.component(h.component); known {
-		r.rules, r.opened = rules, g.sinks[string(rules.Sink)]
+	} else if c, known := g.file.component(h.component); known {
+		rules, r.opened = c.rules(h.trail.deps.OnFailure), g.sinks[string(c.Sink)]
 	} else {
 		r.err = unknownComponent(g.file, h.component)
 	}
@@ -62,7 +62,8 @@ func (h *handle) in(g *generation) *route {
 	if h.sink == "" {
 		r.info.Component = h.component
 	}
-	r.door = driver.New(r)
+	r.door = auditing.WithRules(driver.New(r), rules)
+	r.behind = driver.Of(r.door)
 	h.last.Store(r)
 	return r
 }
@@ -72,15 +73,7 @@ func (h *handle) now() *route { return h.in(h.trail.current.Load()) }
 // Write writes ae to the chain, with the timeout, the detachment and the answer to
 // failures that the file says.
 func (h *handle) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
-	r := h.now()
-	ctx, cancel := r.rules.context(ctx)
-	defer cancel()
-	err := r.door.Write(ctx, ae)
-	if err != nil && ae != nil && r.rules.OnFailure.open(ae.Spec.Decision) {
-		h.trail.deps.OnFailure(ctx, ae, err)
-		return nil
-	}
-	return err
+	return h.now().door.Write(ctx, ae)
 }
 
 // Check asks the destinations behind the handle whether they are there.
@@ -100,11 +93,7 @@ func (h *handle) Check(ctx context.Context) error {
 // Level returns the level of the chain. It is LevelNone when any decision fails open,
 // and while the file has no such component or sink.
 func (h *handle) Level() auditing.Level {
-	r := h.now()
-	if r.err != nil || len(r.rules.OnFailure.closed()) < 3 {
-		return auditing.LevelNone
-	}
-	return r.info.Level
+	return auditing.LevelOf(h.now().door)
 }
 
 // String prints the chain.
@@ -147,8 +136,8 @@ func (r *route) missing() error {
 // Close does nothing: the trail closes its sinks.
 func (*route) Close(context.Context) error { return nil }
 
-// behindStage is a route for stages, which do not call Write. So its Store does what
-// Write does: it applies the timeout, the detachment and onFailure.
+// behindStage is a route for stages, which do not call Write: the rules of the component
+// hold for its Store.
 type behindStage struct{ *route }
 
 func (b behindStage) Info() driver.Info {
@@ -158,18 +147,5 @@ func (b behindStage) Info() driver.Info {
 }
 
 func (b behindStage) Store(ctx context.Context, events []*driver.Event) []error {
-	rules := b.now().rules
-	ctx, cancel := rules.context(ctx)
-	defer cancel()
-	errs := b.route.Store(ctx, events)
-	for i, err := range errs {
-		if e := events[i]; err != nil && rules.OnFailure.open(e.Decision()) {
-			class, after := driver.ClassOf(err)
-			b.trail.deps.OnFailure(ctx, e.Object(), &auditing.WriteError{
-				Sink: driverName, Event: e.Ref(), Component: b.component, Class: class, RetryAfter: after, Err: err,
-			})
-			errs[i] = nil
-		}
-	}
-	return errs
+	return b.now().behind.Store(ctx, events)
 }

@@ -117,7 +117,7 @@ func TestPassEndsWhenTheArchiveIsDown(t *testing.T) {
 	same(t, names(t, c, ns), all)
 }
 
-func TestAnArchiveThatPromisesTooLittleIsRefused(t *testing.T) {
+func TestArchiveBelowLevelDurableIsRefused(t *testing.T) {
 	server := testenv.SharedKube(t)
 	console := log.Stderr(log.Options{})
 	_, err := retention.New(server.Config, retention.Policy{}, retention.Options{Archive: console})

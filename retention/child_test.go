@@ -25,7 +25,7 @@ import (
 // childEnv makes the test binary a reaper: it holds an order as JSON.
 const childEnv = "RETENTION_CHILD"
 
-// order is what a reaper in a process of its own is to do.
+// order tells a reaper in a process of its own what to do.
 type order struct {
 	Host, Token string
 	CA          []byte
@@ -34,7 +34,7 @@ type order struct {
 	Archive string
 }
 
-// outcome is what it prints when it has done one pass.
+// outcome is what that reaper prints after one pass.
 type outcome struct {
 	Summary        retention.Summary
 	Lists, Deletes int64
@@ -153,8 +153,8 @@ func startChild(tb testing.TB, o order) (cmd *exec.Cmd, lines *bufio.Scanner) {
 	return cmd, bufio.NewScanner(stdout)
 }
 
-// killedAfter runs a reaper, kills it with SIGKILL when it has sent so many
-// requests, and reports false when it was done before.
+// killedAfter runs a reaper and kills it with SIGKILL when it has sent so many requests.
+// It returns false when the reaper ended before that.
 func killedAfter(tb testing.TB, o order, sent int) bool {
 	tb.Helper()
 	cmd, lines := startChild(tb, o)

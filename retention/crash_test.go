@@ -27,7 +27,7 @@ func orderFor(cfg *rest.Config, p retention.Policy) order {
 
 // A pass over 20,000 events, half of them expired, in three namespaces with
 // different retentions and one rule for a kind, by reapers that are killed.
-func TestExactlyTheExpiredGoHoweverOftenTheReaperIsKilled(t *testing.T) {
+func TestKilledReaperDeletesExactlyTheExpiredEvents(t *testing.T) {
 	server, err := testenv.StartKube()
 	if err != nil {
 		t.Fatal(err)
@@ -104,7 +104,7 @@ func TestExactlyTheExpiredGoHoweverOftenTheReaperIsKilled(t *testing.T) {
 	}
 }
 
-func TestWhatIsGoneIsInTheArchiveHoweverOftenTheReaperIsKilled(t *testing.T) {
+func TestDeletedEventsAreArchivedHoweverOftenReaperIsKilled(t *testing.T) {
 	server := testenv.SharedKube(t)
 	c, ns := newClient(t, server.Config), server.Namespace(t)
 	const expired, kills = 500, 4

@@ -14,12 +14,13 @@
 // auditing.EventTime), read from its spec, which nobody can change. A delete
 // names the object's UID and resource version, so that it takes the very object
 // that was looked at. The API server's clock decides, and a reaper whose own clock is
-// more than MaxSkew away from it deletes nothing. A reaper can be killed at any point and started again; two
-// at once do no harm.
+// more than MaxSkew away from it deletes nothing. A reaper can be killed at any point and started again. Two
+// with the same policy at once do no harm; of two with different ones, Options.Namespace
+// lets one work.
 //
-// With an Archive, an event is deleted when that has confirmed it, and stays when
-// it has not. After a crash between the two it is archived again, as the same
-// event: the name, the times and the component are those that it has. A Loki
+// With an Archive, an event is deleted once the archive has confirmed it, and stays
+// otherwise. After a crash between the two steps it is archived again, under the same
+// name and with the same times and component. A Loki
 // that is an archive should take old entries (reject_old_samples: false), so that
 // they stand at their own time.
 package retention

@@ -17,8 +17,8 @@ import (
 	"github.com/paddock-dev/audit/sinks/retry"
 )
 
-// In a manager of your own: the elected replica reaps, and what goes is in Loki
-// first.
+// In a manager of your own the elected replica reaps, and stores each event in Loki
+// before it deletes it.
 func ExampleNew() {
 	mgr, err := ctrl.NewManager(ctrl.GetConfigOrDie(), ctrl.Options{LeaderElection: true, LeaderElectionID: "my-controller"})
 	if err != nil {
@@ -36,7 +36,10 @@ func ExampleNew() {
 		Default: 14 * 24 * time.Hour,
 		Rules:   []retention.Rule{{Kind: v1alpha1.AuditKindEgressAllow, Keep: 36 * time.Hour}},
 	}
-	reaper, err := retention.New(mgr.GetConfig(), policy, retention.Options{Archive: archive, Registerer: metrics.Registry})
+	reaper, err := retention.New(mgr.GetConfig(), policy, retention.Options{
+		Archive: archive, Registerer: metrics.Registry,
+		Namespace: "audit-system", // where audit-reaper looks for others, too
+	})
 	if err != nil {
 		log.Fatal(err)
 	}

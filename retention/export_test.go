@@ -9,3 +9,11 @@ func SetLocalClock(now func() time.Time) (restore func()) {
 	localClock = now
 	return func() { localClock = before }
 }
+
+// SetClaimRenewal replaces how often the Lease is renewed by Reapers that are made before
+// the returned function is called.
+func SetClaimRenewal(every time.Duration) (restore func()) {
+	before := claimRenewal
+	claimRenewal = every
+	return func() { claimRenewal = before }
+}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/config"
-	"github.com/paddock-dev/audit/internal/regular"
+	"github.com/paddock-dev/audit/internal/disk"
 )
 
 // maxFileSize is what a ConfigMap can hold.
@@ -43,6 +43,14 @@ func (f *policyFile) policy() Policy {
 // keep is a duration that can also be written in days, which Go's cannot.
 type keep time.Duration
 
+// String writes whole days in days.
+func (k keep) String() string {
+	if d := time.Duration(k); d%day != 0 {
+		return d.String()
+	}
+	return fmt.Sprintf("%dd", time.Duration(k)/day)
+}
+
 // FromYAML takes "30d", or what time.ParseDuration takes.
 func (k *keep) FromYAML(v any) error {
 	text, ok := v.(string)
@@ -73,7 +81,7 @@ func (*keep) JSONSchema() map[string]any {
 
 // LoadPolicy reads the file at path.
 func LoadPolicy(path string) (Policy, error) {
-	data, err := regular.ReadFile(path, maxFileSize)
+	data, err := disk.ReadFile(path, maxFileSize+1)
 	if err != nil {
 		return Policy{}, fmt.Errorf("retention: %w", err)
 	}
@@ -92,7 +100,7 @@ func LoadPolicy(path string) (Policy, error) {
 //
 // Every key may be left out. Its error is a *config.FileError with everything
 // that is wrong: unknown and duplicate keys, two rules for the same events,
-// names that are none, and a retention under MinKeep.
+// invalid names, and a retention under MinKeep.
 func ParsePolicy(name string, data []byte) (Policy, error) {
 	var f policyFile
 	if err := config.Decode(name, data, &f, "default: 30d"); err != nil {

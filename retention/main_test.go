@@ -69,7 +69,7 @@ func newReaper(tb testing.TB, cfg *rest.Config, p retention.Policy, opts retenti
 	return r
 }
 
-// event is one that was decided so long before later(), not yet stored.
+// event returns an event that is not stored yet, and was decided age before later().
 func event(ns, name string, kind v1alpha1.AuditKind, age time.Duration) *v1alpha1.AuditEvent {
 	ae := auditing.NewEvent(auditing.EventInput{
 		Namespace: ns, Kind: kind, Decision: v1alpha1.AuditDecisionGranted, RunName: "hr-1",

@@ -11,6 +11,7 @@ const (
 	opList    = "list"
 	opArchive = "archive"
 	opDelete  = "delete"
+	opClaim   = "claim"
 )
 
 type metrics struct {
@@ -37,7 +38,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		}),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "paddock_audit_reaper_failures_total",
-			Help: "Requests that failed, each attempt, by operation: list, archive or delete.",
+			Help: "Requests that failed, each attempt, by operation: list, archive, delete or claim.",
 		}, []string{"operation"}),
 		passes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "paddock_audit_reaper_passes_total",
@@ -61,7 +62,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Help: "1 while this reaper makes passes, 0 while another one leads.",
 		}),
 	}
-	for _, op := range []string{opList, opArchive, opDelete} {
+	for _, op := range []string{opList, opArchive, opDelete, opClaim} {
 		m.failures.WithLabelValues(op)
 	}
 	m.passes.WithLabelValues("ok")

@@ -50,6 +50,7 @@ func TestEverySeriesIsThereFromTheStart(t *testing.T) {
 		"paddock_audit_reaper_archived_total",
 		"paddock_audit_reaper_deleted_total",
 		"paddock_audit_reaper_failures_total archive",
+		"paddock_audit_reaper_failures_total claim",
 		"paddock_audit_reaper_failures_total delete",
 		"paddock_audit_reaper_failures_total list",
 		"paddock_audit_reaper_last_success_timestamp_seconds",
@@ -73,7 +74,7 @@ func TestEverySeriesIsThereFromTheStart(t *testing.T) {
 	}
 }
 
-func TestTheMetricsTellWhatAPassDidAndWhatItHadToLeave(t *testing.T) {
+func TestMetricsCountWhatPassDeletedAndWhatStayed(t *testing.T) {
 	server := testenv.SharedKube(t)
 	ns := server.Namespace(t)
 	create(t, newClient(t, server.Config),

@@ -31,16 +31,20 @@ type Summary struct {
 	Seen int
 	// Expired is how many of them are past their retention.
 	Expired int
-	// Deleted by this pass. One that a finalizer holds counts when it is gone.
+	// Deleted is how many this pass deleted. An event that a finalizer holds counts as
+	// Terminating.
 	Deleted int
 	// Archived is how many the archive confirmed.
 	Archived int
 	// Gone is how many somebody else deleted first; or this pass itself, when the
 	// answer to its first attempt was lost.
 	Gone int
+	// Unknown is how many deletes had no answer when the pass was stopped: each may
+	// have been carried out or not. The next pass finds the events that are still there.
+	Unknown int
 	// Changed is how many were changed since they were listed and therefore left.
 	Changed int
-	// Held is how many beside those are too old by their own time, and stay because
+	// Held is how many others are past their retention by their own time, and stay because
 	// they were stored less than MinKeep ago.
 	Held int
 	// Terminating is how many wait for somebody to remove a finalizer.
@@ -66,9 +70,17 @@ type pass struct {
 
 // Pass looks at every event once and deletes those that are expired. It returns
 // an error when the pass had to end early (ctx ended, the API server did not
-// answer for two minutes, the archive is down) or when an expired event had to
-// stay; the summary is valid in any case.
-func (r *Reaper) Pass(ctx context.Context) (Summary, error) {
+// answer for two minutes, the archive is down), when an expired event had to stay, or
+// when a reaper with another policy works on the same events; the summary is valid in any case.
+func (r *Reaper) Pass(ctx context.Context) (sum Summary, err error) {
+	err = r.claimed(ctx, func(ctx context.Context) error {
+		sum, err = r.pass(ctx)
+		return err
+	})
+	return sum, err
+}
+
+func (r *Reaper) pass(ctx context.Context) (Summary, error) {
 	begin := time.Now()
 	p := &pass{Reaper: r}
 	err := r.archiveKeeps()
@@ -102,15 +114,15 @@ func (p *pass) report(ctx context.Context, took time.Duration, err error) {
 	m := p.metrics
 	m.duration.Observe(took.Seconds())
 	log := p.logger.With("seen", p.sum.Seen, "expired", p.sum.Expired, "deleted", p.sum.Deleted, "archived", p.sum.Archived,
-		"gone", p.sum.Gone, "changed", p.sum.Changed, "held", p.sum.Held, "terminating", p.sum.Terminating, "failed", p.sum.Failed,
+		"gone", p.sum.Gone, "unknown", p.sum.Unknown, "changed", p.sum.Changed, "held", p.sum.Held, "terminating", p.sum.Terminating, "failed", p.sum.Failed,
 		"overdue", p.sum.Overdue.String(), "took", took.String())
 	switch {
-	case err != nil && ctx.Err() != nil: // neither: it was stopped
+	case err != nil && ctx.Err() != nil: // it was stopped, which is neither ok nor failed
 		log.InfoContext(ctx, "the pass was stopped")
 		return
 	case err != nil:
 		m.passes.WithLabelValues("failed").Inc()
-		if p.sum.Overdue > 0 { // what it did not come to see is not known to be gone
+		if p.sum.Overdue > 0 { // events that the pass did not reach may be there still
 			m.oldestOverdue.Set(p.sum.Overdue.Seconds())
 		}
 		log.ErrorContext(ctx, "the pass failed", "error", err.Error())

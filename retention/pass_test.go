@@ -51,7 +51,7 @@ func TestAnEventFromTheFutureDoesNotStayForEver(t *testing.T) {
 	}
 }
 
-func TestThePreviewNamesWhatAPassWouldDeleteAndChangesNothing(t *testing.T) {
+func TestPreviewNamesExpiredEventsAndChangesNothing(t *testing.T) {
 	server := testenv.SharedKube(t)
 	c, ns := newClient(t, server.Config), server.Namespace(t)
 	var old []string
@@ -142,7 +142,7 @@ func TestDeletesKeepToTheirRate(t *testing.T) {
 	}
 }
 
-func TestWithoutRightsAPassSaysAtOnceWhichOnesItNeeds(t *testing.T) {
+func TestPassWithoutRightsNamesTheMissingVerbsAtOnce(t *testing.T) {
 	server := testenv.SharedKube(t)
 	_, err := newReaper(t, server.ConfigFor("nobody"), retention.Policy{}, retention.Options{}).Pass(t.Context())
 	if !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), "the reaper needs the verb list on auditevents in every namespace") {

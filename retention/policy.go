@@ -16,8 +16,8 @@ const (
 	// defaultKeep is how long an event is kept where nothing is said.
 	defaultKeep = 30 * day
 	// MinKeep is the shortest retention that a policy can state. It is also how
-	// long an event stays at least after it was stored, whatever its own time is:
-	// a component whose clock is wrong does not write into the void.
+	// long every event stays after it was stored: the events of a component whose clock
+	// is wrong are not deleted before anybody can read them.
 	MinKeep = day
 	// MaxKeep is the longest.
 	MaxKeep = 36500 * day
@@ -37,8 +37,8 @@ type Policy struct {
 	// Default is how long an event is kept that no rule fits; 30 days when 0.
 	Default time.Duration
 	// Rules for namespaces and kinds, in any order: the most specific that fits an
-	// event decides. One with namespace and kind is more specific than one with
-	// the namespace alone, and that more than one with the kind alone.
+	// event decides. A rule with namespace and kind is more specific than a rule with
+	// the namespace alone, which is more specific than a rule with the kind alone.
 	Rules []Rule
 	// Interval between the end of one pass and the beginning of the next, changed
 	// at random by up to a tenth; an hour when 0, from a second to 24 hours.
@@ -114,7 +114,7 @@ type target struct {
 	kind      v1alpha1.AuditKind
 }
 
-// schedule answers for one event which rule of a policy is its own.
+// schedule finds how long a policy keeps an event.
 type schedule struct {
 	fallback time.Duration
 	rules    map[target]time.Duration

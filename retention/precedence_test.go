@@ -13,7 +13,7 @@ func TestTheMostSpecificRuleDecides(t *testing.T) {
 	server := testenv.SharedKube(t)
 	c, a, b := newClient(t, server.Config), server.Namespace(t), server.Namespace(t)
 	const kind, other v1alpha1.AuditKind = "kind-of-this-test", "other-kind"
-	// In the least helpful order, so that no order can be what decides.
+	// The order is the least helpful one: the result must not depend on it.
 	policy := restPolicy(
 		retention.Rule{Kind: kind, Keep: 2 * day},
 		retention.Rule{Namespace: a, Keep: 10 * day},

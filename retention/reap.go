@@ -13,13 +13,14 @@ import (
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/internal/hooks"
+	"github.com/paddock-dev/audit/internal/stopping"
 )
 
 // archiveTimeout bounds one write to the archive.
 const archiveTimeout = 15 * time.Second
 
-// reap archives and deletes one event. Its error ends the pass; what concerns
-// the event alone is noted instead.
+// reap archives and deletes one event. Its error ends the pass. A failure that concerns
+// this event alone is counted, and is no error.
 func (p *pass) reap(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 	if err := p.limit.Wait(ctx); err != nil {
 		p.left(ae, nil)
@@ -33,7 +34,7 @@ func (p *pass) reap(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 	}
 	err := p.delete(ctx, ae)
 	switch {
-	case err == nil && len(ae.Finalizers) > 0: // of the object that was deleted: nobody has changed it since
+	case err == nil && len(ae.Finalizers) > 0: // as they were at the delete, which asks for the version that was listed
 		p.count(&p.sum.Terminating)
 		p.left(ae, nil)
 	case err == nil:
@@ -44,6 +45,11 @@ func (p *pass) reap(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 	case apierrors.IsConflict(err):
 		p.count(&p.sum.Changed)
 		p.left(ae, nil)
+	case errors.Is(err, errNoAnswer):
+		p.count(&p.sum.Unknown)
+		p.left(ae, nil)
+		p.logger.WarnContext(ctx, "a delete was cut off before the API server answered", "event", ae.Namespace+"/"+ae.Name)
+		return fmt.Errorf("retention: the pass was ended: %w", err)
 	default:
 		p.left(ae, fmt.Errorf("deleting: %w", err))
 		var silent *noAnswerError
@@ -57,8 +63,7 @@ func (p *pass) reap(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 // store writes ae to the archive and returns when that has confirmed it. down is
 // not nil when the archive fails event after event.
 func (p *pass) store(ctx context.Context, ae *v1alpha1.AuditEvent) (down, err error) {
-	// A write that has begun is finished, also when the reaper is asked to stop.
-	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), archiveTimeout)
+	writing, cancel := stopping.Context(ctx, archiveTimeout)
 	defer cancel()
 	copied := ae.DeepCopy() // the sink may fill in metadata, and the delete needs what the server said
 	copied.ManagedFields = nil
@@ -77,14 +82,14 @@ func (p *pass) store(ctx context.Context, ae *v1alpha1.AuditEvent) (down, err er
 	if class, _ := driver.ClassOf(err); class != auditing.ClassPermanent && class != auditing.ClassInvalid {
 		p.archiveFailed++
 	}
-	if p.archiveFailed == archiveGivesUp { // the failure that ends the pass; those under way beside it do not
+	if p.archiveFailed == archiveGivesUp { // of the failures at the same time, this one alone ends the pass
 		down = fmt.Errorf("retention: the archive %s failed %d times in a row, the last: %w", auditing.Chain(p.archive), p.archiveFailed, err)
 	}
 	return down, fmt.Errorf("archiving: %w", err)
 }
 
-// delete deletes the very object that was listed and archived: neither one that
-// has taken its name nor one that was changed since.
+// delete deletes the very object that was listed and archived. It deletes no other object
+// that has taken the name, and not this one when it was changed since.
 func (p *pass) delete(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 	same := client.Preconditions{UID: &ae.UID, ResourceVersion: &ae.ResourceVersion}
 	return p.try(ctx, opDelete, func(ctx context.Context) error { return p.client.Delete(ctx, ae, same) })

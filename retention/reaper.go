@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/time/rate"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -37,6 +38,12 @@ type Options struct {
 	Logger *slog.Logger
 	// Registerer takes the metrics; none when nil.
 	Registerer prometheus.Registerer
+	// Namespace has the Lease audit-reaper-policy, which says by which policy events are
+	// deleted: for how long they are kept, and in which archive. A Reaper with another
+	// policy waits up to half a minute for the end of one that works already, and then
+	// refuses to. The account needs get, create and update on leases there. When empty
+	// there is no Lease, and of two Reapers of a cluster the shorter retention counts.
+	Namespace string
 	// Now is the clock that events are held against; that of the API server when nil
 	// (see MaxSkew).
 	Now func() time.Time
@@ -48,6 +55,7 @@ type Options struct {
 type Reaper struct {
 	client   client.Client
 	keeps    schedule
+	claim    claim
 	interval time.Duration
 	limit    *rate.Limiter
 	archive  auditing.Sink
@@ -84,6 +92,7 @@ func New(cfg *rest.Config, policy Policy, opts Options) (*Reaper, error) {
 	r := &Reaper{
 		client:   c,
 		keeps:    newSchedule(policy),
+		claim:    newClaim(opts.Namespace, policy, opts.Archive),
 		interval: policy.Interval,
 		limit:    rate.NewLimiter(rate.Limit(policy.DeletesPerSecond), 1),
 		archive:  opts.Archive,
@@ -100,7 +109,7 @@ func New(cfg *rest.Config, policy Policy, opts Options) (*Reaper, error) {
 // localClock is the clock of this machine.
 var localClock = time.Now
 
-// newClient needs no discovery: what it works on is known.
+// newClient returns a client that makes no discovery: its two resources are known.
 func newClient(cfg *rest.Config, clock *serverClock) (client.Client, error) {
 	if cfg == nil {
 		return nil, errors.New("the rest.Config is nil")
@@ -113,11 +122,12 @@ func newClient(cfg *rest.Config, clock *serverClock) (client.Client, error) {
 		return clock
 	})
 	scheme := runtime.NewScheme()
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
+	if err := errors.Join(v1alpha1.AddToScheme(scheme), coordinationv1.AddToScheme(scheme)); err != nil {
 		return nil, err
 	}
-	mapper := meta.NewDefaultRESTMapper([]schema.GroupVersion{v1alpha1.GroupVersion})
+	mapper := meta.NewDefaultRESTMapper([]schema.GroupVersion{v1alpha1.GroupVersion, coordinationv1.SchemeGroupVersion})
 	mapper.Add(v1alpha1.GroupVersion.WithKind("AuditEvent"), meta.RESTScopeNamespace)
+	mapper.Add(coordinationv1.SchemeGroupVersion.WithKind("Lease"), meta.RESTScopeNamespace)
 	return client.New(cfg, client.Options{Scheme: scheme, Mapper: mapper})
 }
 
@@ -135,14 +145,18 @@ func (r *Reaper) archiveKeeps() error {
 }
 
 // NeedLeaderElection returns true: a manager starts the reaper in one replica.
-// Two at once would do no harm, only the same work twice.
+// Two at once with the same policy would do no harm, only the same work twice.
 func (r *Reaper) NeedLeaderElection() bool { return true }
 
 // Start makes passes until ctx ends, the first at once. A pass that fails is
 // logged and counted, and the next one begins within a minute. When ctx ends,
-// deletes and archive writes under way are finished, which takes at most half a
-// minute and is nearly always done at once; Start then returns nil.
-func (r *Reaper) Start(ctx context.Context) error {
+// deletes and archive writes under way have 0.3 s to be answered; Start then returns
+// nil. A delete that is cut off counts as Summary.Unknown and is named in the log. An
+// event whose archiving is cut off stays. It returns an error when a Reaper with another
+// policy works on the same events (see Options.Namespace).
+func (r *Reaper) Start(ctx context.Context) error { return r.claimedUntilEnd(ctx, r.passes) }
+
+func (r *Reaper) passes(ctx context.Context) error {
 	r.metrics.leader.Set(1)
 	defer r.metrics.leader.Set(0)
 	log := r.logger.With("default", r.keeps.fallback.String(), "rules", len(r.keeps.rules), "interval", r.interval.String())
@@ -152,7 +166,7 @@ func (r *Reaper) Start(ctx context.Context) error {
 	log.InfoContext(ctx, "reaping audit events")
 	for {
 		wait := r.interval
-		if _, err := r.Pass(ctx); err != nil {
+		if _, err := r.pass(ctx); err != nil {
 			wait = min(wait, afterFailure)
 		}
 		select {
@@ -169,10 +183,10 @@ func jittered(d time.Duration) time.Duration {
 	return d - d/10 + rand.N(d/5+1)
 }
 
-// due returns when the retention of ae ends by its own time, and when it may go.
-// Its own time does not count where it is later than that of its storing: it
-// would stay for as long as it likes. And it stays for MinKeep after that in any
-// case.
+// due returns when the retention of ae ends by the event's own time, and when the event
+// may be deleted. An own time after the time of storing counts as the time of storing:
+// otherwise a component could write an event that never expires. No event is deleted
+// within MinKeep after it was stored.
 func (r *Reaper) due(ae *v1alpha1.AuditEvent) (own, due time.Time) {
 	decided, stored := auditing.EventTime(ae), ae.CreationTimestamp.Time
 	if decided.After(stored) {

@@ -2,11 +2,14 @@ package retention
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/paddock-dev/audit/internal/stopping"
 )
 
 const (
@@ -38,7 +41,7 @@ func (r *Reaper) try(ctx context.Context, op string, request func(context.Contex
 			return err
 		}
 		if ctx.Err() != nil {
-			return fmt.Errorf("stopped: %w", ctx.Err())
+			return stopped(ctx, err)
 		}
 		r.metrics.failures.WithLabelValues(op).Inc()
 		if isRefused(err) {
@@ -54,25 +57,39 @@ func (r *Reaper) try(ctx context.Context, op string, request func(context.Contex
 		r.logger.WarnContext(ctx, "a request failed and is made again", "operation", op, "error", explain(err, op).Error(), "pause", pause.String())
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("stopped: %w, after: %w", ctx.Err(), err)
+			return stopped(ctx, err)
 		case <-time.After(pause):
 		}
 	}
 }
 
-// once makes one attempt. A delete that was sent is not taken back when ctx ends.
+// once makes one attempt. When ctx ends, a delete that was sent is given some time to be
+// answered, so that it is counted as what it is.
 func once(ctx context.Context, op string, request func(context.Context) error) error {
-	timeout := listTimeout
+	bounded, timeout := context.WithTimeout, listTimeout
 	if op == opDelete {
-		ctx, timeout = context.WithoutCancel(ctx), deleteTimeout
+		bounded, timeout = stopping.Context, deleteTimeout
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := bounded(ctx, timeout)
 	defer cancel()
 	return request(ctx)
 }
 
-// isGone reports the server's answer that there is no such object. That there is
-// no such resource, as while a starting server does not serve it yet, is another.
+// errNoAnswer is wrapped by the error of a request that was stopped before the server
+// had answered it.
+var errNoAnswer = errors.New("stopped before the API server answered, so the outcome is unknown")
+
+// stopped is the error of a request that is not made again, because ctx has ended.
+func stopped(ctx context.Context, err error) error {
+	var answer apierrors.APIStatus
+	if errors.As(err, &answer) {
+		return fmt.Errorf("stopped: %w, after: %w", ctx.Err(), err)
+	}
+	return fmt.Errorf("%w: %w", errNoAnswer, err)
+}
+
+// isGone reports that the server has no such object. A server that has no such resource,
+// because it has just started, gives another answer.
 func isGone(err error) bool {
 	return apierrors.IsNotFound(err) && !apierrors.IsUnexpectedServerError(err)
 }
@@ -83,12 +100,14 @@ func isRefused(err error) bool {
 }
 
 // explain adds what to do to an error of the API server.
-func explain(err error, verb string) error {
+func explain(err error, op string) error {
 	switch {
-	case apierrors.IsForbidden(err) && verb == opDelete:
+	case apierrors.IsForbidden(err) && op == opDelete:
 		return fmt.Errorf("%w: the reaper needs the verb delete on auditevents in every namespace, and the admission policy must let it", err)
+	case apierrors.IsForbidden(err) && op == opClaim:
+		return fmt.Errorf("%w: the reaper needs the verbs get, create and update on leases in its namespace", err)
 	case apierrors.IsForbidden(err):
-		return fmt.Errorf("%w: the reaper needs the verb %s on auditevents in every namespace", err, verb)
+		return fmt.Errorf("%w: the reaper needs the verb %s on auditevents in every namespace", err, op)
 	case apierrors.IsNotFound(err):
 		return fmt.Errorf("%w: the API server does not know AuditEvent, apply deploy/crd", err)
 	}

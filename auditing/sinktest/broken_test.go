@@ -19,15 +19,16 @@ func brokenSinks() []flaw {
 	return slices.Concat(storingFlaws, statingFlaws, failingFlaws, hangingFlaws, owningFlaws, repeatingFlaws, batchFlaws, closingFlaws, leakingFlaws)
 }
 
-// check holds the sinks of f against every clause and returns those that reject
-// it. Time is synthetic: waits cost nothing, and a busy machine changes nothing.
+// check tests a sink with the flaw f against every clause, and returns the clauses
+// that reject it. Time is synthetic: waiting takes no time, and a slow machine changes
+// no result.
 func check(t *testing.T, f flaw) (rejected []*sinktest.Violation) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		until := make(chan struct{})
 		defer func() {
 			close(until)
-			time.Sleep(time.Minute) // of synthetic time, for what still runs to end
+			time.Sleep(time.Minute) // synthetic time, in which goroutines that still run can end
 		}()
 		for _, clause := range sinktest.Clauses() {
 			result := clause.Check(t.Context(), f.harness(until))
@@ -66,7 +67,7 @@ func TestSuitePassesASoundSink(t *testing.T) {
 	}
 }
 
-// stranger hides the driver behind a sink.
+// stranger is a sink whose driver cannot be found, like a sink from outside this project.
 type stranger struct {
 	auditing.Sink
 	behind *sink
@@ -77,7 +78,7 @@ func (s stranger) String() string                  { return "stranger(" + s.behi
 func (s stranger) Check(ctx context.Context) error { return s.behind.Check(ctx) }
 func (s stranger) Close(ctx context.Context) error { return s.behind.Close(ctx) }
 
-func TestSuiteRejectsEveryBrokenSinkByTheNameOfTheClause(t *testing.T) {
+func TestEachBrokenSinkIsRejectedByItsClauses(t *testing.T) {
 	for _, f := range brokenSinks() {
 		t.Run(f.name, func(t *testing.T) {
 			if f.races && raceDetector {
@@ -88,7 +89,7 @@ func TestSuiteRejectsEveryBrokenSinkByTheNameOfTheClause(t *testing.T) {
 			rejected := check(t, f)
 			for _, name := range f.breaks {
 				if !slices.ContainsFunc(rejected, func(v *sinktest.Violation) bool { return v.Clause.Name == name }) {
-					t.Errorf("passes for a sink that %q", name)
+					t.Errorf("the clause %q accepts the sink", name)
 				}
 			}
 			for _, violation := range rejected {
@@ -96,14 +97,14 @@ func TestSuiteRejectsEveryBrokenSinkByTheNameOfTheClause(t *testing.T) {
 				if slices.Contains(f.breaks, violation.Clause.Name) {
 					t.Logf("rejected as not a sink that %q: %.200s", violation.Clause.Name, first)
 				} else {
-					t.Errorf("also rejected as not a sink that %q: %v", violation.Clause.Name, violation.Err)
+					t.Errorf("the clause %q rejects the sink as well: %v", violation.Clause.Name, violation.Err)
 				}
 			}
 		})
 	}
 }
 
-func TestEveryClauseIsBrokenBySomeSink(t *testing.T) {
+func TestEveryClauseRejectsSomeBrokenSink(t *testing.T) {
 	for _, clause := range sinktest.Clauses() {
 		if !slices.ContainsFunc(brokenSinks(), func(f flaw) bool { return f.breaks[0] == clause.Name }) {
 			t.Errorf("no broken sink shows that the clause %q can fail", clause.Name)
@@ -111,11 +112,11 @@ func TestEveryClauseIsBrokenBySomeSink(t *testing.T) {
 	}
 }
 
-func TestEveryClauseHasANameOfItsOwnAndExplainsItself(t *testing.T) {
+func TestEveryClauseHasAUniqueNameAndAnExplanation(t *testing.T) {
 	seen := map[string]bool{}
 	for _, clause := range sinktest.Clauses() {
 		if clause.Name == "" || seen[clause.Name] {
-			t.Errorf("the name %q is empty or there twice", clause.Name)
+			t.Errorf("the name %q is empty or not unique", clause.Name)
 		}
 		seen[clause.Name] = true
 		if len(clause.Explanation) < 60 {

@@ -13,9 +13,9 @@ import (
 	"github.com/paddock-dev/audit/driver"
 )
 
-// The clauses of driver.Driver are asked of what driver.Of finds behind the sink, as
-// a stage in front of it would. A sink without a driver has one there as well, which
-// writes event by event.
+// The clauses of driver.Driver test the driver that driver.Of returns for the sink,
+// which is the driver that a stage in front of the sink would call. For a sink without
+// a driver, driver.Of returns an adapter that writes the events one by one.
 var batchClauses = []Clause{{
 	Name: "gives each event of a batch its own outcome",
 	Explanation: `Store of several events stores each of them, and says of each what became of it: nil
@@ -30,7 +30,8 @@ to it. Nor does it change the events, which it may keep.`,
 	check: leavesTheBatch,
 }}
 
-// batchSize is how many events the suite stores at once, where a driver takes as many.
+// batchSize is how many events the suite stores with one call, unless the driver takes
+// fewer.
 const batchSize = 40
 
 // batch returns events that are ready to store, each with its name as its reason.
@@ -59,12 +60,13 @@ func namesOf(events []*driver.Event) []string {
 	return names
 }
 
-// store calls Store, guarded against a panic and against never returning.
+// store calls Store. It returns an error when Store panics, or has not returned after
+// the harness' Patience.
 func (p *probe) store(ctx context.Context, d driver.Driver, events []*driver.Event) (outcomes []error, broken error) {
 	return p.storeWithin(ctx, d, events, p.h.Patience)
 }
 
-// storeWithin is store with another patience.
+// storeWithin is store with a limit other than Patience.
 func (p *probe) storeWithin(ctx context.Context, d driver.Driver, events []*driver.Event, limit time.Duration) (outcomes []error, broken error) {
 	answer := make(chan []error, 1)
 	_, broken = p.bounded("Store", limit, func() error {
@@ -80,7 +82,7 @@ func (p *probe) storeWithin(ctx context.Context, d driver.Driver, events []*driv
 	return outcomes, nil
 }
 
-// mustStore stores events that a working driver has to take.
+// mustStore stores valid events, and returns an error when the driver refuses one.
 func (p *probe) mustStore(d driver.Driver, events []*driver.Event) error {
 	outcomes, broken := p.store(p.ctx, d, events)
 	if broken != nil {
@@ -132,8 +134,8 @@ func givesEachItsOutcome(p *probe) error {
 	return p.failsEach()
 }
 
-// refusesOneAlone stores a batch in which one event has the name of another that is
-// stored already.
+// refusesOneAlone stores a batch in which one event has the name of a stored event
+// with other content. Only that event may fail.
 func (p *probe) refusesOneAlone(subject Subject, d driver.Driver, taken *driver.Event) error {
 	events, err := p.batch(d.Info())
 	if err != nil {
@@ -158,7 +160,7 @@ func (p *probe) refusesOneAlone(subject Subject, d driver.Driver, taken *driver.
 		return fmt.Errorf("of %d events one has a name that is taken: %w", len(events), err)
 	}
 	answered := outcomes[at] == nil && d.Info().Level >= auditing.LevelAcknowledged
-	if !answered { // it is refused, or the destination has not been asked yet
+	if !answered { // the event was refused, or the destination has not been asked about it yet
 		return nil
 	}
 	return p.awaits(subject, "an event was stored with nil, and the destination has another under its name", func(ae *v1alpha1.AuditEvent) bool {
@@ -166,7 +168,7 @@ func (p *probe) refusesOneAlone(subject Subject, d driver.Driver, taken *driver.
 	})
 }
 
-// failsEach stores a batch in a destination that is out of order.
+// failsEach stores a batch in a destination that fails. Each event must fail.
 func (p *probe) failsEach() error {
 	if p.h.Failing == nil {
 		return nil
@@ -196,7 +198,7 @@ func (p *probe) failsEach() error {
 	return nil
 }
 
-// awaits waits until an event is stored for which is returns true.
+// awaits waits until the destination holds an event for which is returns true.
 func (p *probe) awaits(subject Subject, otherwise string, is func(*v1alpha1.AuditEvent) bool) error {
 	ctx, cancel := context.WithTimeout(p.ctx, p.h.Patience)
 	defer cancel()
@@ -226,7 +228,7 @@ func leavesTheBatch(p *probe) error {
 		return err
 	}
 	read := make(chan struct{})
-	go func() { // as another sink of a fan-out does
+	go func() { // as another sink of a fan-out would
 		defer close(read)
 		_ = namesOf(given)
 	}()
@@ -242,8 +244,8 @@ func leavesTheBatch(p *probe) error {
 	return p.leavesTheBatchOfACancelledStore()
 }
 
-// leavesTheBatchOfACancelledStore leaves it to the race detector to see a driver
-// that still reads the batch when the destination answers at last.
+// leavesTheBatchOfACancelledStore cancels a Store and changes the batch. The race
+// detector finds a driver that still reads the batch when the destination answers.
 func (p *probe) leavesTheBatchOfACancelledStore() error {
 	if p.h.Hanging == nil {
 		return nil
@@ -270,21 +272,22 @@ func (p *probe) leavesTheBatchOfACancelledStore() error {
 	return nil
 }
 
-// useAgain puts another event into every place of a slice that a driver was given.
+// useAgain overwrites a slice that was passed to a driver with another event, as a
+// caller that reuses the slice does.
 func useAgain(given []*driver.Event, other *driver.Event) {
 	for i := range given {
 		given[i] = other
 	}
 }
 
-// watched returns a batch, a copy of it to give to a driver, and what says whether
-// the driver changed the copy.
+// watched returns a batch, a copy of it to pass to a driver, and a function that
+// returns an error when the driver has changed the copy.
 func (p *probe) watched(d driver.Driver) (events, given []*driver.Event, check func() error, err error) {
 	events, err = p.batch(d.Info())
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	behind := events[len(events)-1] // in the array behind the slice
+	behind := events[len(events)-1] // in the array, after the end of the slice
 	given = append(slices.Clone(events), behind)[:len(events)]
 	before := printedEvents(events)
 	return events, given, func() error {
@@ -300,7 +303,7 @@ func (p *probe) watched(d driver.Driver) (events, given []*driver.Event, check f
 	}, nil
 }
 
-// printedEvents encodes events anew.
+// printedEvents encodes events again, without what they have cached.
 func printedEvents(events []*driver.Event) (text []byte) {
 	for _, e := range events {
 		text = append(e.AppendSpec(text), printed(e.Object().ObjectMeta)...)

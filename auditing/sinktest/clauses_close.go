@@ -53,7 +53,7 @@ func (p *probe) openCloser() (Subject, error) {
 	return subject, nil
 }
 
-// mustClose closes a working sink, which has to succeed.
+// mustClose closes a working sink, and returns an error when that fails.
 func (p *probe) mustClose(s auditing.Sink) error {
 	ctx, cancel := context.WithTimeout(p.ctx, p.h.Patience)
 	defer cancel()
@@ -79,7 +79,7 @@ func refusesWritesAfterClose(p *probe) error {
 	if err := p.mustClose(subject.Sink); err != nil {
 		return err
 	}
-	for range 3 { // a queue with some room blocks only in the end
+	for range 3 { // a sink with a small queue would block only once the queue is full
 		for _, ae := range []*v1alpha1.AuditEvent{p.event(), written} {
 			err, broken := p.bounded("Write", p.h.Prompt, func() error { return subject.Sink.Write(p.ctx, ae) })
 			switch {
@@ -131,7 +131,7 @@ func answersEveryWriteWhenClosed(p *probe) error {
 		return err
 	}
 	const (
-		goroutines = 16  // that write while the sink is closed
+		goroutines = 16  // which write while the sink is being closed
 		most       = 100 // events of each
 		closeAfter = 16  // events
 	)
@@ -173,8 +173,8 @@ func answersEveryWriteWhenClosed(p *probe) error {
 	return nil
 }
 
-// writeUntil writes most events at most, until a write fails or closed is
-// closed, and calls answered with the name of each that was answered with nil.
+// writeUntil writes up to most events. It stops when a write fails or closed is closed.
+// It calls answered with the name of each event whose Write returned nil.
 func (p *probe) writeUntil(closed <-chan struct{}, s auditing.Sink, most int, answered func(name string)) error {
 	for range most {
 		ae := p.event()
@@ -207,8 +207,8 @@ func endsCloseWithItsContext(p *probe) error {
 		defer close(returned)
 		_, _ = p.write(writeCtx, fault.Sink, p.event())
 	}()
-	// Time for the write to reach the destination. If it is later, Close finds
-	// nothing under way, and the write finds the sink closed.
+	// Give the write time to reach the destination. If it has not got there by then,
+	// no write is under way during Close, and the write fails because the sink is closed.
 	reached := time.NewTimer(endsAfter)
 	defer reached.Stop()
 	select {

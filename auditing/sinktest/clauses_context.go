@@ -30,8 +30,8 @@ an error that is context.DeadlineExceeded, not with a timeout of the sink's own.
 	check: func(p *probe) error { return p.endsWhileHanging(expired) },
 }}
 
-// ending is one way in which a context ends. The context it makes ends after a
-// while; a while of 0 is at once.
+// ending is one way in which a context ends. Its context ends after the given time,
+// or at once when that is 0.
 type ending struct {
 	cause error
 	make  func(parent context.Context, after time.Duration) (context.Context, context.CancelFunc)
@@ -66,8 +66,8 @@ func refusesAnEndedContext(p *probe) error {
 	return errors.Join(errs...)
 }
 
-// endsWhileHanging writes twice: what the first write holds, a lock or a slot,
-// must not keep the second from ending.
+// endsWhileHanging writes twice, because the first write may still hold a lock or a
+// slot, which must not keep the second write from ending.
 func (p *probe) endsWhileHanging(end ending) error {
 	fault, err := p.hanging()
 	if err != nil {
@@ -84,7 +84,7 @@ func (p *probe) endsWhileHanging(end ending) error {
 	return nil
 }
 
-// endedWrite writes under a context that ends after a while.
+// endedWrite writes under a context that ends during the write.
 func (p *probe) endedWrite(ctx context.Context, s auditing.Sink, cause error, after time.Duration) error {
 	ae := p.event()
 	err, broken := p.bounded("Write", after+p.h.Prompt, func() error { return s.Write(ctx, ae) })

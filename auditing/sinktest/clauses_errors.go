@@ -52,8 +52,8 @@ type attempt struct {
 	err   error
 }
 
-// everyError makes Write fail in every way there is. One that does not come to
-// an error is left to the clause that asks for it.
+// everyError makes Write fail in every way that the suite knows. It leaves out the ways
+// in which Write returned nil: another clause reports those.
 func (p *probe) everyError() ([]attempt, error) {
 	subject, err := p.open()
 	if err != nil {
@@ -157,7 +157,8 @@ func refusesANilEvent(p *probe) error {
 	return broken
 }
 
-// invalidEvents are mutations of a valid event, by the field to be named.
+// invalidEvents are changes that make a valid event invalid, with the field that the
+// error has to name.
 var invalidEvents = []struct {
 	field, what string
 	spoil       func(*v1alpha1.AuditEvent)

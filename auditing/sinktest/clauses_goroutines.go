@@ -20,14 +20,15 @@ destination that hung answers at last, none of the sink's are left.`,
 	check: leavesNoGoroutine,
 }}
 
-// labelKey is the profiler label by which the suite knows the goroutines of one
-// life of a sink: a goroutine inherits the labels of the one that starts it. So
-// tests that run at the same time do not disturb each other.
+// labelKey is the profiler label that marks the goroutines of one sink, from New to
+// Close. A goroutine inherits the labels of the goroutine that starts it. So tests that
+// run at the same time do not count each other's goroutines.
 const labelKey = "sinktest"
 
 func leavesNoGoroutine(p *probe) error {
 	for _, life := range []func(*probe, string) error{liveAndClose, hangAndRecover} {
-		// The first life starts what a program has once, like a shared pool.
+		// The first round also starts goroutines that a program has once, such as a
+		// shared pool. They are not counted.
 		_ = p.labelled(life)
 		if err := p.labelled(life); err != nil {
 			return err
@@ -36,7 +37,7 @@ func leavesNoGoroutine(p *probe) error {
 	return nil
 }
 
-// labelled runs one life of a sink under a label of its own.
+// labelled opens, uses and closes one sink under a label of its own.
 func (p *probe) labelled(life func(inner *probe, label string) error) (err error) {
 	label := rand.Text()
 	pprof.Do(p.ctx, pprof.Labels(labelKey, label), func(ctx context.Context) {
@@ -51,13 +52,14 @@ func (p *probe) labelled(life func(inner *probe, label string) error) (err error
 	return p.settles(label, 0, closed.after)
 }
 
-// closedLife is what a life returns when nothing may be left of it.
+// closedLife is returned for a sink that was closed, so that no goroutine of it may be
+// left. after says what came before.
 type closedLife struct{ after string }
 
 func (c *closedLife) Error() string { return c.after }
 
-// liveAndClose writes in every way, and compares with one write done before:
-// that one may have dialled a connection that is kept.
+// liveAndClose makes writes that succeed, fail and hang, and compares the number of
+// goroutines with that after one write. That write may have opened a connection that is kept.
 func liveAndClose(p *probe, label string) error {
 	subject, err := p.open()
 	if err != nil {
@@ -79,12 +81,12 @@ func liveAndClose(p *probe, label string) error {
 		_, _ = p.write(p.ctx, subject.Sink, invalid)
 		_, _ = p.write(ended, subject.Sink, p.event())
 	}
-	// Fewer than one a round is a pool that grew.
+	// Less than one more goroutine for each round is a pool that grew.
 	if err := p.settles(label, before+rounds-1, fmt.Sprintf("%d writes", 4*rounds)); err != nil {
 		return err
 	}
 	if _, ok := subject.Sink.(auditing.Closer); !ok {
-		return nil // what is left is not the sink's to end
+		return nil // a sink without Close cannot be asked to end its goroutines
 	}
 	return &closedLife{after: "Close and Release"}
 }
@@ -108,7 +110,7 @@ func hangAndRecover(p *probe, _ string) error {
 	return &closedLife{after: "writes to a destination that hung, its Release and Close"}
 }
 
-// settles waits until at most most goroutines carry label.
+// settles waits until no more than most goroutines carry the label.
 func (p *probe) settles(label string, most int, after string) error {
 	ctx, cancel := context.WithTimeout(p.ctx, p.h.Patience)
 	defer cancel()
@@ -123,15 +125,16 @@ func (p *probe) settles(label string, most int, after string) error {
 	}
 }
 
-// labelledGoroutines counts the goroutines that carry label, and prints them.
+// labelledGoroutines returns the number of goroutines that carry the label, and their
+// stacks.
 func labelledGoroutines(label string) (n int, stacks string) {
 	var profile bytes.Buffer
 	if err := pprof.Lookup("goroutine").WriteTo(&profile, 1); err != nil {
 		return 0, ""
 	}
 	var mine strings.Builder
-	// The text form: one block for equal stacks, "3 @ 0x46..." and then the
-	// labels as "# labels: {...}".
+	// The text of the profile has one block for all goroutines with the same stack. It
+	// begins with "3 @ 0x46...", and the labels follow as "# labels: {...}".
 	for block := range strings.SplitSeq(profile.String(), "\n\n") {
 		if !strings.Contains(block, label) {
 			continue

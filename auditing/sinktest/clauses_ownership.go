@@ -55,8 +55,8 @@ func keepsNothing(p *probe) error {
 	return p.keepsNothingOfACancelledWrite()
 }
 
-// keepsNothingOfACancelledWrite leaves it to the race detector to see a sink
-// that still reads the event when the destination answers at last.
+// keepsNothingOfACancelledWrite cancels a Write and changes the event. The race
+// detector finds a sink that still reads the event when the destination answers.
 func (p *probe) keepsNothingOfACancelledWrite() error {
 	if p.h.Hanging == nil {
 		return nil
@@ -74,8 +74,8 @@ func (p *probe) keepsNothingOfACancelledWrite() error {
 			return broken
 		}
 	}
-	// What is changed before the destination answers may, for the detector, come
-	// before what the sink does then; what is changed at that moment may not.
+	// Release may synchronise with the sink. Then the race detector does not report the
+	// change before Release, but it reports the change after it.
 	overwrite(before)
 	fault.Release()
 	overwrite(after)

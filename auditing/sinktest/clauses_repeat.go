@@ -51,7 +51,7 @@ func storesTheSameEventOnce(p *probe) error {
 			return fmt.Errorf("writing one event twice: %w", err)
 		}
 	}
-	// Another event, of which several copies arrive together.
+	// Now several copies of another event are written at the same time.
 	copies := p.complete()
 	err = atOnce(8, func(int) error { return p.mustWrite(subject.Sink, copies.DeepCopy()) })
 	if err != nil {
@@ -61,7 +61,7 @@ func storesTheSameEventOnce(p *probe) error {
 	return err
 }
 
-// atOnce calls f n times, each on a goroutine, which start together.
+// atOnce calls f on n goroutines, which start together.
 func atOnce(n int, f func(i int) error) error {
 	errs := make([]error, n)
 	start := make(chan struct{})
@@ -75,7 +75,7 @@ func atOnce(n int, f func(i int) error) error {
 	close(start)
 	wg.Wait()
 	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
-	return errors.Join(errs[:min(len(errs), 3)]...) // the others say the same
+	return errors.Join(errs[:min(len(errs), 3)]...) // three are enough to see what is wrong
 }
 
 func storesARetryAfterATimeoutOnce(p *probe) error {
@@ -137,7 +137,7 @@ func storesARetryFromAnotherProcessOnce(p *probe) error {
 	return nil
 }
 
-// again returns a second sink to the destination of subject.
+// again returns a second sink that writes to the destination of subject.
 func (p *probe) again(subject Subject) (auditing.Sink, error) {
 	if subject.Again == nil {
 		p.notef("Subject.Again is nil: the retry went to the same sink")

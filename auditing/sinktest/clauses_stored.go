@@ -50,7 +50,7 @@ timeout is a second event.`,
 	check: namesAnUnnamedEvent,
 }}
 
-// complete returns an event with something in every field.
+// complete returns an event in which every field is set.
 func (p *probe) complete() *v1alpha1.AuditEvent {
 	ae := p.event()
 	start := metav1.NewTime(ae.Spec.Timestamp.Add(-time.Minute).Truncate(time.Second))
@@ -83,7 +83,7 @@ func storesWhatItWasGiven(p *probe) error {
 	return errors.Join(errs...)
 }
 
-// sameDecision compares all of spec, times to the second.
+// sameDecision compares the whole spec. It compares times to the second.
 func sameDecision(want, got *v1alpha1.AuditEventSpec) error {
 	w, g := want.DeepCopy(), got.DeepCopy()
 	for _, s := range []*v1alpha1.AuditEventSpec{w, g} {

@@ -63,9 +63,10 @@ func shortensLongText(p *probe) error {
 	)
 }
 
-// visiblyShort accepts the whole text, or a start of it with a mark behind.
+// visiblyShort accepts the whole text, or the beginning of it followed by a mark that
+// says that it was shortened.
 func visiblyShort(field, want, got string) error {
-	const atLeast = 32 // bytes of the text that a reader needs to recognise it
+	const atLeast = 32 // in bytes; a reader needs them to recognise the text
 	switch {
 	case got == want:
 		return nil
@@ -79,7 +80,7 @@ func visiblyShort(field, want, got string) error {
 	return nil
 }
 
-// decided compares what may never be shortened.
+// decided compares the fields that must never be shortened.
 func decided(want, got *v1alpha1.AuditEventSpec) error {
 	if got.Decision != want.Decision || got.Kind != want.Kind || toSecond(got.Timestamp) != toSecond(want.Timestamp) {
 		return fmt.Errorf("stored decision is %s %s at %s, want %s %s at %s",
@@ -154,8 +155,8 @@ func storesHostileText(p *probe) error {
 	return errors.Join(errs...)
 }
 
-// sameButForReplaced compares two texts in which U+FFFD may stand for what is
-// not UTF-8 and for any character that is not printed.
+// sameButForReplaced compares two texts. In got, U+FFFD may stand for bytes that are not
+// UTF-8, and for characters that are not printable.
 func sameButForReplaced(field, want, got string) error {
 	if !utf8.ValidString(got) {
 		return fmt.Errorf("stored %s is not UTF-8: %q", field, got)
@@ -166,11 +167,11 @@ func sameButForReplaced(field, want, got string) error {
 	return nil
 }
 
-// replaced puts one U+FFFD for every run of what may be replaced.
+// replaced puts one U+FFFD in the place of each run of characters that may be replaced.
 func replaced(s string) string {
 	var b strings.Builder
 	inRun := false
-	for _, r := range s { // invalid bytes come as U+FFFD
+	for _, r := range s { // range gives U+FFFD for an invalid byte
 		bad := r == utf8.RuneError || r != ' ' && !unicode.IsGraphic(r)
 		if !bad {
 			b.WriteRune(r)
@@ -182,7 +183,7 @@ func replaced(s string) string {
 	return b.String()
 }
 
-// printed shows a value in an error, however long it is.
+// printed returns a value as an error quotes it, shortened when it is long.
 func printed(v any) string {
 	const most = 2000
 	text, err := json.Marshal(v)

@@ -1,14 +1,15 @@
-// Package sinktest tests sinks, and those who write to them.
+// Package sinktest tests sinks, and code that writes to sinks.
 //
-// Who writes a Sink plugs it into Run, which holds it against every clause of
-// the contract, in a subtest each, and explains the ones it breaks:
+// The author of a Sink passes it to Run. Run tests it against every clause of the
+// contract, each in a subtest, and explains the clauses that the sink breaks:
 //
 //	func TestConformance(t *testing.T) {
 //		sinktest.Run(t, sinktest.Harness{New: ..., Failing: ..., Hanging: ...})
 //	}
 //
-// Who writes to a Sink gives their code a Recorder instead, looks at its Events,
-// and makes it fail, hang or panic to see what the code does then.
+// The author of code that writes to a Sink passes a Recorder to that code. The test
+// looks at the Recorder's Events, and makes it fail, hang or panic to see what the code
+// does then.
 //
-// Importing this package links package testing; it is meant for tests.
+// Import this package in tests only: it links package testing.
 package sinktest

@@ -14,7 +14,7 @@ import (
 	"github.com/paddock-dev/audit/driver"
 )
 
-// broker hands out tokens, and none that is not on record.
+// broker hands out a token only when the event about it is recorded.
 type broker struct{ audit auditing.Sink }
 
 func (b broker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -28,7 +28,7 @@ func (b broker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprint(w, "token")
 }
 
-// A fail-closed handler is tested with a trail that works and one that fails.
+// A fail-closed handler is tested with a trail that works and with a trail that fails.
 func ExampleRecorder() {
 	var trail sinktest.Recorder
 	handler := broker{audit: &trail}
@@ -51,7 +51,7 @@ func ExampleRecorder() {
 	// run-7 credential-issued granted
 }
 
-// ledger is a destination that somebody else wrote.
+// ledger is a destination of another project.
 type ledger struct {
 	driver.Gate
 	lines sync.Map // of *driver.Event, by name
@@ -82,8 +82,8 @@ func (l *ledger) read(context.Context) (events []v1alpha1.AuditEvent, err error)
 	return events, nil
 }
 
-// A sink of one's own is plugged into the suite like this. In a test,
-// sinktest.Run(t, harness) takes the place of Check.
+// The suite tests the sink of another project. In a test, call sinktest.Run(t, harness)
+// instead of Check.
 func ExampleCheck() {
 	errFull := errors.New("no page left")
 	harness := sinktest.Harness{

@@ -21,18 +21,18 @@ var (
 	errOtherEvent = errors.New("another event has this name")
 )
 
-// shelf is a destination in memory. It takes its time, in order or not.
+// shelf is a destination in memory. A put takes some time, and may overtake another.
 type shelf struct {
 	mu     sync.Mutex
 	events []*v1alpha1.AuditEvent
-	fails  error         // given to every put
-	tells  bool          // another event under a name that is taken from a repeat
+	fails  error         // returned by every put
+	tells  bool          // whether a put tells a repeat from another event with the same name
 	hangs  chan struct{} // holds every put until it is closed
 }
 
 const shelfLatency = 100 * time.Microsecond
 
-// answer waits as long as the shelf takes, or until ctx ends.
+// answer waits for the time that a put takes, or until ctx ends.
 func (s *shelf) answer(ctx context.Context) error {
 	timer := time.NewTimer(shelfLatency)
 	defer timer.Stop()
@@ -51,8 +51,8 @@ func (s *shelf) answer(ctx context.Context) error {
 	return s.fails
 }
 
-// keep stores ae itself. It says errExists when the name is taken, and errOtherEvent
-// when it can tell that it is by another event than e.
+// keep stores ae without a copy. It returns errExists when the name is taken, and
+// errOtherEvent when the shelf can tell that another event than e has the name.
 func (s *shelf) keep(e *driver.Event, ae *v1alpha1.AuditEvent) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -69,10 +69,10 @@ func (s *shelf) keep(e *driver.Event, ae *v1alpha1.AuditEvent) error {
 	return nil
 }
 
-// put is the sound way to store an event.
+// put stores an event as a sound sink does.
 func (s *shelf) put(ctx context.Context, e *driver.Event) error { return s.putAs(ctx, e, e.Object()) }
 
-// putAs stores ae in the place of e.
+// putAs stores ae instead of e.
 func (s *shelf) putAs(ctx context.Context, e *driver.Event, ae *v1alpha1.AuditEvent) error {
 	if err := s.answer(ctx); err != nil {
 		return err
@@ -83,7 +83,7 @@ func (s *shelf) putAs(ctx context.Context, e *driver.Event, ae *v1alpha1.AuditEv
 	return nil
 }
 
-// records counts what is stored under a name.
+// records returns how many events are stored under a name.
 func (s *shelf) records(_ context.Context, name string) (n int, _ error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -105,7 +105,7 @@ func (s *shelf) stored(context.Context) ([]v1alpha1.AuditEvent, error) {
 	return events, nil
 }
 
-// folded is stored with one event of each name.
+// folded returns what is stored, with one event for each name.
 func (s *shelf) folded(ctx context.Context) ([]v1alpha1.AuditEvent, error) {
 	events, err := s.stored(ctx)
 	seen := map[string]bool{}
@@ -161,7 +161,8 @@ func (g *gate) close(ctx context.Context) error {
 	}
 }
 
-// sink is a sound sink in front of a shelf, but for what its flaw replaces.
+// sink is a sound sink in front of a shelf, except for the methods that its flaw
+// replaces.
 type sink struct {
 	driver.Sink
 
@@ -169,14 +170,14 @@ type sink struct {
 	gate  gate
 	flaw  flaw
 	until <-chan struct{} // closed when the test ends
-	mine  sync.Map        // whatever the flaw remembers
+	mine  sync.Map        // for the flaw to keep values in
 }
 
 // flaw is one way to break the contract.
 type flaw struct {
 	name string
-	// breaks are the clauses that reject it, all of them. The first is the one
-	// that it is here for.
+	// breaks are all the clauses that reject a sink with this flaw. The first is the
+	// clause that the flaw was made for.
 	breaks []string
 	write  func(s *sink, ctx context.Context, ae *v1alpha1.AuditEvent) error // the sink's Write
 	store  func(s *sink, ctx context.Context, events []*driver.Event) []error
@@ -185,15 +186,16 @@ type flaw struct {
 	check  func(s *sink, ctx context.Context) error
 	close  func(s *sink, ctx context.Context) error
 	wrap   func(s *sink) auditing.Sink
-	// recognises says that the destination tells another event under a name that is
-	// taken from a repeat; folds, that its readers take records of one name for one event.
+	// recognises says that the destination tells a repeat from another event with the
+	// same name. folds says that readers of the destination take several records with
+	// one name for one event.
 	recognises, folds bool
-	// races says that the race detector sees it: then it ends the test, which is one
-	// way to reject a sink.
+	// races says that the race detector finds the flaw. It then ends the test, which is
+	// also a way to reject a sink.
 	races bool
 }
 
-// Write is that of the driver.Sink, but for the flaw's.
+// Write is the flaw's Write, or that of driver.Sink when the flaw has none.
 func (s *sink) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 	if s.flaw.write != nil {
 		return s.flaw.write(s, ctx, ae)
@@ -201,12 +203,12 @@ func (s *sink) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 	return s.deliver(ctx, ae)
 }
 
-// deliver is a sound Write.
+// deliver is the Write of a sound sink.
 func (s *sink) deliver(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 	return s.Sink.Write(ctx, ae)
 }
 
-// deliverWith is a Write that sends the event in a way of its own.
+// deliverWith is a Write that sends the event with the given function.
 func (s *sink) deliverWith(ctx context.Context, ae *v1alpha1.AuditEvent, send func(context.Context, *driver.Event) error) error {
 	return driver.Write(ctx, shelving{sink: s, send: send}, ae)
 }
@@ -261,7 +263,7 @@ func (s *sink) transport(ctx context.Context, e *driver.Event) error {
 	return s.shelf.put(ctx, e)
 }
 
-// harness plugs sinks with a flaw into the suite.
+// harness returns a Harness whose sinks have the flaw.
 func (f flaw) harness(until <-chan struct{}) sinktest.Harness {
 	open := func(s *shelf) auditing.Sink {
 		s.tells = f.recognises

@@ -10,7 +10,7 @@ import (
 	"github.com/paddock-dev/audit/driver"
 )
 
-// passing returns a Store that stores some of the events soundly.
+// passing returns a Store that stores only some of the events, as a sound sink stores them.
 func passing(some func(events []*driver.Event) []*driver.Event) func(*sink, context.Context, []*driver.Event) []error {
 	return func(s *sink, ctx context.Context, events []*driver.Event) []error {
 		return driver.Each(ctx, some(events), s.transport)
@@ -29,7 +29,7 @@ var batchFlaws = []flaw{{
 }, {
 	name: "stores the first of a batch only",
 	breaks: []string{
-		ownOutcome, leavesBatch, "states what a repeat is", "refuses a batch after Close", // which all store several
+		ownOutcome, leavesBatch, "states what a repeat is", "refuses a batch after Close", // these clauses all store several events at once
 	},
 	store: passing(func(events []*driver.Event) []*driver.Event { return events[:1] }),
 }, {
@@ -118,7 +118,7 @@ var batchFlaws = []flaw{{
 			return driver.Each(ctx, events, s.transport)
 		}
 		taken := slices.ContainsFunc(events, func(e *driver.Event) bool { return s.shelf.find(e.Name()) != nil })
-		if taken { // so that nothing else is wrong with it
+		if taken { // so that the sink has no other flaw
 			return driver.Each(ctx, events, s.transport)
 		}
 		go func() {
@@ -190,7 +190,7 @@ var batchFlaws = []flaw{{
 	},
 }}
 
-// leveled states a level of its own.
+// leveled is a sink that states a level other than that of its driver.
 type leveled struct{ driver.Sink }
 
 func (leveled) Level() auditing.Level { return auditing.LevelDurable }

@@ -10,7 +10,7 @@ import (
 	"github.com/paddock-dev/audit/driver"
 )
 
-// onceClosed returns a Write that does something else after Close.
+// onceClosed returns a Write that calls another function after Close.
 func onceClosed(late func(s *sink, ctx context.Context, ae *v1alpha1.AuditEvent) error) func(*sink, context.Context, *v1alpha1.AuditEvent) error {
 	return func(s *sink, ctx context.Context, ae *v1alpha1.AuditEvent) error {
 		if s.gateClosed() {

@@ -10,7 +10,7 @@ import (
 	"github.com/paddock-dev/audit/driver"
 )
 
-// answering returns a Write that makes another error of the one it has.
+// answering returns a Write that replaces the error of a failed write by another.
 func answering(other func(we *auditing.WriteError) error) func(*sink, context.Context, *v1alpha1.AuditEvent) error {
 	return func(s *sink, ctx context.Context, ae *v1alpha1.AuditEvent) error {
 		var we *auditing.WriteError
@@ -21,7 +21,7 @@ func answering(other func(we *auditing.WriteError) error) func(*sink, context.Co
 	}
 }
 
-// invalid reports that Write has refused the event itself.
+// invalid reports whether Write refused the event because it is invalid.
 func invalid(we *auditing.WriteError) bool {
 	return we.Class == auditing.ClassInvalid && we.Event != "" && !errors.Is(we, errDisk)
 }

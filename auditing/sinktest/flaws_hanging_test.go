@@ -11,8 +11,8 @@ import (
 
 var errOwnTimeout = errors.New("timed out")
 
-// whileHanging returns a transport that hands on another context to a
-// destination that hangs.
+// whileHanging returns a transport that passes a changed context to a destination that
+// hangs.
 func whileHanging(other func(ctx context.Context) (context.Context, context.CancelFunc)) func(*sink, context.Context, *driver.Event) error {
 	return func(s *sink, ctx context.Context, e *driver.Event) error {
 		if s.shelf.hangs != nil {
@@ -46,7 +46,7 @@ var hangingFlaws = []flaw{{
 	name: "does not hear of a deadline while it waits",
 	breaks: []string{
 		"returns when its deadline passes",
-		"keeps nothing of the event", "leaves the batch as it is", "leaves no goroutine behind", // which write under a deadline
+		"keeps nothing of the event", "leaves the batch as it is", "leaves no goroutine behind", // these clauses write under a deadline
 	},
 	send: whileHanging(func(ctx context.Context) (context.Context, context.CancelFunc) {
 		deaf, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -72,11 +72,11 @@ var hangingFlaws = []flaw{{
 	name: "queues behind a write that hangs",
 	breaks: []string{
 		"returns when its context is cancelled", "returns when its deadline passes",
-		"keeps nothing of the event", "leaves no goroutine behind", // which write twice
+		"keeps nothing of the event", "leaves no goroutine behind", // these clauses write twice
 	},
 	send: func(s *sink, ctx context.Context, e *driver.Event) error {
 		slot, _ := s.mine.LoadOrStore("slot", make(chan struct{}, 1))
-		slot.(chan struct{}) <- struct{}{} // without a look at ctx
+		slot.(chan struct{}) <- struct{}{} // it ignores ctx
 		done := make(chan error, 1)
 		go func() {
 			done <- s.shelf.put(context.WithoutCancel(ctx), e)
@@ -123,8 +123,8 @@ var owningFlaws = []flaw{{
 	},
 }}
 
-// keeping returns a Write that stores what kept returns of the caller's event, and
-// no copy of it.
+// keeping returns a Write that stores the result of kept, which is given the caller's
+// event. It makes no copy.
 func keeping(kept func(ae *v1alpha1.AuditEvent) *v1alpha1.AuditEvent) func(*sink, context.Context, *v1alpha1.AuditEvent) error {
 	return func(s *sink, ctx context.Context, ae *v1alpha1.AuditEvent) error {
 		return s.deliverWith(ctx, ae, func(ctx context.Context, e *driver.Event) error {
@@ -133,7 +133,7 @@ func keeping(kept func(ae *v1alpha1.AuditEvent) *v1alpha1.AuditEvent) func(*sink
 			}
 			defer s.gate.leave()
 			if e.Object().Spec.Reason != ae.Spec.Reason {
-				return s.shelf.put(ctx, e) // it was shortened, which is not what this is about
+				return s.shelf.put(ctx, e) // the event was shortened, which is not what this flaw is about
 			}
 			return s.shelf.putAs(ctx, e, kept(ae))
 		})

@@ -8,7 +8,7 @@ import (
 	"github.com/paddock-dev/audit/driver"
 )
 
-// append stores ae whether its name is taken or not.
+// append stores ae even when its name is taken.
 func (s *shelf) append(ae *v1alpha1.AuditEvent) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -59,7 +59,7 @@ var repeatingFlaws = []flaw{{
 	name: "says that the event exists",
 	breaks: []string{
 		"stores the same event once", "stores a retry after a timeout once", "stores a retry from another process once",
-		"states what a repeat is", "leaves no goroutine behind", // which write twice
+		"states what a repeat is", "leaves no goroutine behind", // these clauses write twice
 	},
 	send: func(s *sink, ctx context.Context, e *driver.Event) error {
 		if err := s.shelf.answer(ctx); err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/paddock-dev/audit/driver"
 )
 
-// storing returns a transport that stores what mangle leaves of a copy.
+// storing returns a transport that stores a copy of the event, changed by mangle.
 func storing(mangle func(ae *v1alpha1.AuditEvent)) func(*sink, context.Context, *driver.Event) error {
 	return func(s *sink, ctx context.Context, e *driver.Event) error {
 		ae := e.Object()
@@ -23,8 +23,8 @@ func storing(mangle func(ae *v1alpha1.AuditEvent)) func(*sink, context.Context, 
 	}
 }
 
-// delivering returns a Write that delivers what mangle leaves of a copy, and
-// gives the caller's event the metadata.
+// delivering returns a Write that delivers a copy of the event, changed by mangle, and
+// fills in the metadata of the caller's event.
 func delivering(mangle func(ae *v1alpha1.AuditEvent)) func(*sink, context.Context, *v1alpha1.AuditEvent) error {
 	return func(s *sink, ctx context.Context, ae *v1alpha1.AuditEvent) error {
 		if ae == nil {
@@ -38,7 +38,7 @@ func delivering(mangle func(ae *v1alpha1.AuditEvent)) func(*sink, context.Contex
 	}
 }
 
-// refusing returns a Write that refuses the events of which bad is true.
+// refusing returns a Write that refuses an event when bad returns true for it.
 func refusing(bad func(s *v1alpha1.AuditEventSpec) bool) func(*sink, context.Context, *v1alpha1.AuditEvent) error {
 	return func(s *sink, ctx context.Context, ae *v1alpha1.AuditEvent) error {
 		return s.deliverWith(ctx, ae, func(ctx context.Context, e *driver.Event) error {
@@ -170,7 +170,7 @@ var storingFlaws = []flaw{{
 	write:  refusing(func(s *v1alpha1.AuditEventSpec) bool { return !utf8.ValidString(s.Reason) }),
 }}
 
-// stateless, unprinted and twoLines hide what a sink says of itself.
+// stateless, unprinted and twoLines hide, or spoil, the level or the chain of a sink.
 type stateless struct{ *sink }
 
 func (stateless) Level() auditing.Level { return auditing.LevelNone }

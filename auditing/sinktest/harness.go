@@ -16,37 +16,36 @@ const (
 	defaultPrompt    = 2 * time.Second
 )
 
-// Harness tells the suite how to get at one kind of sink. New, Failing and
-// Hanging are required; each is called several times, in clauses that do not
-// run at once.
+// Harness tells the suite how to make sinks of one kind. New, Failing and Hanging are
+// required. Each is called several times, but never by two clauses at once.
 type Harness struct {
-	// New returns a sink and the way to read its destination back. The
-	// destination may be shared between calls: the suite looks for the names of
-	// its own events only.
+	// New returns a sink, and a function that reads its destination back. The sinks of
+	// several calls may share a destination: the suite looks only for the names of its
+	// own events.
 	New func(ctx context.Context) (Subject, error)
 
-	// Failing returns a sink whose Write fails because its destination does: it
-	// refuses every event, cannot be reached, has no room.
+	// Failing returns a sink whose Write fails because its destination fails: the
+	// destination refuses every event, cannot be reached or has no room.
 	Failing func(ctx context.Context) (Fault, error)
-	// CannotFail says why Failing is nil. See CannotHang for when that is accepted.
+	// CannotFail says why Failing is nil. CannotHang says when the suite accepts that.
 	CannotFail string
 
 	// Hanging returns a sink whose destination never answers before Release.
 	Hanging func(ctx context.Context) (Fault, error)
-	// CannotHang says why Hanging is nil. The reason is accepted, and reported,
-	// for a sink of at most auditing.LevelAccepted: one that waits for nothing
-	// outside the process. Durable and Acknowledged wait for a disk or a
-	// destination, which can always fail and hang, so there it is a violation.
+	// CannotHang says why Hanging is nil. The suite accepts and reports the reason for a
+	// sink of at most auditing.LevelAccepted, which waits for nothing outside the
+	// process. A sink of a higher level waits for a disk or a destination, and these can
+	// always fail and hang. For such a sink, a nil Hanging or Failing is a violation.
 	CannotHang string
 
-	// Namespace of the suite's events, "default" when empty. It has to exist
-	// where the destination asks for that.
+	// Namespace of the suite's events, "default" when empty. It has to exist if the
+	// destination checks that it does.
 	Namespace string
-	// Patience is how long the suite waits for an event to show up in the
-	// destination, for a write to end and for goroutines to go. 10 s when 0.
+	// Patience is how long the suite waits for an event to appear in the destination,
+	// for a write to return and for goroutines to end. 10 s when 0.
 	Patience time.Duration
-	// Prompt is how soon Write returns once its context has ended or its sink is
-	// closed. 2 s when 0, which leaves room for a busy machine under -race.
+	// Prompt is how soon Write has to return after its context has ended or its sink is
+	// closed. 2 s when 0, which is enough for a busy machine under -race.
 	Prompt time.Duration
 }
 
@@ -55,36 +54,36 @@ type Subject struct {
 	// Sink to test. The suite closes it at the end of the clause when it is an
 	// auditing.Closer.
 	Sink auditing.Sink
-	// Stored reads the events in the destination, each with the name it was
-	// written under, its labels and its annotations. It folds repeats as the
-	// destination's readers do (and no further): where they take equal records
-	// for one, it returns one. Events that the suite did not write may be there.
+	// Stored returns the events in the destination, each with its name, labels and
+	// annotations. If the readers of the destination take equal records for one event,
+	// Stored returns one event for them, and it folds nothing else. It may also return
+	// events that the suite did not write.
 	Stored func(ctx context.Context) ([]v1alpha1.AuditEvent, error)
-	// Records counts what the destination holds under a name before its readers fold
-	// it, where the harness can tell. The clause on repeats asks it of a sink that
-	// states that its destination recognises them. May be nil.
+	// Records returns how many records the destination holds under a name, before its
+	// readers fold them. The clause on repeats calls it for a sink that states that its
+	// destination recognises repeats. nil when the harness cannot tell.
 	Records func(ctx context.Context, name string) (int, error)
-	// Again returns a second sink to the same destination, as another process
-	// would open it. nil for a sink that is its own destination; the suite then
-	// writes to Sink again, and says so.
+	// Again returns a second sink that writes to the same destination, as another
+	// process would open it. nil for a sink that is its own destination: then the suite
+	// writes to Sink again, and notes that in the Result.
 	Again func(ctx context.Context) (auditing.Sink, error)
-	// Release ends what New started beyond the sink: servers, files, idle
-	// connections. Called once, after the sink was closed. May be nil.
+	// Release ends what New has started besides the sink: servers, files, idle
+	// connections. The suite calls it once, after it has closed the sink. May be nil.
 	Release func()
 }
 
-// Fault is a sink whose destination is out of order.
+// Fault is a sink whose destination fails or hangs.
 type Fault struct {
 	// Sink to test. The suite closes it at the end of the clause when it is an
 	// auditing.Closer.
 	Sink auditing.Sink
-	// Caused reports whether the destination's own error is still in the chain
-	// of err: errors.Is(err, syscall.ENOSPC), apierrors.IsForbidden(err). Needed
-	// for Failing only.
+	// Caused reports whether the chain of err still holds the destination's own error,
+	// such as errors.Is(err, syscall.ENOSPC) or apierrors.IsForbidden(err). Only a Fault
+	// of Failing needs it.
 	Caused func(err error) bool
-	// Release ends the fault and what was started for it: a hanging destination
-	// lets go of the writes it holds. It may be called again, and comes before
-	// the sink's Close. May be nil.
+	// Release ends the fault and what was started for it. A hanging destination then
+	// answers the writes that wait. The suite calls it before it closes the sink, and may
+	// call it again. May be nil.
 	Release func()
 }
 
@@ -101,12 +100,12 @@ func (h Harness) withDefaults() Harness {
 	return h
 }
 
-// notApplicable ends a clause that cannot be asked of this sink.
+// notApplicable ends a clause that cannot be checked with this sink.
 type notApplicable struct{ reason string }
 
 func (n *notApplicable) Error() string { return "not applicable: " + n.reason }
 
-// absent decides what a missing Failing or Hanging means.
+// absent returns the error of a clause for which the harness has no Failing or Hanging.
 func (p *probe) absent(field, reasonField, reason string) error {
 	if reason == "" {
 		return fmt.Errorf("harness: %s is nil: give one, or say in %s why there is none", field, reasonField)
@@ -158,7 +157,7 @@ func (p *probe) fault(field string, make func(context.Context) (Fault, error)) (
 	return fault, nil
 }
 
-// open makes a fresh subject, which goes at the end of the clause.
+// open makes a new subject. It is closed and released at the end of the clause.
 func (p *probe) open() (Subject, error) {
 	if p.h.New == nil {
 		return Subject{}, errors.New("harness: New is nil")

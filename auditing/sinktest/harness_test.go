@@ -23,7 +23,7 @@ func clauseNamed(t *testing.T, name string) sinktest.Clause {
 	return sinktest.Clause{}
 }
 
-func TestHarnessWithoutAFaultBreaksTheClauseUntilItSaysWhy(t *testing.T) {
+func TestMissingFaultIsAViolationWithoutAReason(t *testing.T) {
 	accepted := recorders()
 	acknowledged := flaw{}.harness(nil)
 	for name, tt := range map[string]struct {
@@ -59,7 +59,7 @@ func TestHarnessWithoutAFaultBreaksTheClauseUntilItSaysWhy(t *testing.T) {
 	}
 }
 
-// unclosed hides that a Recorder can be closed.
+// unclosed is a Recorder without its Close.
 type unclosed struct{ recorder *sinktest.Recorder }
 
 func (u unclosed) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
@@ -68,7 +68,7 @@ func (u unclosed) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 func (u unclosed) Level() auditing.Level { return u.recorder.Level() }
 func (u unclosed) String() string        { return u.recorder.String() }
 
-func TestClausesOfCloseDoNotApplyToASinkWithoutClose(t *testing.T) {
+func TestCloseClausesDoNotApplyToASinkWithoutClose(t *testing.T) {
 	harness := recorders()
 	inner, hanging := harness.New, harness.Hanging
 	harness.New = func(ctx context.Context) (sinktest.Subject, error) {
@@ -99,7 +99,7 @@ func TestClausesOfCloseDoNotApplyToASinkWithoutClose(t *testing.T) {
 	}
 }
 
-func TestHarnessThatGivesNothingBreaksEveryClauseWithoutAPanic(t *testing.T) {
+func TestEmptyHarnessBreaksEveryClauseWithoutAPanic(t *testing.T) {
 	broken := func(context.Context) (sinktest.Fault, error) { return sinktest.Fault{}, errDisk }
 	nothing := func(context.Context) (sinktest.Fault, error) { return sinktest.Fault{}, nil }
 	for name, h := range map[string]sinktest.Harness{

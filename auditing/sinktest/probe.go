@@ -17,13 +17,13 @@ import (
 
 var errWroteNil = errors.New("Write returned nil")
 
-// The pauses between two looks at what is awaited.
+// The pauses between two checks of a condition. They grow from the first to the last.
 const (
 	firstPoll = 2 * time.Millisecond
 	lastPoll  = 250 * time.Millisecond
 )
 
-// probe is one clause at work.
+// probe is one check of a clause.
 type probe struct {
 	h     Harness
 	ctx   context.Context //nolint:containedctx // a probe lives for one Check
@@ -45,7 +45,7 @@ func (p *probe) notef(format string, args ...any) {
 	p.notes = append(p.notes, fmt.Sprintf(format, args...))
 }
 
-// close ends a sink for which closing is not what is tested.
+// close closes a sink in a clause that does not test Close.
 func (p *probe) close(s auditing.Sink) {
 	_, _ = p.bounded("Close", p.h.Patience, func() error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(p.ctx), p.h.Patience)
@@ -54,16 +54,16 @@ func (p *probe) close(s auditing.Sink) {
 	})
 }
 
-// event returns a valid event of its own name. Each clause adds what it needs.
+// event returns a valid event with a unique name. A clause adds the fields that it needs.
 func (p *probe) event() *v1alpha1.AuditEvent {
 	ae := p.unnamed()
 	ae.Name = ae.GenerateName + strings.ToLower(rand.Text())
 	return ae
 }
 
-// unnamed returns a valid event that leaves its name to the sink.
+// unnamed returns a valid event without a name, which the sink has to choose.
 func (p *probe) unnamed() *v1alpha1.AuditEvent {
-	// A fraction of nine digits, in the past, so that every destination takes it.
+	// The time has nanoseconds, and is in the past, so that every destination takes it.
 	at := time.Now().UTC().Truncate(time.Second).Add(-time.Second + 123_456_789)
 	return &v1alpha1.AuditEvent{
 		ObjectMeta: metav1.ObjectMeta{Namespace: p.h.Namespace, GenerateName: "conformance-"},
@@ -77,8 +77,8 @@ func (p *probe) unnamed() *v1alpha1.AuditEvent {
 	}
 }
 
-// bounded calls f on a goroutine of its own. result is what f returned; broken
-// says that it panicked, or had not returned within limit.
+// bounded calls f on a goroutine of its own. result is what f returned. broken is not
+// nil when f has panicked, or has not returned within limit.
 func (p *probe) bounded(what string, limit time.Duration, f func() error) (result, broken error) {
 	type outcome struct{ result, broken error }
 	done := make(chan outcome, 1)
@@ -102,12 +102,13 @@ func (p *probe) bounded(what string, limit time.Duration, f func() error) (resul
 	}
 }
 
-// write calls Write, guarded against a panic and against never returning.
+// write calls Write. broken is not nil when Write panics, or has not returned after
+// Patience.
 func (p *probe) write(ctx context.Context, s auditing.Sink, ae *v1alpha1.AuditEvent) (result, broken error) {
 	return p.bounded("Write", p.h.Patience, func() error { return s.Write(ctx, ae) })
 }
 
-// mustWrite writes an event that a working sink has to take.
+// mustWrite writes a valid event, and returns an error when the sink refuses it.
 func (p *probe) mustWrite(s auditing.Sink, ae *v1alpha1.AuditEvent) error {
 	err, broken := p.write(p.ctx, s, ae)
 	if broken != nil {
@@ -119,7 +120,7 @@ func (p *probe) mustWrite(s auditing.Sink, ae *v1alpha1.AuditEvent) error {
 	return nil
 }
 
-// refused writes an event, or into a fault, that has to give an error.
+// refused makes a Write that has to fail, because of the event or of the destination.
 func (p *probe) refused(ctx context.Context, s auditing.Sink, ae *v1alpha1.AuditEvent) (result, broken error) {
 	err, broken := p.write(ctx, s, ae)
 	if broken == nil && err == nil {
@@ -140,7 +141,7 @@ func (p *probe) writeAndRead(ae *v1alpha1.AuditEvent) (*v1alpha1.AuditEvent, err
 	return p.readOne(subject, ae.Name)
 }
 
-// readOne returns the one event stored under name.
+// readOne returns the event that is stored under name.
 func (p *probe) readOne(subject Subject, name string) (*v1alpha1.AuditEvent, error) {
 	found, err := p.read(subject, []string{name})
 	if err != nil {
@@ -149,8 +150,8 @@ func (p *probe) readOne(subject Subject, name string) (*v1alpha1.AuditEvent, err
 	return &found[0], nil
 }
 
-// read waits until every one of names is stored, and returns them in that
-// order. One that is stored twice is an error.
+// read waits until events with all these names are stored, and returns them in the order
+// of the names. A name that is stored twice is an error.
 func (p *probe) read(subject Subject, names []string) ([]v1alpha1.AuditEvent, error) {
 	ctx, cancel := context.WithTimeout(p.ctx, p.h.Patience)
 	defer cancel()
@@ -170,7 +171,7 @@ func (p *probe) read(subject Subject, names []string) ([]v1alpha1.AuditEvent, er
 	}
 }
 
-// pause waits, and reports whether it could before ctx ended.
+// pause waits. It returns false when ctx has ended first.
 func pause(ctx context.Context, wait time.Duration) bool {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -182,7 +183,8 @@ func pause(ctx context.Context, wait time.Duration) bool {
 	}
 }
 
-// pick finds names among all; it refuses an event stored twice.
+// pick returns the events with these names, and the names that are missing. A name that
+// is there twice is an error.
 func pick(all []v1alpha1.AuditEvent, names []string) (found []v1alpha1.AuditEvent, missing []string, err error) {
 	at := make(map[string][]int, len(all))
 	for i := range all {

@@ -13,11 +13,10 @@ import (
 	"github.com/paddock-dev/audit/driver"
 )
 
-// inOwnProcess is set in the process whose races are expected.
+// inOwnProcess is set in the environment of a process in which a race is expected.
 const inOwnProcess = "SINKTEST_EXPECT_RACE"
 
-// late returns a way to send on a goroutine of its own, which goes on when the
-// context ends.
+// late calls send on a goroutine of its own. It returns when ctx ends, and send goes on.
 func late(ctx context.Context, send func(context.Context) error) error {
 	done := make(chan error, 1)
 	go func() { done <- send(context.WithoutCancel(ctx)) }()
@@ -29,7 +28,7 @@ func late(ctx context.Context, send func(context.Context) error) error {
 	}
 }
 
-// racyFlaws read, or write, what is not theirs at that time.
+// racyFlaws read or change an event or a batch that belongs to its caller again.
 var racyFlaws = []flaw{{
 	name:   "reads the event after its context ended",
 	breaks: []string{"keeps nothing of the event"},
@@ -68,13 +67,13 @@ var racyFlaws = []flaw{{
 	},
 }}
 
-func TestRaceDetectorCatchesWhatIsReadOrWrittenTooLate(t *testing.T) {
+func TestRaceDetectorCatchesLateReadsAndWrites(t *testing.T) {
 	for _, f := range racyFlaws {
 		t.Run(f.name, func(t *testing.T) { catches(t, f) })
 	}
 }
 
-// catches checks a racy flaw in a process of its own.
+// catches runs the suite on a racy flaw in a process of its own.
 func catches(t *testing.T, f flaw) {
 	t.Helper()
 	if os.Getenv(inOwnProcess) != "" {

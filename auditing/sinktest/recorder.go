@@ -16,41 +16,41 @@ var (
 	errOtherContent   = errors.New("an event of this name is recorded with other content: name each event once")
 )
 
-// Recorder is a Sink for the tests of who writes events: it keeps them in
-// memory, and fails, hangs or panics when told to. It keeps the whole contract
-// of auditing.Sink, as a real destination does: an invalid event is an error, the
-// same event twice is one, other content under its name is a permanent error.
+// Recorder is a Sink for tests of code that writes events. It keeps the events in
+// memory, and fails, hangs or panics when a test tells it to. It keeps the whole
+// contract of auditing.Sink: an invalid event is an error, an event that is written twice
+// is stored once, and another event with the same name is a permanent error.
 //
-// The zero value is ready. All methods may be called from several goroutines,
-// faults also while writes are under way. A Recorder must not be copied.
+// The zero value is ready for use. All methods are safe for concurrent use, also while
+// writes are under way. A Recorder must not be copied.
 type Recorder struct {
 	mu       sync.Mutex
 	events   []*driver.Event // in the order in which they were stored
 	byName   map[string]*driver.Event
 	failErr  error
-	failLeft int // writes that still fail; always when below 0
+	failLeft int // how many more writes fail; below 0 for all
 	panicked any
-	held     chan struct{} // while the recorder hangs; closed by its release
+	held     chan struct{} // not nil while the recorder hangs; closed by release
 	closed   bool
 	underWay int
-	drained  chan struct{} // made by a Close that waits; closed by the last write
+	drained  chan struct{} // made by a Close that waits; closed when the last write ends
 }
 
-// Write records ae, or does what the recorder was told to do instead.
+// Write records ae, or fails, hangs or panics if the recorder was told to.
 func (r *Recorder) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 	r.mu.Lock()
 	v := r.panicked
 	r.mu.Unlock()
 	if v != nil {
-		panic(v) // not in Store: that would make an error of it
+		panic(v) // not in Store, whose panic would become an error
 	}
 	return driver.Write(ctx, recording{r}, ae)
 }
 
-// Driver returns what stages hand events to.
+// Driver returns the driver that a stage passes events to.
 func (r *Recorder) Driver() (driver.Driver, auditing.Sink) { return recording{r}, r }
 
-// recording is a Recorder as its author sees it.
+// recording is the driver of a Recorder.
 type recording struct{ *Recorder }
 
 func (recording) Info() driver.Info {
@@ -86,7 +86,7 @@ func (r *Recorder) record(ctx context.Context, e *driver.Event) error {
 	return r.store(e)
 }
 
-// wait gives the lock away until held is closed or ctx ends.
+// wait unlocks the recorder until held is closed or ctx ends.
 func (r *Recorder) wait(ctx context.Context, held <-chan struct{}) error {
 	r.mu.Unlock()
 	defer r.mu.Lock()
@@ -121,9 +121,9 @@ func (r *Recorder) store(e *driver.Event) error {
 	return nil
 }
 
-// Events returns copies of the recorded events, in the order in which they were
-// recorded, as a destination holds them: named, labelled, and shortened where
-// they were too long.
+// Events returns copies of the recorded events in the order in which they were recorded.
+// They are as a destination holds them: they have names and labels, and long texts are
+// shortened.
 func (r *Recorder) Events() []v1alpha1.AuditEvent {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -135,7 +135,7 @@ func (r *Recorder) Events() []v1alpha1.AuditEvent {
 }
 
 // FailWith makes every Write fail with err as its cause, until FailWith(nil).
-// The class is transient unless err is marked, as by driver.Permanent.
+// The class is auditing.ClassTransient, unless err has a class, as from driver.Permanent.
 func (r *Recorder) FailWith(err error) {
 	if err == nil {
 		r.FailNext(0, nil)
@@ -144,17 +144,17 @@ func (r *Recorder) FailWith(err error) {
 	r.FailNext(-1, err)
 }
 
-// FailNext makes the next n writes fail with err as their cause, and the ones
-// after them succeed. It replaces what FailWith or FailNext said before.
+// FailNext makes the next n writes fail with err as their cause. Later writes succeed.
+// A call of FailNext or FailWith replaces the call before it.
 func (r *Recorder) FailNext(n int, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.failLeft, r.failErr = n, err
 }
 
-// Hang makes every Write wait until release is called or its context ends. What
-// release lets go is recorded, or fails when FailWith says so. Calling release
-// again does nothing.
+// Hang makes every Write wait until release is called or the context of the Write ends.
+// After release, the writes that waited are recorded, or fail if FailWith says so.
+// Calling release again does nothing.
 func (r *Recorder) Hang() (release func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -183,8 +183,8 @@ func (r *Recorder) PanicWith(v any) {
 	r.panicked = v
 }
 
-// Reset makes the recorder as new: empty, open and in order. Writes that hang
-// are let go.
+// Reset makes the recorder empty, open and without faults, as a new one is. It releases
+// writes that hang.
 func (r *Recorder) Reset() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -194,9 +194,9 @@ func (r *Recorder) Reset() {
 	r.closed = false
 }
 
-// Close makes later writes fail with auditing.ClassClosed and waits for those
-// under way. Its error says how many are left when ctx ends first. What is
-// recorded stays.
+// Close makes later writes fail with auditing.ClassClosed, and waits for the writes under
+// way. When ctx ends first, the error says how many of them are left. Events returns the
+// recorded events after Close as well.
 func (r *Recorder) Close(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -213,7 +213,7 @@ func (r *Recorder) Close(ctx context.Context) error {
 	return nil
 }
 
-// Level returns auditing.LevelAccepted: what is recorded is in memory.
+// Level returns auditing.LevelAccepted, because the events are in memory.
 func (r *Recorder) Level() auditing.Level { return auditing.LevelAccepted }
 
 // String returns "recorder".

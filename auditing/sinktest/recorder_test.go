@@ -46,7 +46,7 @@ func denial(reason string) *v1alpha1.AuditEvent {
 	})
 }
 
-// record writes an event for each of reasons and returns the errors, joined.
+// record writes one event for each reason, and returns all errors joined.
 func record(t *testing.T, r *sinktest.Recorder, reasons ...string) error {
 	t.Helper()
 	var errs []error
@@ -56,7 +56,7 @@ func record(t *testing.T, r *sinktest.Recorder, reasons ...string) error {
 	return errors.Join(errs...)
 }
 
-// wantReasons compares what is recorded, in order.
+// wantReasons compares the reasons of the recorded events, in their order.
 func wantReasons(t *testing.T, r *sinktest.Recorder, want string) {
 	t.Helper()
 	var got []string
@@ -133,7 +133,7 @@ func TestRecorderHangsUntilItIsReleased(t *testing.T) {
 	})
 }
 
-func TestRecorderReleaseLeavesALaterHangInPlace(t *testing.T) {
+func TestRecorderReleaseDoesNotEndALaterHang(t *testing.T) {
 	var r sinktest.Recorder
 	first := r.Hang()
 	first()
@@ -150,7 +150,7 @@ func TestRecorderReleaseLeavesALaterHangInPlace(t *testing.T) {
 	}
 }
 
-func TestRecorderPanicsOutOfWriteOnDemand(t *testing.T) {
+func TestRecorderWritePanicsOnDemand(t *testing.T) {
 	var r sinktest.Recorder
 	r.PanicWith("boom")
 	func() {
@@ -203,7 +203,7 @@ func TestRecorderCloseSaysHowManyWritesStayUnconfirmed(t *testing.T) {
 	})
 }
 
-func TestRecorderIsAsNewAfterReset(t *testing.T) {
+func TestRecorderResetRemovesEventsAndFaults(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var r sinktest.Recorder
 		if err := record(t, &r, "old"); err != nil {

@@ -8,44 +8,44 @@ import (
 	"testing"
 )
 
-// Clause is one promise of the contract of auditing.Sink or of driver.Driver, and the
-// way to find out whether a sink keeps it.
+// Clause is one promise of the contract of auditing.Sink or of driver.Driver, with a
+// check of whether a sink keeps it.
 type Clause struct {
 	// Name is a sentence of which the sink is the subject: "stores the exact time".
 	Name string
-	// Explanation says what the clause asks for, why, and how a sink usually
-	// comes to break it.
+	// Explanation says what the clause asks for, why, and which mistake usually breaks it.
 	Explanation string
 
 	check func(p *probe) error
 }
 
-// Result is what one clause found.
+// Result is the result of checking one clause.
 type Result struct {
-	// Clause that was checked.
+	// Clause is the clause that was checked.
 	Clause Clause
 	// Err is nil for a clause that is kept, or does not apply, and a *Violation otherwise.
 	Err error
-	// NotApplicable says why the clause cannot be asked of this sink; "" when it was.
+	// NotApplicable says why the clause cannot be checked with this sink; "" when it was
+	// checked.
 	NotApplicable string
-	// Notes are what a reader should know about how it was checked.
+	// Notes say what was left out of the check, or done in another way.
 	Notes []string
 }
 
 // Violation is the error of a clause that a sink breaks.
 type Violation struct {
-	// Clause that is broken.
+	// Clause is the clause that the sink breaks.
 	Clause Clause
-	// Err says what was seen.
+	// Err says what the sink did.
 	Err error
 }
 
-// Error names the clause, what was seen, and what the clause asks for.
+// Error says which clause is broken, what the sink did, and what the clause asks for.
 func (v *Violation) Error() string {
 	return fmt.Sprintf("not a sink that %q: %v\n\n%s", v.Clause.Name, v.Err, v.Clause.Explanation)
 }
 
-// Unwrap returns what was seen.
+// Unwrap returns Err.
 func (v *Violation) Unwrap() error { return v.Err }
 
 // Clauses returns every clause, in the order in which the suite checks them.
@@ -57,9 +57,9 @@ func Clauses() []Clause {
 	)
 }
 
-// Check holds the sinks of h against this clause alone. It ends within a few
-// times h.Patience, whatever the sink does; a Write that never returns leaves
-// its goroutine behind.
+// Check tests the sinks of h against this clause alone. It returns within a few times
+// h.Patience, whatever the sink does. The goroutine of a Write that never returns is
+// left behind.
 func (c Clause) Check(ctx context.Context, h Harness) Result {
 	p := &probe{h: h.withDefaults(), ctx: ctx}
 	err := func() error {
@@ -77,8 +77,9 @@ func (c Clause) Check(ctx context.Context, h Harness) Result {
 	return result
 }
 
-// Check holds the sinks of h against every clause and joins a *Violation for
-// each that they break. Where there is a *testing.T, Run says more.
+// Check tests the sinks of h against every clause. It returns a *Violation for each
+// clause that they break, joined into one error, or nil. In a test, use Run, which
+// reports more.
 func Check(ctx context.Context, h Harness) error {
 	var errs []error
 	for _, clause := range Clauses() {
@@ -87,9 +88,9 @@ func Check(ctx context.Context, h Harness) error {
 	return errors.Join(errs...)
 }
 
-// Run holds the sinks of h against every clause, in a subtest each. Run it under
-// -race: that is how a sink is caught that reads an event it no longer owns. A
-// clause that cannot be asked of the sink passes and logs why.
+// Run tests the sinks of h against every clause, each in a subtest. Run it under -race:
+// only the race detector finds a sink that reads an event after Write has returned. A
+// clause that cannot be checked with the sink passes, and logs why.
 func Run(t *testing.T, h Harness) {
 	t.Helper()
 	for _, clause := range Clauses() {

@@ -14,9 +14,10 @@ import (
 	"github.com/paddock-dev/audit/config"
 	"github.com/paddock-dev/audit/config/builtin"
 	"github.com/paddock-dev/audit/driver"
+	"github.com/paddock-dev/audit/internal/stopping"
 )
 
-// closeTimeout bounds the closing of the archive.
+// closeTimeout bounds the closing of the archive, unless a signal leaves less.
 const closeTimeout = 10 * time.Second
 
 // openArchive opens the sink that the flags name. Its file is read once: what is
@@ -28,7 +29,7 @@ func openArchive(ctx context.Context, o options, logger *slog.Logger) (archive a
 		return nil, nil, fmt.Errorf("opening the archive: %w", err)
 	}
 	closeArchive = func() error {
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		closing, cancel := stopping.Context(ctx, closeTimeout)
 		defer cancel()
 		return trail.Close(closing)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 )
 
 // options are what the flags say.
@@ -24,6 +25,17 @@ var (
 	errHelp  = flag.ErrHelp
 )
 
+// ownNamespace is where reapers of a cluster find each other.
+func ownNamespace() string {
+	if namespace := os.Getenv("POD_NAMESPACE"); namespace != "" {
+		return namespace
+	}
+	if text, err := os.ReadFile("/var/run/secrets/kubernetes.io/serviceaccount/namespace"); err == nil && len(text) > 0 {
+		return strings.TrimSpace(string(text))
+	}
+	return "audit-system"
+}
+
 func parse(args []string, errOut io.Writer) (o options, err error) {
 	flags := flag.NewFlagSet("audit-reaper", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
@@ -33,7 +45,7 @@ func parse(args []string, errOut io.Writer) (o options, err error) {
 	flags.StringVar(&o.metricsAddr, "metrics-addr", ":8080", "`address` of /metrics; 0 for none")
 	flags.StringVar(&o.healthAddr, "health-addr", ":8081", "`address` of /healthz and /readyz; 0 for none")
 	flags.BoolVar(&o.leaderElect, "leader-elect", false, "work only while holding the lease audit-reaper")
-	flags.StringVar(&o.namespace, "namespace", os.Getenv("POD_NAMESPACE"), "`namespace` of the lease; $POD_NAMESPACE, or that of the pod, when empty")
+	flags.StringVar(&o.namespace, "namespace", ownNamespace(), "`namespace` of the leases; $POD_NAMESPACE, that of the pod, or audit-system when there is none")
 	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig `file`; $KUBECONFIG, or the pod's own account, when empty")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "print what would go by namespace and kind, change nothing, and exit")
 	flags.BoolVar(&o.once, "once", false, "make one pass and exit")
@@ -49,6 +61,8 @@ func parse(args []string, errOut io.Writer) (o options, err error) {
 		return o, fmt.Errorf("%w: %q is no flag", errUsage, flags.Arg(0))
 	case (o.archive == "") != (o.auditConfig == ""):
 		return o, fmt.Errorf("%w: -archive and -audit-config need each other", errUsage)
+	case o.namespace == "":
+		return o, fmt.Errorf("%w: -namespace is empty", errUsage)
 	case o.dryRun && o.once:
 		return o, fmt.Errorf("%w: -dry-run makes one pass without -once", errUsage)
 	}

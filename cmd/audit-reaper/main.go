@@ -7,17 +7,22 @@
 //	audit-reaper ... -audit-config audit.yaml -archive lake            store each event in a sink first
 //
 // The API server is that of its pod, or the one that -kubeconfig or KUBECONFIG
-// names. It needs the verbs list and delete on auditevents in every namespace,
-// and with -leader-elect get, create and update on leases, and create on events
-// of the core group, in the namespace of its lease. A stop finishes the requests
-// that are under way and closes the archive, which takes at most 40 s.
+// names. It needs the verbs list and delete on auditevents in every namespace; get,
+// create and update on leases in its own; and there with -leader-elect create on events
+// of the core group. The second of two reapers with different policies in one namespace
+// ends with an error that says what differs.
 //
-// Both files are read once, at the start. The audit configuration should be a
-// file of its own: every sink that a component of it uses is opened. A sink of type kube without kubeconfig is
-// refused, for it would store into the API server that is reaped.
+// SIGTERM ends it within a second: requests under way have 0.3 s to be answered. A delete
+// that is cut off counts as unknown in the log, which names its event.
 //
-// It exits with 0 when all is well, with 1 when it is not, and with 2 when it
-// does not understand its arguments. -once and -dry-run take no lease.
+// Both files are read once, at the start. The audit configuration should be a file of
+// its own: every sink that a component of it uses is opened. A sink of type kube without
+// kubeconfig is refused, for it would store into the API server that is reaped.
+//
+// It exits with 0 when all is well, with 1 when it is not or when a stop had to leave
+// something behind that did not end, and with 2 when it does not understand its
+// arguments. -once and -dry-run do not wait until they lead, and -dry-run does not look for
+// reapers with other policies.
 package main
 
 import (
@@ -29,13 +34,22 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/paddock-dev/audit/internal/stopping"
 )
 
-func main() {
+func main() { os.Exit(process(nil)) }
+
+// process is main with another clock, where now is not nil. It returns the exit code.
+func process(now func() time.Time) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	p := program{out: os.Stdout, errOut: os.Stderr}
-	os.Exit(p.run(ctx, os.Args[1:]))
+	p := program{out: visible{os.Stdout}, errOut: visible{os.Stderr}, now: now}
+	code, ended := stopping.Promptly(ctx, func() int { return p.run(ctx, os.Args[1:]) })
+	if !ended {
+		return 1
+	}
+	return code
 }
 
 // program is the command with its surroundings handed in.
@@ -57,6 +71,6 @@ func (p program) run(ctx context.Context, args []string) int {
 		_, _ = fmt.Fprintf(p.errOut, "audit-reaper: %v\naudit-reaper -help lists the flags\n", err)
 		return 2
 	}
-	_, _ = fmt.Fprintln(p.errOut, "audit-reaper:", err) // who cannot print has nobody to tell
+	_, _ = fmt.Fprintln(p.errOut, "audit-reaper:", err) // a failure to print can be told to nobody
 	return 1
 }

@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(reaperEnv) == "" {
 		os.Exit(testenv.Run(m))
 	}
-	mainLater()
+	os.Exit(process(later))
 }
 
 func later() time.Time { return time.Now().Add(25 * time.Hour) }
@@ -130,7 +130,7 @@ func retentionFor(t *testing.T, ns, more string) string {
 	return write(t, "retention.yaml", "default: 36500d\nrules:\n  - {namespace: "+ns+", keep: 7d}\n"+more)
 }
 
-func TestTheDryRunPrintsWhatWouldGoAndChangesNothing(t *testing.T) {
+func TestDryRunPrintsExpiredEventsAndChangesNothing(t *testing.T) {
 	server := testenv.SharedKube(t)
 	c, ns := newClient(t, server.Config), server.Namespace(t)
 	create(t, c, ns, "a1", "egress-allow", 8*day)
@@ -164,7 +164,7 @@ func TestOnceArchivesAndDeletes(t *testing.T) {
 	log := filepath.Join(t.TempDir(), "archive.log")
 	audit := write(t, "audit.yaml", auditHead+"sinks:\n  disk: {type: log, path: "+log+", fsync: true}\ncomponents:\n  audit-reaper: {sink: disk}\n")
 	code, _, errOut := reaper(t, "-kubeconfig", kubeconfig(t, server.Config), "-config", retentionFor(t, ns, ""),
-		"-audit-config", audit, "-archive", "disk", "-once")
+		"-namespace", ns, "-audit-config", audit, "-archive", "disk", "-once")
 	if code != 0 || !strings.Contains(errOut, `"level":"INFO"`) || !strings.Contains(errOut, `"deleted":1,"archived":1`) {
 		t.Errorf("%d\n%s", code, errOut)
 	}
@@ -178,7 +178,7 @@ func TestOnceArchivesAndDeletes(t *testing.T) {
 	}
 }
 
-func TestWhatCannotWorkIsRefusedAtTheStart(t *testing.T) {
+func TestArgumentsThatCannotWorkAreRefusedAtTheStart(t *testing.T) {
 	server := testenv.SharedKube(t)
 	kc := kubeconfig(t, server.Config)
 	self := write(t, "audit.yaml", auditHead+"sinks:\n  k: {type: kube}\ncomponents:\n  r: {sink: k}\n")

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
-	"time"
 
 	"github.com/go-logr/logr"
 	"k8s.io/client-go/rest"
@@ -17,16 +16,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/paddock-dev/audit/driver"
+	"github.com/paddock-dev/audit/internal/stopping"
 	"github.com/paddock-dev/audit/internal/switching"
 	"github.com/paddock-dev/audit/retention"
 )
 
 // leaseName is fixed: two reapers of one cluster must compete for the same lease.
 const leaseName = "audit-reaper"
-
-// stopTimeout is how long a stop waits for requests that are under way; the
-// longest of them may take 25 s.
-const stopTimeout = 30 * time.Second
 
 // do carries out what the flags say.
 func (p program) do(ctx context.Context, o options) (err error) {
@@ -35,6 +31,7 @@ func (p program) do(ctx context.Context, o options) (err error) {
 		return err
 	}
 	logger := slog.New(slog.NewJSONHandler(p.errOut, nil))
+	slog.SetDefault(logger) // for the report of a panic, which has no other logger
 	ctrl.SetLogger(logr.FromSlogHandler(logger.Handler()))
 	ctx = logr.NewContext(ctx, ctrl.Log) // client-go takes its logger from there
 
@@ -48,7 +45,7 @@ func (p program) do(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return fmt.Errorf("finding the API server: %w", err)
 	}
-	opts := retention.Options{Logger: logger, Now: p.now}
+	opts := retention.Options{Logger: logger, Now: p.now, Namespace: o.namespace}
 	if o.dryRun {
 		return p.dryRun(ctx, cfg, policy, opts)
 	}
@@ -70,14 +67,14 @@ func (p program) do(ctx context.Context, o options) (err error) {
 	return serve(ctx, cfg, policy, opts, o)
 }
 
-// serve makes passes, while it leads where that is asked for, until ctx ends.
+// serve makes passes until ctx ends; with -leader-elect only while it is the leader.
 func serve(ctx context.Context, cfg *rest.Config, policy retention.Policy, opts retention.Options, o options) error {
 	opts.Registerer = metrics.Registry
 	reaper, err := retention.New(cfg, policy, opts)
 	if err != nil {
 		return err
 	}
-	timeout := stopTimeout
+	timeout := stopping.Grace
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
 		Metrics:                       server.Options{BindAddress: o.metricsAddr},
 		HealthProbeBindAddress:        o.healthAddr,
@@ -90,12 +87,21 @@ func serve(ctx context.Context, cfg *rest.Config, policy retention.Policy, opts 
 	if err != nil {
 		return fmt.Errorf("setting up: %w", err)
 	}
-	err = errors.Join(mgr.Add(reaper), mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("ping", healthz.Ping))
+	err = errors.Join(mgr.Add(reaper), mgr.Add(claiming{reaper}), mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("ping", healthz.Ping))
 	if err != nil {
 		return fmt.Errorf("setting up: %w", err)
 	}
 	return mgr.Start(ctx)
 }
+
+// claiming claims the events in every replica, also in one that does not lead.
+type claiming struct{ *retention.Reaper }
+
+// Start returns an error when a reaper with another policy works.
+func (c claiming) Start(ctx context.Context) error { return c.Claim(ctx) }
+
+// NeedLeaderElection returns false.
+func (claiming) NeedLeaderElection() bool { return false }
 
 // restConfig returns when ctx ends at the latest: a kubeconfig may be a FIFO.
 func restConfig(ctx context.Context, path string) (*rest.Config, error) {

@@ -1,34 +1,26 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"os/exec"
-	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/paddock-dev/audit/internal/testenv"
 )
-
-// mainLater is main with another clock.
-func mainLater() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
-	os.Exit(program{out: os.Stdout, errOut: os.Stderr, now: later}.run(ctx, os.Args[1:]))
-}
 
 // running is the command while it serves.
 type running struct {
@@ -126,7 +118,7 @@ func leastRights(t *testing.T, server *testenv.Kube, ns string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const user = "least-reaper"
+	user := "reaper-of-" + ns
 	to := []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: user}}
 	meta := metav1.ObjectMeta{Name: user}
 	_, err1 := clients.RbacV1().ClusterRoles().Create(t.Context(), &rbacv1.ClusterRole{ObjectMeta: meta, Rules: []rbacv1.PolicyRule{
@@ -185,4 +177,34 @@ func TestOfTwoReplicasOneReapsAndTheOtherTakesOver(t *testing.T) {
 		t.Errorf("the second replica deleted %v of %d", d, expired)
 	}
 	second.term(t)
+}
+
+func TestReaperWithAnotherPolicyRefusesToStart(t *testing.T) {
+	server := testenv.SharedKube(t)
+	c, ns := newClient(t, server.Config), server.Namespace(t)
+	create(t, c, ns, "kept", "egress-allow", 8*day)
+	common := []string{"-kubeconfig", leastRights(t, server, ns), "-namespace", ns, "-leader-elect"}
+	longer := write(t, "retention.yaml", "default: 36500d\n")
+	first := serving(t, append(common, "-config", longer)...)
+	until(t, "the first pass", func() bool { return first.metric(`passes_total{result="ok"}`) == 1 })
+
+	shorter := retentionFor(t, ns, "")
+	var refusals errgroup.Group
+	for _, args := range [][]string{{"-metrics-addr", "0", "-health-addr", "0"}, {"-once"}} {
+		refusals.Go(func() error {
+			code, _, errOut := reaper(t, slices.Concat(common, []string{"-config", shorter}, args)...)
+			want := `deletes the same events by another policy: it has nothing beyond that, and this one has "namespace \"` + ns + `\", kind \"\": 7d"`
+			if code != 1 || !strings.Contains(errOut, want) {
+				return fmt.Errorf("%v: %d %s", args, code, errOut)
+			}
+			return nil
+		})
+	}
+	if err := refusals.Wait(); err != nil {
+		t.Error(err)
+	}
+	if got := left(t, c, ns); got != "kept" {
+		t.Errorf("left are %s", got)
+	}
+	first.term(t)
 }

@@ -22,7 +22,7 @@ type group struct {
 	kind      v1alpha1.AuditKind
 }
 
-// tally is what would go of a group.
+// tally counts the events of a group that would be deleted.
 type tally struct {
 	events int
 	oldest time.Time

@@ -18,9 +18,9 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"github.com/paddock-dev/audit/config/builtin"
+	"github.com/paddock-dev/audit/internal/stopping"
 )
 
 const usage = `usage:
@@ -38,32 +38,12 @@ const usage = `usage:
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	os.Exit(promptly(ctx, func() int { return run(ctx, os.Args[1:], os.Stdout, os.Stderr) })) //nolint:gocritic // nothing is left for the deferred stop to undo
-}
-
-// stopGrace is how long the command may go on after a signal. Ending it then loses no
-// stored event, even during a requeue.
-const stopGrace = 800 * time.Millisecond
-
-// promptly calls run and returns its exit code. It returns 1 when run has not returned
-// stopGrace after the end of ctx, because a wait for a file, or for a reader of the output,
-// does not end with ctx.
-func promptly(ctx context.Context, run func() int) int {
-	done := make(chan int, 1)
-	go func() { done <- run() }()
-	select {
-	case code := <-done:
-		return code
-	case <-ctx.Done():
+	// Nothing that is cut off loses what is stored: not even a requeue.
+	code, ended := stopping.Promptly(ctx, func() int { return run(ctx, os.Args[1:], os.Stdout, os.Stderr) })
+	if !ended {
+		code = 1
 	}
-	grace := time.NewTimer(stopGrace)
-	defer grace.Stop()
-	select {
-	case code := <-done:
-		return code
-	case <-grace.C:
-		return 1
-	}
+	os.Exit(code) //nolint:gocritic // nothing is left for the deferred stop to undo
 }
 
 // errUsage marks errors after which the usage text is printed.

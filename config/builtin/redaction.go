@@ -11,7 +11,7 @@ import (
 
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/config"
-	"github.com/paddock-dev/audit/internal/regular"
+	"github.com/paddock-dev/audit/internal/disk"
 	"github.com/paddock-dev/audit/sinks/redact"
 )
 
@@ -67,7 +67,7 @@ func (r *redaction) keys() ([]redact.Key, error) {
 }
 
 func (k redactionKey) read() (redact.Secret, error) {
-	data, err := regular.ReadFile(k.File, maxKeyFile)
+	data, err := disk.ReadFile(k.File, maxKeyFile+1)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("there is no key: %w", err)

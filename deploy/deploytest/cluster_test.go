@@ -160,7 +160,7 @@ func policiesInForce(ctx context.Context) error {
 	})
 }
 
-// until calls try until it returns nil or ctx ends, and returns what it returned last.
+// until calls try until it returns nil or ctx ends, and returns the last error of try.
 func until(ctx context.Context, try func() error) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

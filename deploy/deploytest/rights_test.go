@@ -98,6 +98,9 @@ var attempts = []attempt{
 	{"reaper", "create", "lease audit-reaper", "audit-system", allowed},
 	{"reaper", "get", "lease audit-reaper", "audit-system", allowed},
 	{"reaper", "update", "lease audit-reaper", "audit-system", allowed},
+	{"reaper", "create", "lease audit-reaper-policy", "audit-system", allowed},
+	{"reaper", "get", "lease audit-reaper-policy", "audit-system", allowed},
+	{"reaper", "update", "lease audit-reaper-policy", "audit-system", allowed},
 	{"reaper", "get", "event", here, noRight},
 	{"reaper", "watch", "event", here, noRight},
 	{"reaper", "create", "event", here, noRight},
@@ -184,8 +187,8 @@ func TestEveryRoleAllowsItsWorkAndNothingElse(t *testing.T) {
 	t.Logf("%d attempts", len(attempts))
 }
 
-// do makes the attempt. An event is one that is there, or for create, a new one; it is proved that a refusal left it
-// as it was, and that what was allowed happened.
+// do makes the attempt, on an event that exists or, for create, on a new one. It proves that a refusal left the event as
+// it was, and that an allowed attempt took effect.
 func (a attempt) do(t *testing.T, c client.WithWatch) error {
 	t.Helper()
 	if a.what != "event" {

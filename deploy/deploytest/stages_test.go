@@ -54,8 +54,8 @@ func TestAFanOutAndARetryAreAdmitted(t *testing.T) {
 	checkStored(t, namespace, 1)
 }
 
-// balanced is a client as behind a load balancer, which sends nothing to an API server that is not ready. One that has
-// just started may not know its roles yet, and what it forbids then kube.Sink takes for a refusal for good.
+// balanced is a client as behind a load balancer, which sends nothing to an API server that is not ready. A server
+// that has just started may not know its roles yet, and kube.Sink would take what it forbids for a refusal for good.
 type balanced struct {
 	next  http.RoundTripper
 	ready *atomic.Bool

@@ -135,7 +135,7 @@ func TestEveryAlertHasAFiringAndAQuietCase(t *testing.T) {
 		for _, test := range c.Tests {
 			for _, a := range test.Alerts {
 				if _, known := alerts[a.Name]; !known {
-					t.Errorf("%s: %s: there is no alert %s", file, test.Name, a.Name) // promtool takes it for one that is quiet
+					t.Errorf("%s: %s: there is no alert %s", file, test.Name, a.Name) // promtool takes it for an alert that does not fire
 				}
 				// Quiet is a whole case, not the time before or after it fires.
 				firing := slices.ContainsFunc(test.Alerts, func(b alertCase) bool { return b.Name == a.Name && len(b.Expected) > 0 })
@@ -259,7 +259,7 @@ func TestThePrometheusRuleHasTheSameRules(t *testing.T) {
 	}
 }
 
-// object is what of a Kubernetes object is compared here.
+// object has the parts of a Kubernetes object that are compared here.
 type object struct {
 	Metadata struct {
 		Name      string            `json:"name"`

@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
 
-// dashboard is what of Grafana's model the tests look at.
+// dashboard has the parts of Grafana's model that the tests look at.
 type dashboard struct {
 	Panels []struct {
 		Title   string
@@ -99,7 +99,7 @@ func record(t *testing.T, l *testenv.Loki) {
 	}
 }
 
-// chosen is what Grafana puts for variables when everything is shown.
+// chosen has the values that Grafana gives its variables when everything is shown.
 var chosen = strings.NewReplacer("$__interval", "1m", "$__range", "1h", "$component", ".*", "$namespace", ".*", "$run", "")
 
 func TestEveryQueryOfTheDashboardReturnsData(t *testing.T) {

@@ -30,7 +30,7 @@ type failures struct {
 	owed []*v1alpha1.AuditEvent
 }
 
-// gap is what failed since the last event about it; its zero value is none.
+// gap is what failed since the last event about it. The zero value is no failure.
 type gap struct {
 	count       int32
 	first, last time.Time
@@ -60,8 +60,8 @@ func (f *failures) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 	return nil
 }
 
-// take returns the events about gaps that are to be written, and leaves none, so
-// that of writers at once one records each.
+// take returns the events about gaps that are to be written, and leaves none behind: of
+// several writers at once only one records each gap.
 func (f *failures) take() []*v1alpha1.AuditEvent {
 	f.mu.Lock()
 	defer f.mu.Unlock()

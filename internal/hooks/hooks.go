@@ -23,7 +23,7 @@ func Call(what string, call func()) (err error) {
 	return nil
 }
 
-// report logs a panic. The logger may be what panics: then stderr has it.
+// report logs a panic. When the logger panics as well, it writes to stderr.
 func report(err error, stack []byte) {
 	defer func() {
 		if recover() != nil {
@@ -33,12 +33,12 @@ func report(err error, stack []byte) {
 	slog.Error("audit: "+err.Error(), "stack", string(stack))
 }
 
-// Logger returns l with a handler whose panics go no further than Call's.
+// Logger returns l with a handler whose panics are caught as Call catches them.
 func Logger(l *slog.Logger) *slog.Logger { return slog.New(handler{l.Handler()}) }
 
 type handler struct{ next slog.Handler }
 
-// Enabled is true where the handler panics, so that nothing is left out for it.
+// Enabled is true when the handler panics, so that the record goes on to Handle.
 func (h handler) Enabled(ctx context.Context, level slog.Level) (enabled bool) {
 	if Call("the logger", func() { enabled = h.next.Enabled(ctx, level) }) != nil {
 		return true
@@ -62,7 +62,7 @@ func (h handler) WithGroup(name string) slog.Handler {
 	return h.with(func() slog.Handler { return h.next.WithGroup(name) })
 }
 
-// with returns h itself where the handler panics.
+// with returns the handler that derive makes, or h when derive panics.
 func (h handler) with(derive func() slog.Handler) slog.Handler {
 	next := h.next
 	_ = Call("the logger", func() { next = derive() })

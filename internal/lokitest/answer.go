@@ -12,8 +12,8 @@ type streamAnswer struct {
 	Values [][]any           `json:"values"`
 }
 
-// logAnswer groups rows by their labels. With categorized labels those are the stream's, and metadata and what was
-// parsed follow each line; without, they are all together.
+// logAnswer groups rows by their labels. With categorized labels these are the labels of the stream, and each line is
+// followed by its metadata and its parsed fields. Without, metadata and parsed fields are among the labels.
 func logAnswer(rows []*logql.Row, categorized bool) map[string]any {
 	var streams []*streamAnswer
 	index := map[string]*streamAnswer{}

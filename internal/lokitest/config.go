@@ -6,22 +6,24 @@ import (
 	"time"
 )
 
-// Config configures a stand-in. Its keys mean what they mean in Loki's configuration. The zero value is one tenant with
-// Loki's own limits, kept in memory.
+// Config configures a stand-in. Its keys have the meaning that they have in Loki's configuration. The zero value has one
+// tenant and Loki's default limits, and stores in memory.
 type Config struct {
 	// AuthEnabled makes every request name its tenant in X-Scope-OrgID. Without it there is one tenant.
 	AuthEnabled bool `json:"auth_enabled"`
 
-	// MaxChunkAge is ingester.max_chunk_age. "2h" when empty. An entry may be half of it behind its stream's newest.
+	// MaxChunkAge is ingester.max_chunk_age. "2h" when empty. An entry may be behind its stream's newest by
+	// half of that.
 	MaxChunkAge string `json:"max_chunk_age,omitempty"`
 
 	// Limits are keys of limits_config.
 	Limits map[string]any `json:"limits_config,omitempty"`
 
-	// Overrides are keys of limits_config by tenant; they win over Limits.
+	// Overrides are keys of limits_config for each tenant. They take precedence over Limits.
 	Overrides map[string]map[string]any `json:"overrides,omitempty"`
 
-	// Dir is a folder that is there. What was confirmed is kept in it and read back by New. Empty keeps it in memory.
+	// Dir is an existing folder in which the stand-in stores what it has confirmed. New reads it back. When empty, the
+	// stand-in stores in memory.
 	Dir string `json:"-"`
 }
 
@@ -61,7 +63,7 @@ func New(c Config) (*Standin, error) {
 	return s, nil
 }
 
-// Close closes the files of a stand-in with a folder.
+// Close closes the files in Config.Dir, if there are any.
 func (s *Standin) Close() error { return s.store.close() }
 
 func (s *Standin) limitsOf(tenant string) Limits {

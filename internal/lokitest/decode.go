@@ -36,7 +36,7 @@ var errTooLarge = errors.New("the request is larger than distributor.max_recv_ms
 
 // decode reads the body of a push: JSON, or protobuf with snappy.
 func decode(r *http.Request) ([]pushed, error) {
-	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")) // none is protobuf's
+	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")) // a push without a type is protobuf
 	var body io.Reader = r.Body
 	if r.Header.Get("Content-Encoding") == "gzip" {
 		unzipped, err := gzip.NewReader(body)

@@ -7,9 +7,9 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// The field numbers are those of Loki's push.proto; sinks/loki/internal/wiretest holds them against Grafana's own code.
+// The field numbers are those of Loki's push.proto. sinks/loki/internal/wiretest compares them with Grafana's own code.
 
-// fields calls use with each field of a protobuf message. A number comes as value, anything else as content.
+// fields calls use with each field of a protobuf message: with a number as value, or with anything else as content.
 func fields(message []byte, use func(number protowire.Number, value uint64, content []byte) error) error {
 	for len(message) > 0 {
 		number, kind, n := protowire.ConsumeTag(message)

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Recorded is the version of Loki that the facts come from.
+// Recorded is the version of Loki from which the facts were recorded.
 const Recorded = "3.7.8"
 
 // singleTenant is the tenant of a Loki without auth_enabled, as its answers name it.
@@ -30,7 +30,7 @@ func (s *Standin) routes() {
 	})
 }
 
-// ofTenant finds out whose request it is.
+// ofTenant returns the tenant of a request.
 func (s *Standin) ofTenant(handle func(w http.ResponseWriter, r *http.Request, tenant string)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		tenant := singleTenant
@@ -49,7 +49,7 @@ func (s *Standin) ofTenant(handle func(w http.ResponseWriter, r *http.Request, t
 	}
 }
 
-// checkTenant refuses a name that no tenant may have.
+// checkTenant returns an error for a name that Loki does not take for a tenant.
 func checkTenant(tenant string) error {
 	for _, c := range tenant {
 		switch {
@@ -73,13 +73,13 @@ func (s *Standin) flush(w http.ResponseWriter, _ *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// writeJSON answers 200. An error of writing is the client's, which has gone.
+// writeJSON answers 200. It ignores an error of writing, which means that the client has gone.
 func writeJSON(w http.ResponseWriter, answer any) {
 	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
 	_ = json.NewEncoder(w).Encode(answer)
 }
 
-// success answers as Loki's read paths do.
+// success answers in the form of Loki's read paths.
 func success(w http.ResponseWriter, data any) {
 	writeJSON(w, map[string]any{"status": "success", "data": data})
 }

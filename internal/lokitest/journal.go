@@ -13,12 +13,12 @@ import (
 	"path/filepath"
 )
 
-// journal is the file with everything that was confirmed. A record is its length and its CRC-32, four bytes each, and
-// then the record as gob. It is handed to the system before a push is confirmed, so it survives the end of this process,
-// not that of the machine.
+// journal is the file with everything that was confirmed. A record begins with its length and its CRC-32, four bytes
+// each. The record itself follows, as gob. It is written, but not synced, before a push is confirmed. So it survives a
+// crash of this process, and may not survive a crash of the machine.
 type journal struct{ file *os.File }
 
-// record is a push to one stream, or a flush of all.
+// record is a push to one stream, or a flush of all streams.
 type record struct {
 	Tenant  string
 	Labels  map[string]string
@@ -29,8 +29,8 @@ type record struct {
 
 const recordHead = 8
 
-// openJournal calls use with every record of the folder's journal. What a killed process left of a last record is cut
-// off: it was never confirmed.
+// openJournal opens the journal in the folder and calls use with each of its records. It cuts off an incomplete last
+// record, which a killed process may have left: that record was never confirmed.
 func openJournal(dir string, use func(record)) (*journal, error) {
 	path := filepath.Join(dir, "journal")
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
@@ -50,7 +50,7 @@ func openJournal(dir string, use func(record)) (*journal, error) {
 	return &journal{file: file}, nil
 }
 
-// readJournal returns the size of the whole records.
+// readJournal returns the size of all complete records.
 func readJournal(file io.Reader, use func(record)) (whole int64, err error) {
 	in := bufio.NewReaderSize(file, 1<<20)
 	head := make([]byte, recordHead)
@@ -74,7 +74,7 @@ func readJournal(file io.Reader, use func(record)) (whole int64, err error) {
 	}
 }
 
-// tornOnly takes the end of the file for no error, wherever it is.
+// tornOnly returns nil for an error which says that the file ended, also within a record.
 func tornOnly(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil

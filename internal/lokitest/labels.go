@@ -9,8 +9,8 @@ import (
 	"github.com/paddock-dev/audit/internal/lokitest/logql"
 )
 
-// labelNames, labelValues and series tell of the streams that have an entry from start to end, six hours when it is not
-// given, and fit the selector of the parameter query, or of match[].
+// labelNames, labelValues and series answer for the streams that match the selector in the parameter query, or in
+// match[], and have an entry from start to end. Without start, the range begins six hours ago.
 func (s *Standin) labelNames(w http.ResponseWriter, r *http.Request, tenant string) {
 	s.ofStreams(w, r, tenant, func(streams []*stream) any {
 		names := map[string]bool{}

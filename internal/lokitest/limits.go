@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// Limits are the limits of one tenant, by the meaning of Loki's limits_config. Sizes are in bytes.
+// Limits are the limits of one tenant, as in Loki's limits_config. Sizes are in bytes.
 type Limits struct {
 	Rate, Burst             int           // ingestion_rate_mb, ingestion_burst_size_mb: bytes a second, bytes at once
 	StreamRate, StreamBurst int           // per_stream_rate_limit, per_stream_rate_limit_burst
-	ShardStreams            bool          // shard_streams.enabled: a push that passes a stream's rate is refused whole
+	ShardStreams            bool          // shard_streams.enabled: then Loki refuses a whole push over a stream's rate
 	MaxAge                  time.Duration // reject_old_samples_max_age; 0 takes entries of any age
 	MaxAhead                time.Duration // creation_grace_period
 	MaxLine                 int           // max_line_size; 0 is no limit
-	CutLines                bool          // max_line_size_truncate: a longer line is cut and not refused
+	CutLines                bool          // max_line_size_truncate: a longer line is cut instead of refused
 	MaxEntries              int           // max_entries_limit_per_query
 	BlockedUntil            time.Time     // block_ingestion_until
 	BlockedStatus           int           // block_ingestion_status_code
@@ -29,11 +29,11 @@ const (
 	maxLabelValue    = 2048
 	maxMetadataPairs = 128       // max_structured_metadata_entries_count
 	maxMetadataSize  = 64 << 10  // max_structured_metadata_size
-	maxMessage       = 4 << 20   // of Loki's parts to each other, by gRPC
+	maxMessage       = 4 << 20   // between Loki's own parts, by gRPC
 	maxReceived      = 100 << 20 // distributor.max_recv_msg_size
 )
 
-// DefaultLimits are those of a Loki whose operator sets none.
+// DefaultLimits returns the limits of a Loki whose operator sets none.
 func DefaultLimits() Limits {
 	return Limits{
 		Rate: 4 << 20, Burst: 6 << 20,
@@ -43,13 +43,13 @@ func DefaultLimits() Limits {
 	}
 }
 
-// neutral are keys of limits_config that change nothing here: either the stand-in has no such limit, or it always does
-// what the value asks for.
+// neutral are keys of limits_config that With accepts and ignores: the stand-in has no such limit, or always does what
+// the key asks for.
 var neutral = []string{
 	"split_queries_by_interval", "max_streams_per_user", "max_global_streams_per_user", "max_query_length", "unordered_writes",
 }
 
-// With returns the limits changed by keys of limits_config. A key that the stand-in does not know is an error.
+// With returns a copy of the limits, changed by keys of limits_config. A key that the stand-in does not know is an error.
 func (l Limits) With(config map[string]any) (Limits, error) {
 	maxAge := l.MaxAge
 	rejectOld := maxAge > 0
@@ -112,7 +112,7 @@ func megabytes(text string) (int, error) {
 	return int(f * (1 << 20)), err
 }
 
-// size reads a size as Loki writes it: 8KB are 8192 bytes.
+// size parses a size in Loki's form, in which 8KB are 8192 bytes.
 func size(text string) (int, error) {
 	for unit, factor := range map[string]int{"GB": 1 << 30, "MB": 1 << 20, "KB": 1 << 10, "B": 1} {
 		number, ok := strings.CutSuffix(text, unit)
@@ -124,7 +124,7 @@ func size(text string) (int, error) {
 	return n, err
 }
 
-// sizeText writes a size as Loki does in its answers.
+// sizeText formats a size as Loki does in its answers.
 func sizeText(n int) string {
 	switch {
 	case n >= 1<<30:

@@ -8,7 +8,7 @@ import (
 	"github.com/paddock-dev/audit/internal/lokitest/logql"
 )
 
-// queryInstant answers a metric query at one moment.
+// queryInstant answers a metric query for one time.
 func (s *Standin) queryInstant(w http.ResponseWriter, r *http.Request, tenant string) {
 	expr, err := logql.Parse(r.FormValue("query"))
 	if err == nil && logql.RangeOf(expr) == nil {
@@ -68,7 +68,7 @@ func (s *Standin) queryMatrix(w http.ResponseWriter, tenant string, q query) {
 	success(w, map[string]any{"resultType": "matrix", "result": result, "stats": map[string]any{}})
 }
 
-// points reads what the range of a metric query needs for moments from first to last.
+// points returns the points that a metric query needs to be evaluated at times from first to last.
 func (s *Standin) points(tenant string, expr logql.Expr, first, last int64) (points []logql.Point, err error) {
 	span := logql.RangeOf(expr)
 	s.store.read(tenant, first-int64(span.Range), last+1, func(st *stream, entries []entry) {
@@ -89,7 +89,7 @@ func (s *Standin) points(tenant string, expr logql.Expr, first, last int64) (poi
 	return points, err
 }
 
-// valueAt is a value on the wire: [seconds, "value"].
+// valueAt returns a value in the form that it has in an answer: [seconds, "value"].
 func valueAt(at int64, value float64) []any {
 	return []any{float64(at) / float64(time.Second), strconv.FormatFloat(value, 'f', -1, 64)}
 }

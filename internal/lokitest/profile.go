@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Profile is a configuration of Loki that tests need, with a name. As a tenant of a Loki that serves all profiles it
-// has the same name.
+// Profile is a named configuration of Loki that tests need. A Loki that serves all profiles has one tenant for each,
+// with the name of the profile.
 type Profile struct {
 	Name string
 
@@ -23,19 +23,20 @@ type Profile struct {
 	Limits map[string]any
 }
 
-// never is far enough for every test.
+// never is a time that no test reaches.
 const never = "2100-01-01T00:00:00Z"
 
-// unsharded keeps a stream one stream. A shard is a stream of its own to Loki, which knows no repeat across two.
+// unsharded keeps Loki from splitting a stream into shards. A shard is a stream of its own, and Loki does not recognise
+// a repeat in another shard.
 var unsharded = map[string]any{"enabled": false}
 
 // The profiles.
 var (
-	// ProfilePermissive takes whatever a test writes, of any age and at any speed.
+	// ProfilePermissive accepts all that a test writes, of any age and at any rate.
 	ProfilePermissive = Profile{Name: "permissive"}
-	// ProfileProduction has Loki's own limits.
+	// ProfileProduction has Loki's default limits.
 	ProfileProduction = Profile{Name: "production", ProductionLimits: true}
-	// ProfileTenants is permissive and tells tenants apart.
+	// ProfileTenants is permissive and has tenants.
 	ProfileTenants = Profile{Name: "tenants", Tenants: true}
 	// ProfileBlocked stores nothing and answers 260.
 	ProfileBlocked = Profile{Name: "blocked", ProductionLimits: true, Limits: map[string]any{
@@ -54,12 +55,13 @@ var (
 		"per_stream_rate_limit_burst": "100KB",
 		"shard_streams":               unsharded,
 	}}
-	// ProfileStreamRate has no rate for the tenant that would be reached before that of a stream: 3 MB/s, 15 MB at once.
+	// ProfileStreamRate has the default rate of a stream (3 MB/s, 15 MB at once), and a rate of the tenant that is too
+	// high to be reached first.
 	ProfileStreamRate = Profile{Name: "stream-rate", ProductionLimits: true, Limits: map[string]any{
 		"ingestion_rate_mb": 1024, "ingestion_burst_size_mb": 1024,
 		"shard_streams": unsharded,
 	}}
-	// ProfileCutLines cuts lines over 8 KiB and says nothing.
+	// ProfileCutLines cuts lines over 8 KiB, and answers 204 to them.
 	ProfileCutLines = Profile{Name: "cut-lines", ProductionLimits: true, Limits: map[string]any{
 		"max_line_size": "8KB", "max_line_size_truncate": true,
 	}}
@@ -87,7 +89,7 @@ func ProfileOf(tenants, productionLimits bool, limits map[string]any) (Profile, 
 		tenants, productionLimits, limits, strings.Join(names, ", "))
 }
 
-// permissiveLimits let through whatever a test writes, of any age and at any speed.
+// permissiveLimits accept all that a test writes, of any age and at any rate.
 var permissiveLimits = map[string]any{
 	"ingestion_rate_mb":           1024,
 	"ingestion_burst_size_mb":     1024,
@@ -102,7 +104,7 @@ var permissiveLimits = map[string]any{
 	"max_query_length":            "0s",
 }
 
-// LimitsConfig returns the profile's limits_config, for a real Loki as well.
+// LimitsConfig returns the profile's limits_config. A real Loki takes it as well.
 func (p Profile) LimitsConfig() map[string]any {
 	config := map[string]any{}
 	if !p.ProductionLimits {
@@ -112,8 +114,8 @@ func (p Profile) LimitsConfig() map[string]any {
 	return config
 }
 
-// The values of ingester.max_chunk_age. Half of it is how far an entry may be behind its stream's newest. It is one for
-// all tenants of a Loki.
+// The values of ingester.max_chunk_age, which holds for all tenants of a Loki. An entry may be behind its stream's newest
+// by half of it.
 const (
 	defaultChunkAge    = 2 * time.Hour // Loki's default
 	permissiveChunkAge = 876_000 * time.Hour
@@ -132,13 +134,13 @@ func (p Profile) Config() Config {
 	return Config{AuthEnabled: p.Tenants, MaxChunkAge: p.MaxChunkAge().String(), Limits: p.LimitsConfig()}
 }
 
-// AllProfiles returns the configuration of a stand-in that has each profile as a tenant. Any other tenant has the
-// limits of production, and so have several tests at once, each with a tenant of its own.
+// AllProfiles returns the configuration of a stand-in that has each profile as a tenant. All other tenants have the
+// limits of production. So several tests at once can have these limits, each with a tenant of its own.
 func AllProfiles() Config {
 	return Config{AuthEnabled: true, MaxChunkAge: defaultChunkAge.String(), Overrides: Overrides()}
 }
 
-// Overrides returns the limits of the profiles' tenants as Loki's runtime configuration has them.
+// Overrides returns the limits of the profiles' tenants in the form of Loki's runtime configuration.
 func Overrides() map[string]map[string]any {
 	all := map[string]map[string]any{}
 	for _, p := range Profiles() {

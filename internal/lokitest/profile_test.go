@@ -12,7 +12,7 @@ import (
 
 var update = flag.Bool("update", false, "write testdata/overrides.yaml from the profiles")
 
-// A real Loki has the profiles from a file, which is made from them.
+// A real Loki reads the profiles from a file, which this test writes with -update.
 func TestOverridesFileHasEveryProfile(t *testing.T) {
 	const path = "testdata/overrides.yaml"
 	text, err := yaml.Marshal(map[string]any{"overrides": lokitest.Overrides()})

@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// refusal is an answer to a push that is not 204.
+// refusal is an answer other than 204 to a push.
 type refusal struct {
 	status int
 	text   string
 }
 
-// push answers a push. A 400 of validate comes after the good entries are stored, and only when no stream has a refusal
-// of its own. Of several streams that a request has, only the last one's refusal is told.
+// push answers a push. It stores the good entries first. Of the refusals by streams, it answers
+// only that of the last stream. When that stream refuses nothing, it answers with the offences that validate has found.
 func (s *Standin) push(w http.ResponseWriter, r *http.Request, tenant string) {
 	streams, err := decode(r)
 	switch {
@@ -38,7 +38,7 @@ func (s *Standin) take(tenant string, streams []pushed, now time.Time) *refusal 
 	limits := s.limitsOf(tenant)
 	if limits.BlockedUntil.After(now) {
 		if limits.BlockedStatus == http.StatusOK {
-			return nil // says yes and stores nothing
+			return nil // it is answered like a success, and nothing is stored
 		}
 		return &refusal{limits.BlockedStatus, fmt.Sprintf("ingestion blocked for user %s until '%s' with status code '%d'",
 			tenant, limits.BlockedUntil.Format(time.RFC3339), limits.BlockedStatus)}
@@ -83,10 +83,10 @@ func (s *Standin) take(tenant string, streams []pushed, now time.Time) *refusal 
 	return nil
 }
 
-// entryOverhead is what an entry takes in a message beside its text: tags, lengths and the timestamp.
+// entryOverhead is the size of an entry in a message without its text: tags, lengths and the timestamp, in bytes.
 const entryOverhead = 20
 
-// size is what Loki counts of an entry.
+// size returns the number of bytes that Loki counts for an entry.
 func (e *entry) size() int {
 	n := len(e.Line)
 	for _, p := range e.Metadata {
@@ -95,7 +95,7 @@ func (e *entry) size() int {
 	return n
 }
 
-// offenceText names one entry of each kind of offence, and how many there are.
+// offenceText returns one example of each kind of offence, and how many there are of it.
 func offenceText(offences []offence) string {
 	var kinds []string
 	count, first := map[string]int{}, map[string]string{}

@@ -19,7 +19,8 @@ const (
 	defaultSpan    = time.Hour
 )
 
-// queryRange answers log lines from start up to, but not including, end; or a metric from start to end.
+// queryRange answers a log query with the lines of start <= time < end, and a metric query with values from start to
+// end.
 func (s *Standin) queryRange(w http.ResponseWriter, r *http.Request, tenant string) {
 	q, err := readQuery(r)
 	if err != nil {
@@ -54,12 +55,12 @@ func (s *Standin) queryRange(w http.ResponseWriter, r *http.Request, tenant stri
 				http.StatusInternalServerError)
 			return
 		}
-		rows = nil // with categorized labels Loki 3.7.8 loses that error, and the entries with it
+		rows = nil // with categorized labels Loki 3.7.8 loses that error, and leaves the entries out
 	}
 	success(w, logAnswer(rows, categorized))
 }
 
-// rows returns what a log query selects, in the order of the answer and at most as many as were asked for.
+// rows returns the lines that a log query selects, in the order of the answer, and no more than the limit.
 func (s *Standin) rows(tenant string, log *logql.LogExpr, q query) (rows []*logql.Row, err error) {
 	s.store.read(tenant, q.start, q.end, func(st *stream, entries []entry) {
 		if !logql.Selects(log.Matchers, st.labels) {
@@ -92,7 +93,7 @@ func (s *Standin) rows(tenant string, log *logql.LogExpr, q query) (rows []*logq
 	return kept, nil
 }
 
-// scramble orders entries of one timestamp in a way that nobody may rely on.
+// scramble puts entries with the same timestamp into an arbitrary order, so that no test relies on theirs.
 func scramble(line string) uint64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(line)) // never fails
@@ -109,7 +110,7 @@ func (e *entry) row(st *stream) *logql.Row {
 	return row
 }
 
-// query is what a request asks. Times are in nanoseconds since 1970.
+// query holds the parameters of a request. Times are in nanoseconds since 1970.
 type query struct {
 	expr       logql.Expr
 	start, end int64
@@ -159,7 +160,7 @@ func readQuery(r *http.Request) (q query, err error) {
 	return q, nil
 }
 
-// moment reads a time: RFC 3339, seconds with a fraction, or nanoseconds.
+// moment parses a time in RFC 3339, in seconds with a fraction, or in nanoseconds.
 func moment(r *http.Request, name string, otherwise int64) (int64, error) {
 	text := r.FormValue(name)
 	if text == "" {

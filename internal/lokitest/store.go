@@ -14,17 +14,17 @@ import (
 // store holds the streams of all tenants.
 type store struct {
 	mu      sync.RWMutex
-	journal *journal // nil for memory alone
+	journal *journal // nil when the store is in memory
 	tenants map[string]*tenant
 }
 
 type tenant struct {
 	rate    *rate.Limiter
-	streams map[string]*stream // by their labels as text
-	order   []*stream          // as they came
+	streams map[string]*stream // by the text of their labels
+	order   []*stream          // in the order in which they were made
 }
 
-// openStore reads back what the folder holds; "" is none.
+// openStore returns a store with the contents of the folder; an empty store in memory for "".
 func openStore(dir string) (*store, error) {
 	s := &store{tenants: map[string]*tenant{}}
 	if dir == "" {
@@ -51,7 +51,7 @@ func (s *store) close() error {
 	return s.journal.file.Close()
 }
 
-// of returns the tenant, new or not. The caller holds the lock.
+// of returns the tenant, and makes it if it is new. The caller holds the lock.
 func (s *store) of(name string) *tenant {
 	t := s.tenants[name]
 	if t == nil {
@@ -71,7 +71,7 @@ func (t *tenant) stream(labels map[string]string, text string) *stream {
 	return st
 }
 
-// allow reports whether the tenant may send so many bytes now. More than its burst it may never send.
+// allow reports whether the tenant may send this many bytes now. It is always false for more than its burst.
 func (s *store) allow(name string, limits Limits, bytes int, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -82,11 +82,11 @@ func (s *store) allow(name string, limits Limits, bytes int, now time.Time) bool
 	return t.rate.AllowN(now, bytes)
 }
 
-// maxTold is how many refused entries a text names.
+// maxTold is the largest number of refused entries that an answer names.
 const maxTold = 10
 
-// append stores the entries that the stream takes. What it does not take is in the refusal, whose status is that of the
-// last one. An error means that nothing was stored.
+// append stores the entries that the stream accepts. The refusal tells of the others, and has the status of the last one
+// of them. When there is an error, nothing was stored.
 func (s *store) append(tenant string, in labelled, limits Limits, behind time.Duration, now time.Time) (*refusal, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -115,7 +115,7 @@ func (s *store) append(tenant string, in labelled, limits Limits, behind time.Du
 	return &refusal{status, text.String()}, nil
 }
 
-// flush closes the chunks of all streams: within a stream every repeat is recognised then.
+// flush closes the chunks of all streams. Then every repeat within a stream is recognised.
 func (s *store) flush() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -134,8 +134,8 @@ func (s *store) closeChunks() {
 	}
 }
 
-// read calls use with each stream of a tenant and its entries from start up to, but not including, end. They are in no
-// order. use must not keep the slice.
+// read calls use with each stream of a tenant and those of its entries with start <= time < end, in no particular order.
+// use must not keep the slice.
 func (s *store) read(name string, start, end int64, use func(st *stream, entries []entry)) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

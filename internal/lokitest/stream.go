@@ -9,15 +9,15 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// blockSize is how many bytes of a stream Loki keeps in a block that is still open. A repeat of an entry of the open
-// block is recognised at once.
+// blockSize is the size of a block, in bytes. Loki recognises a repeat at once while the first entry is in the open block
+// of its stream.
 const blockSize = 256 << 10
 
-// chunkSize is how many bytes of a stream make a chunk, which is then closed as a flush closes it
-// (ingester.chunk_target_size). Loki counts them compressed.
+// chunkSize is the size of a chunk, in bytes (ingester.chunk_target_size). A chunk of that size is closed, as by a flush.
+// Loki counts the compressed bytes.
 const chunkSize = 3 << 19
 
-// stream is what a tenant has stored under one set of labels.
+// stream holds the entries that a tenant has stored under one set of labels.
 type stream struct {
 	labels map[string]string
 	text   string
@@ -33,7 +33,7 @@ type stream struct {
 	flushed map[identity]bool
 }
 
-// identity is what makes two entries of a stream the same.
+// identity is the same for two entries of a stream when one is a repeat of the other.
 type identity struct {
 	time           int64
 	line, metadata string
@@ -51,14 +51,15 @@ func newStream(labels map[string]string, text string) *stream {
 	return &stream{labels: labels, text: text, open: map[identity]bool{}, flushed: map[identity]bool{}}
 }
 
-// refusedEntry is an entry that its stream does not take.
+// refusedEntry is an entry that its stream refuses.
 type refusedEntry struct {
 	entry  entry
 	reason string
-	rate   bool // it may be taken later
+	rate   bool // it is refused for the rate only, so the stream may accept it later
 }
 
-// judge tells the entries that the stream takes from the others. The stream's newest entry moves with each one taken.
+// judge returns the entries that the stream accepts, and those that it refuses. Each accepted entry may become the
+// stream's newest, by which the next entries are judged.
 func (st *stream) judge(entries []entry, limits Limits, behind time.Duration, now time.Time) (taken []entry, refused []refusedEntry) {
 	if st.rate == nil {
 		st.rate = rate.NewLimiter(rate.Limit(limits.StreamRate), limits.StreamBurst)
@@ -95,7 +96,7 @@ func (st *stream) overRate(limits Limits, bytes int) string {
 
 func rfc3339(ns int64) string { return time.Unix(0, ns).UTC().Format(time.RFC3339) }
 
-// store keeps an entry, unless it is in the open block already.
+// store stores an entry, unless it repeats an entry of the open block.
 func (st *stream) store(e entry) {
 	id := e.identity()
 	st.newest = max(st.newest, e.Time)
@@ -114,7 +115,7 @@ func (st *stream) store(e entry) {
 	}
 }
 
-// closeChunk keeps each entry once from now on.
+// closeChunk closes the open chunk and removes its repeats.
 func (st *stream) closeChunk() {
 	for _, e := range st.recent {
 		if id := e.identity(); !st.flushed[id] {
@@ -126,7 +127,7 @@ func (st *stream) closeChunk() {
 	st.open, st.openBytes = map[identity]bool{}, 0
 }
 
-// entries returns what a query finds, in a new slice.
+// entries returns a new slice of the entries that a query finds.
 func (st *stream) entries() []entry {
 	all := make([]entry, 0, len(st.closed)+len(st.recent))
 	all = append(all, st.closed...)

@@ -12,14 +12,15 @@ import (
 // offence is a reason to refuse one entry, or all entries of a stream with wrong labels.
 type offence struct{ kind, text string }
 
-// labelled is a stream whose labels are understood.
+// labelled is a stream whose labels were parsed.
 type labelled struct {
 	labels  map[string]string
 	text    string // the labels as Loki writes them
 	entries []entry
 }
 
-// validate tells good entries from others by what can be seen of them alone. An error is for the whole request.
+// validate returns the good entries, and the offences of the others that do not depend on what is stored. An error
+// refuses the whole request.
 func validate(limits Limits, streams []pushed, now time.Time) (good []labelled, offences []offence, err error) {
 	for _, stream := range streams {
 		for i := range stream.entries {
@@ -76,7 +77,7 @@ func offenceOf(limits Limits, stream string, e entry, now time.Time) *offence {
 	return nil
 }
 
-// readLabels reads the labels of a stream and adds service_name where it is missing.
+// readLabels parses the labels of a stream, and adds service_name when it is missing.
 func readLabels(text string) (map[string]string, *offence) {
 	labels, err := parseLabels(text)
 	if err != nil {
@@ -108,7 +109,7 @@ func readLabels(text string) (map[string]string, *offence) {
 
 const serviceName = "service_name"
 
-// parseLabels reads {a="b", c="d"}. Empty values are the same as none.
+// parseLabels parses {a="b", c="d"}. It leaves out labels with an empty value.
 func parseLabels(text string) (map[string]string, error) {
 	if strings.TrimSpace(text) == "{}" {
 		return nil, nil
@@ -134,7 +135,8 @@ func parseLabels(text string) (map[string]string, error) {
 
 var errMetadataName = errors.New("the name of a piece of structured metadata is empty, or nothing of it can be kept")
 
-// normalise makes the names of metadata names of labels: letters, digits and underscores. U+FFFD is taken out of values.
+// normalise replaces, in names of metadata, all characters that a label's name cannot have. It removes U+FFFD from
+// values.
 func normalise(e *entry) error {
 	for i, p := range e.Metadata {
 		name := []byte(p.Name)

@@ -21,7 +21,8 @@ var kinds struct {
 	registered atomic.Pointer[map[v1alpha1.AuditKind]struct{}] // never changed, but replaced
 }
 
-// RegisterKinds has events of these kinds count under their names. All or none.
+// RegisterKinds makes events of these kinds count under their own names. When one of them
+// is invalid, it registers none.
 func RegisterKinds(more ...v1alpha1.AuditKind) error {
 	kinds.mu.Lock()
 	defer kinds.mu.Unlock()

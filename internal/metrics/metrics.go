@@ -164,7 +164,7 @@ func (m *Meter) Stored(n int) {
 	}
 }
 
-// Failed counts one event that was not, by the class of its error.
+// Failed counts one event that was not stored, by the class of its error.
 func (m *Meter) Failed(class string) { writes.WithLabelValues(m.label, class).Inc() }
 
 // labelSet lets the first limit values through and maps the rest to Other.

@@ -46,7 +46,7 @@ func gather(ctx context.Context) (families []family, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, closeTrail()) }()
-	// The series of a write are made by one.
+	// It takes a write to make the series of a write.
 	if err := trail.For("docs").Write(ctx, auditing.NewEgressBlock(auditing.EgressInput{Namespace: "docs", Host: "example.com"})); err != nil {
 		return nil, err
 	}
@@ -95,7 +95,7 @@ type registry struct {
 	described map[string]bool
 }
 
-// nameOfDesc finds the name in what a Desc prints: no method of it tells.
+// nameOfDesc finds the name in the text of a Desc, which has no method for it.
 var nameOfDesc = regexp.MustCompile(`fqName: "([^"]*)"`)
 
 // Register registers c.

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"time"
+
+	"github.com/paddock-dev/audit/internal/disk"
 )
 
 // segment is a file of records. Fields that change are guarded by Log.mu, except for
@@ -17,20 +19,20 @@ type segment struct {
 	sealed   bool  // nothing more is written to it
 	waiting  int64 // records that are not acknowledged
 	bytes    int64 // of those
-	underWay int   // records in the window
+	underWay int   // records in Log.window
 	read     bool  // Next is past its end
 	// keep says that bytes in it could not be copied, and unread that the disk refused to
 	// read some: the file is moved to damagedDir instead of removed.
 	keep, unread bool
-	told         []int // offsets of stretches that Open has reported; of the reader
+	told         []int // offsets of damage that Open has reported; only the reader uses it
 
-	file      File  // of the committer
-	allocated int64 // length of file, with the zeros behind the records
+	file      disk.File // only the committer uses it
+	allocated int64     // length of file, with the zeros behind the records
 }
 
-// growth is by how many zeros a segment is made longer at once. An fsync of bytes that
-// the file has already need not write its length and its place on the disk, which makes
-// it up to twice as fast.
+// growth is how many zeros are appended to a segment at once. An fsync is up to twice as
+// fast when the file had its length and its blocks before, because then it need not write
+// them.
 const growth = 256 << 10
 
 var zeros [growth]byte
@@ -54,9 +56,9 @@ func (l *Log) commitAll() {
 
 // takeBatch waits for a batch. It returns nil when the log is sealed and none is left.
 //
-// It lets the writers that the last fsync has woken join the batch, and does not wait for
-// others: two halves of the writers that take turns with the disk were measured to be
-// faster than all of them in one batch.
+// Writers that the last fsync has woken join the batch, and it does not wait for others. So
+// one half of the writers fills a batch while that of the other half is synced. This was
+// measured to be faster than one batch of all.
 func (l *Log) takeBatch() *batch {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -84,7 +86,9 @@ func (l *Log) commit(active *segment, b *batch) (*segment, error) {
 	}
 	var err error
 	if active == nil {
-		active, err = l.beginSegment(b.first)
+		if active, err = l.beginSegment(b.first); err != nil {
+			err = fmt.Errorf("beginning a segment: %w", err)
+		}
 	}
 	if err == nil {
 		err = l.write(active, b.buf)
@@ -117,31 +121,30 @@ var errReplaced = errors.New("the directory was moved or replaced: open the log 
 
 // inPlace reports an error when the locked directory is no longer at its path.
 func (l *Log) inPlace() error {
-	locked, err := l.lock.Stat()
-	if err != nil {
+	var there disk.Place
+	if err := there.Find(l.dir); err != nil {
 		return err
 	}
-	there, err := os.Stat(l.dir)
-	if err == nil && !os.SameFile(locked, there) {
-		err = fmt.Errorf("%s: %w", l.dir, errReplaced)
+	if !there.Is(&l.locked) {
+		return fmt.Errorf("%s: %w", l.dir, errReplaced)
 	}
-	return err
+	return nil
 }
 
 // beginSegment makes a segment, whose name is durable when it returns no error.
 func (l *Log) beginSegment(first uint64) (*segment, error) {
 	if err := l.inPlace(); err != nil {
-		return nil, fmt.Errorf("beginning a segment: %w", err)
+		return nil, err
 	}
 	path := filepath.Join(l.dir, segmentName(first))
-	f, err := create(l.opts.Disk, path)
+	f, err := l.opts.Disk.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, disk.PrivateMode)
 	if err != nil {
-		return nil, fmt.Errorf("beginning a segment: %w", err)
+		return nil, err
 	}
 	seg := &segment{path: path, file: f}
 	if err := l.opts.Disk.SyncDir(l.dir); err != nil {
 		l.sealSegment(seg)
-		return nil, fmt.Errorf("beginning a segment: %w", err)
+		return nil, err
 	}
 	return seg, nil
 }
@@ -151,12 +154,12 @@ func (l *Log) beginSegment(first uint64) (*segment, error) {
 // the next fsync of the file would then succeed without them.
 func (l *Log) write(seg *segment, b []byte) error {
 	end := seg.size + int64(len(b))
-	if err := writeAt(seg.file, b, seg.size); err != nil {
+	if err := disk.WriteAt(seg.file, b, seg.size); err != nil {
 		return fmt.Errorf("writing %s: %w", seg.path, err)
 	}
 	if end > seg.allocated {
 		seg.allocated = end
-		if room := min(growth, l.opts.SegmentBytes-end); room > 0 && writeAt(seg.file, zeros[:room], end) == nil {
+		if room := min(growth, l.opts.SegmentBytes-end); room > 0 && disk.WriteAt(seg.file, zeros[:room], end) == nil {
 			seg.allocated += room // without them the next fsync is slower, and no less safe
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/paddock-dev/audit/internal/disk"
 )
 
 // Reject is Acknowledge for the record that Next has just returned, when its payload is
@@ -23,10 +25,10 @@ func (l *Log) Reject(r *Record, cause error) error {
 func (l *Log) saveDamage(seg *segment, data []byte, s Step, cause error) {
 	name := fmt.Sprintf("%s-%d.bin", strings.TrimSuffix(filepath.Base(seg.path), segmentSuffix), s.Start)
 	savedAs := filepath.Join(l.dir, damagedDir, name)
-	if saved, err := ReadFile(savedAs); err == nil && bytes.Equal(saved, data[s.Start:s.End]) {
+	if saved, err := disk.ReadFile(savedAs, disk.All); err == nil && bytes.Equal(saved, data[s.Start:s.End]) {
 		return
 	}
-	if err := WriteFile(l.opts.Disk, savedAs, data[s.Start:s.End]); err != nil {
+	if err := disk.WriteFile(l.opts.Disk, savedAs, data[s.Start:s.End]); err != nil {
 		savedAs = ""
 		cause = errors.Join(cause, fmt.Errorf("no copy could be written: %w", err))
 		l.mu.Lock()
@@ -80,7 +82,7 @@ func (l *Log) setAside(path string) (to string, err error) {
 // segment stays, and the error says how many records store took, and what else is in it.
 func Salvage(dir, name string, store func(Step) error) error {
 	path := filepath.Join(dir, damagedDir, name)
-	data, err := ReadFile(path)
+	data, err := disk.ReadFile(path, disk.All)
 	if err != nil {
 		return err
 	}

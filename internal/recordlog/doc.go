@@ -11,8 +11,9 @@
 //	damaged/<number>.seg  a segment that could not be read or copied in full
 //	damaged/<name>.seg    a file that looks like a segment, and is none
 //
-// The process that has the log open has locked the directory with flock. The name of a segment is 20 decimal digits: the sequence number of its first record,
-// or a lower one. Sequence numbers grow from record to record, with gaps, from 1 to 2^62.
+// The process that has the log open has locked the directory with flock. The name of a
+// segment is 20 decimal digits: the sequence number of its first record, or a lower one.
+// Sequence numbers grow from record to record, with gaps, from 1 to 2^62.
 //
 // # A record
 //

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/paddock-dev/audit/internal/disk"
 )
 
 // damagedDir is the folder for bytes and segments that are kept because of damage.
@@ -22,15 +25,16 @@ type Options struct {
 	Full func(Stats) error
 	// Wait makes Append wait while the log is full, instead of failing.
 	Wait bool
-	// OnSync hears how long an fsync of a segment took.
+	// OnSync is called after each fsync of a segment.
 	OnSync func(took time.Duration, err error)
-	// OnDamage hears, during Open, Next and Acknowledge, of bytes in a segment that are not
-	// a record, and of files that only look like segments, which are moved to damaged. savedAs is the file with a copy of them; "" when it could not be written, and
-	// then the whole segment is kept in damaged. err says more, and may be nil. It must not
-	// call the log.
+	// OnDamage is called by Open, Next and Acknowledge, for bytes in a segment that are not a
+	// record and for files that only look like segments, which are moved to damaged. savedAs
+	// is the file with a copy of the bytes, or the file after its move. It is "" when the copy
+	// could not be written; then the whole segment is kept in damaged. err says more, and may
+	// be nil. OnDamage must not call the log.
 	OnDamage func(segment string, bytes Step, savedAs string, err error)
 	// Disk is that of the operating system when nil.
-	Disk Disk
+	Disk disk.Disk
 }
 
 // Stats counts the records that wait in a log.
@@ -55,7 +59,8 @@ func (s Stats) Age() time.Duration {
 type Log struct {
 	dir      string
 	opts     Options
-	lock     *os.File // the directory
+	lock     *os.File   // the directory
+	locked   disk.Place // of it
 	progress *progress
 	earlier  uint64 // the last sequence number that an earlier process acknowledged
 
@@ -69,7 +74,7 @@ type Log struct {
 	spares   [][]byte   // buffers for batches: while one is written, another one fills
 	segments []*segment // with records that wait, oldest first
 	window   []*Record  // read and not acknowledged, oldest first
-	taken    uint64     // the last sequence number that was put into window
+	taken    uint64     // the last sequence number that was put into window, or earlier; only take changes it
 	stats    Stats      // of segments and pending
 	synced   uint64     // the last sequence number that this process has synced; 0 for none
 	sealed   bool
@@ -81,7 +86,7 @@ type Log struct {
 // is an error.
 func Open(dir string, opts Options) (*Log, error) {
 	if opts.Disk == nil {
-		opts.Disk = OS
+		opts.Disk = disk.OS
 	}
 	if opts.Full == nil {
 		opts.Full = func(Stats) error { return nil }
@@ -94,12 +99,19 @@ func Open(dir string, opts Options) (*Log, error) {
 	}
 	l := &Log{dir: dir, opts: opts}
 	l.work.L, l.news.L = &l.mu, &l.mu
-	if err := makeDirs(opts.Disk, dir, damagedDir); err != nil {
+	err := disk.MakeDir(opts.Disk, filepath.Join(dir, damagedDir))
+	if err != nil {
 		return nil, err
 	}
-	var err error
-	if l.lock, err = lock(dir); err != nil {
+	// An earlier process may have ended before the name of dir was durable. The sync may fail,
+	// as where the parent is not the caller's: most directories were made by others, who have
+	// synced them.
+	_ = opts.Disk.SyncDir(filepath.Dir(dir))
+	if l.lock, err = disk.LockDir(dir); err != nil {
 		return nil, err
+	}
+	if l.locked, err = disk.PlaceOf(l.lock); err != nil {
+		return nil, errors.Join(err, l.lock.Close())
 	}
 	if l.progress, err = openProgress(opts.Disk, dir); err != nil {
 		return nil, errors.Join(err, l.lock.Close())
@@ -120,9 +132,9 @@ func (l *Log) Stats() Stats {
 	return l.stats
 }
 
-// SaveProgress notes on the disk which records are acknowledged, and which are synced. After a crash, records
-// that were acknowledged since the last call are read again. It is for one goroutine at a
-// time.
+// SaveProgress notes on the disk which records are acknowledged, and which are synced. After
+// a crash, records that were acknowledged since the last call are read again. Only one
+// goroutine may call it at a time.
 func (l *Log) SaveProgress() error {
 	l.mu.Lock()
 	upTo := l.taken

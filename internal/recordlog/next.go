@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+
+	"github.com/paddock-dev/audit/internal/disk"
 )
 
 // maxReads is how often Next tries to read what the disk refuses. After that it passes
@@ -26,12 +28,11 @@ type Record struct {
 
 // reader walks through the segments.
 type reader struct {
-	segment *segment // nil between two segments
-	file    File     // nil until the segment is read
-	data    []byte   // of the segment, from its start
-	off     int      // where the next step begins
-	last    uint64   // the sequence number of the last record
-	refused int      // reads of the segment in a row that failed
+	segment *segment  // nil between two segments
+	file    disk.File // nil until the segment is read
+	data    []byte    // of the segment, from its start
+	off     int       // where the next step begins
+	refused int       // reads of the segment in a row that failed
 }
 
 // Next returns the next record, which is then to be passed to Acknowledge or Reject. When
@@ -71,10 +72,9 @@ func (l *Log) take(s Step) *Record {
 		}
 		return nil
 	}
-	if s.Seq <= r.last || s.Seq <= l.earlier {
+	if s.Seq <= l.taken { // nobody else changes it
 		return nil // acknowledged by an earlier process, or written over
 	}
-	r.last = s.Seq
 	rec := &Record{Step: s, segment: r.segment}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -136,7 +136,7 @@ func (l *Log) fill(size int) error {
 	if r.file != nil {
 		r.refused++
 	}
-	if r.refused == maxReads || errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrIrregular) {
+	if r.refused == maxReads || errors.Is(err, fs.ErrNotExist) || errors.Is(err, disk.ErrIrregular) {
 		r.data, r.refused = data, 0
 		l.mu.Lock()
 		r.segment.unread = true
@@ -147,10 +147,10 @@ func (l *Log) fill(size int) error {
 
 // read fills buf from the file of the segment, which it opens where it is not. Where the
 // disk refuses, zeros stand for the blocks that it cannot read, and the error says why.
-func (r *reader) read(d Disk, buf []byte, off int64) (err error) {
+func (r *reader) read(d disk.Disk, buf []byte, off int64) (err error) {
 	clear(buf)
 	if r.file == nil {
-		if r.file, err = d.OpenFile(r.segment.path, os.O_RDONLY); err != nil {
+		if r.file, err = d.OpenFile(r.segment.path, os.O_RDONLY, 0); err != nil {
 			return err
 		}
 	}
@@ -174,8 +174,7 @@ func (r *reader) close() {
 	}
 }
 
-// leave is called when all of a sealed segment is read. Only the sequence number of its
-// last record is still needed.
+// leave is called when all of a sealed segment is read. Only the buffer is kept.
 func (l *Log) leave() error {
 	r := &l.reader
 	l.mu.Lock()
@@ -183,6 +182,6 @@ func (l *Log) leave() error {
 	drop := l.dropDrained()
 	l.mu.Unlock()
 	r.close()
-	l.reader = reader{data: r.data[:0], last: r.last}
+	l.reader = reader{data: r.data[:0]}
 	return l.removeAll(drop)
 }

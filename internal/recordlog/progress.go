@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+
+	"github.com/paddock-dev/audit/internal/disk"
 )
 
 const (
@@ -18,21 +20,22 @@ const (
 	syncedSlots = 2 * slotDistance
 )
 
-// unknown is the synced of a file without that slot: nothing is known to be above it.
+// unknown is the value of progress.synced when the file has no slot for it. It is above every
+// sequence number, so that damage counts as damage and not as torn.
 const unknown = 1<<64 - 1
 
 // progress is the file that says up to which record everything is acknowledged, and up to
 // which every record was synced. It is used by one goroutine at a time.
 type progress struct {
-	file   File
+	file   disk.File
 	turn   uint64 // number of the last write
 	saved  uint64 // sequence number up to which everything is acknowledged
 	synced uint64 // sequence number up to which everything was synced, or unknown
 }
 
 // openProgress makes the file where it is missing.
-func openProgress(d Disk, dir string) (*progress, error) {
-	f, err := d.OpenFile(filepath.Join(dir, progressName), os.O_RDWR|os.O_CREATE)
+func openProgress(d disk.Disk, dir string) (*progress, error) {
+	f, err := d.OpenFile(filepath.Join(dir, progressName), os.O_RDWR|os.O_CREATE, disk.PrivateMode)
 	if err != nil {
 		return nil, err
 	}
@@ -46,8 +49,8 @@ func openProgress(d Disk, dir string) (*progress, error) {
 	return &p, nil
 }
 
-// parseProgress returns what the newer of the undamaged slots of each kind say. Without any
-// that are acknowledged, every record in the directory is read again.
+// parseProgress returns the content of the newer undamaged slot of each kind. When both slots
+// for what is acknowledged are damaged, every record in the directory is read again.
 func parseProgress(content []byte) progress {
 	turn, acknowledged := parseSlots(content, slotMark)
 	later, synced := parseSlots(content[min(syncedSlots, len(content)):], syncedMark)
@@ -84,11 +87,11 @@ func (p *progress) save(acknowledged, synced uint64) error {
 	}
 	p.turn++
 	at := int64(p.turn%2) * slotDistance
-	if err := writeAt(p.file, p.slot(slotMark, acknowledged), at); err != nil {
+	if err := disk.WriteAt(p.file, p.slot(slotMark, acknowledged), at); err != nil {
 		return err
 	}
 	if synced > 0 {
-		if err := writeAt(p.file, p.slot(syncedMark, synced), syncedSlots+at); err != nil {
+		if err := disk.WriteAt(p.file, p.slot(syncedMark, synced), syncedSlots+at); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/paddock-dev/audit/internal/disk"
 )
 
 const (
@@ -32,8 +34,8 @@ func number(name string) (first uint64, ok bool) {
 	return first, err == nil && first > 0 && first <= maxSeq
 }
 
-// segmentsIn returns the numbers of the segments in dir, oldest first. foreign are the
-// names there that end like that of a segment and that no Log has given, or not to a
+// segmentsIn returns the numbers of the segments in dir, oldest first. foreign are the other
+// names with the suffix of a segment: no Log gives such a name, or it is not that of a
 // regular file.
 func segmentsIn(dir string) (all []uint64, foreign []string, err error) {
 	files, err := os.ReadDir(dir)
@@ -138,11 +140,12 @@ func (s *Stats) add(later Stats) {
 }
 
 // Look returns the Stats of the log in dir, the number of damaged stretches in its segments
-// and of files that only look like segments, and the number of files in damagedDir. It only reads. The log may be open: records that
-// change meanwhile are counted as they were or as they are, and a torn end, which may be a
-// record that is being written, does not count as damage.
+// and of files that only look like segments, and the number of files in damagedDir. It only
+// reads. The log may be open: records that change meanwhile are counted as they were before
+// or as they are afterwards. A torn end does not count as damage, because it may be a record
+// that is being written.
 func Look(dir string) (stats Stats, damaged, kept int, err error) {
-	content, err := ReadFile(filepath.Join(dir, progressName))
+	content, err := disk.ReadFile(filepath.Join(dir, progressName), disk.All)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return Stats{}, 0, 0, err
 	}
@@ -153,7 +156,7 @@ func Look(dir string) (stats Stats, damaged, kept int, err error) {
 	}
 	damaged = len(foreign)
 	for _, first := range segments {
-		data, err := ReadFile(filepath.Join(dir, segmentName(first)))
+		data, err := disk.ReadFile(filepath.Join(dir, segmentName(first)), disk.All)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // acknowledged meanwhile
 		}

@@ -1,5 +1,5 @@
-// Package stagetest puts a stage, a Sink around a Sink, in front of every kind of
-// destination, real servers among them, for the conformance suite.
+// Package stagetest tests a stage, which is a Sink around a Sink, with the conformance
+// suite. It puts the stage in front of every kind of destination, including real servers.
 package stagetest
 
 import (
@@ -22,8 +22,8 @@ import (
 // Stage puts the stage under test in front of a destination.
 type Stage func(auditing.Sink) (auditing.Sink, error)
 
-// Destinations are harnesses of a stage in front of each destination. The servers
-// are those of this test binary: let TestMain call testenv.Run.
+// Destinations have a harness of a stage in front of each kind of destination. The
+// test binary shares the servers, so TestMain has to call testenv.Run.
 var Destinations = []struct {
 	Name    string
 	Harness func(*testing.T, Stage) sinktest.Harness
@@ -63,7 +63,7 @@ func recorderHarness(_ *testing.T, in Stage) sinktest.Harness {
 	}
 }
 
-// output is a log's, whose faults can be scripted.
+// output is the output of a log. A test can make it fail and hang.
 type output struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -83,7 +83,8 @@ func (o *output) Write(p []byte) (int, error) {
 	return o.text.Write(p)
 }
 
-// events reads the lines back; those of one event are one, as its readers take them.
+// events reads the lines back. It returns one event for several lines of the same event,
+// as readers of a log do.
 func (o *output) events(context.Context) ([]v1alpha1.AuditEvent, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

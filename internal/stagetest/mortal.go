@@ -19,24 +19,24 @@ import (
 	"github.com/paddock-dev/audit/sinks/loki"
 )
 
-// Mortal is a destination on a real server that a test kills and brings back.
+// Mortal is a destination on a real server that a test kills and starts again.
 type Mortal struct {
-	// Sink writes to the server, and gives up soon by itself.
+	// Sink writes to the server. It has a short timeout of its own.
 	Sink auditing.Sink
-	// Namespace is that of the test's events.
+	// Namespace of the test's events.
 	Namespace string
-	// Kill ends the server with SIGKILL, Restart starts it again with its data.
+	// Kill ends the server with SIGKILL. Restart starts it again with its data.
 	Kill    func() error
 	Restart func(context.Context) error
-	// Stored reads back what the server holds, ordered as its readers see it; what
-	// is there twice counts twice.
+	// Stored reads the events back, in the order in which readers of the server see them.
+	// An event that is stored twice is returned twice.
 	Stored func(context.Context) ([]v1alpha1.AuditEvent, error)
 }
 
-// Mortals start them. loses, when not nil, is asked for each answer to a write
-// whether it gets lost on the way: the server has done its part then, and the
-// client sees its connection end. The servers do not do that on demand, so a
-// proxy in front of them does.
+// Mortals have a function that starts a Mortal of each kind. If loses is not nil, it is
+// called for each answer to a write and says whether the answer is lost. The server has
+// then stored the event, and the client only sees that its connection ends. Servers cannot do
+// that on demand, so a proxy in front of them does it.
 var Mortals = []struct {
 	Name  string
 	Start func(t *testing.T, loses func() bool) Mortal
@@ -85,7 +85,7 @@ func mortalLoki(t *testing.T, loses func() bool) Mortal {
 	}
 }
 
-// proxy returns the address of one in front of a server.
+// proxy starts a proxy in front of a server and returns its address.
 func proxy(t *testing.T, server string, through http.RoundTripper, loses func() bool) string {
 	t.Helper()
 	target, err := url.Parse(server)

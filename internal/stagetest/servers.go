@@ -28,8 +28,8 @@ import (
 	"github.com/paddock-dev/audit/sinks/loki"
 )
 
-// connections are those of one client, so that they can be ended for certain: a
-// client closes the idle ones only, and not one that is being made.
+// connections are the connections of one client. They are recorded so that all of them
+// can be closed: a client closes only idle connections, and none that is being made.
 type connections struct {
 	mu     sync.Mutex
 	open   []net.Conn
@@ -60,7 +60,7 @@ func (c *connections) close() {
 	}
 }
 
-// kubeClient returns a client whose connections end with release.
+// kubeClient returns a client, and a function release that closes its connections.
 func kubeClient(tb testing.TB, config *rest.Config, opts client.Options) (c client.Client, release func()) {
 	tb.Helper()
 	own := &connections{}
@@ -105,7 +105,7 @@ func kubeHarness(t *testing.T, in Stage) sinktest.Harness {
 			return sinktest.Fault{Sink: sink, Caused: apierrors.IsForbidden, Release: release}, err
 		},
 		Hanging: func(ctx context.Context) (sinktest.Fault, error) {
-			silent, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0") // accepts, and says nothing
+			silent, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0") // it accepts connections and never answers
 			if err != nil {
 				return sinktest.Fault{}, err
 			}
@@ -128,7 +128,7 @@ func lokiHarness(t *testing.T, in Stage) sinktest.Harness {
 		func(ctx context.Context) ([]v1alpha1.AuditEvent, error) { return rows(ctx, server) })
 }
 
-// VictoriaLogs stores a repeat again, and its readers fold what is the same.
+// VictoriaLogs stores a repeat as a second row, and its readers fold equal rows.
 func victoriaLogsHarness(t *testing.T, in Stage) sinktest.Harness {
 	t.Helper()
 	const century = 100 * 365 * 24 * time.Hour // as long as the shared server keeps rows
@@ -157,7 +157,7 @@ func victoriaLogsHarness(t *testing.T, in Stage) sinktest.Harness {
 		})
 }
 
-// pushHarness is of a server that takes Loki's pushes.
+// pushHarness returns the harness of a server that takes Loki's pushes.
 func pushHarness(server string, opts loki.Options, in Stage, stored func(context.Context) ([]v1alpha1.AuditEvent, error)) sinktest.Harness {
 	open := func(address string, opts loki.Options) (auditing.Sink, error) {
 		sink, err := loki.New(address, opts)
@@ -200,7 +200,7 @@ func pushHarness(server string, opts loki.Options, in Stage, stored func(context
 	}
 }
 
-// rows reads back what Loki holds; a row that it holds twice counts twice.
+// rows reads back the entries in Loki. An entry that is stored twice is returned twice.
 func rows(ctx context.Context, l *testenv.Loki) ([]v1alpha1.AuditEvent, error) {
 	const day = 24 * time.Hour
 	entries, err := l.Query(ctx, "", `{service_name="`+lokiService+`"}`, time.Now().Add(-day), time.Now().Add(day), 0)

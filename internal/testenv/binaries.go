@@ -11,14 +11,15 @@ import (
 	"syscall"
 )
 
-// envKubeAssets names servers to use instead of building them: a folder that holds kube-apiserver and etcd, and maybe
-// kube-controller-manager.
+// envKubeAssets names a folder with kube-apiserver and etcd, and maybe kube-controller-manager. They are used, and none
+// is built.
 const envKubeAssets = "KUBEBUILDER_ASSETS"
 
-// moduleLine tells this module's go.mod from those of the modules nested in its tree.
+// moduleLine is a line of this module's go.mod that the go.mod of nested modules does not have.
 var moduleLine = []byte("module github.com/paddock-dev/audit\n")
 
-// moduleRoot finds the source tree upwards from the working directory, which for a test is its package's.
+// moduleRoot returns the root of the source tree. It searches upwards from the working directory, which in a test is the
+// folder of the package.
 func moduleRoot() (string, error) {
 	wd, err := os.Getwd()
 	if err != nil {
@@ -35,7 +36,7 @@ func moduleRoot() (string, error) {
 	}
 }
 
-// kubeBinaries returns the paths of etcd and kube-apiserver, building them when they are missing.
+// kubeBinaries returns the paths of etcd and kube-apiserver. It builds them when they are missing.
 func kubeBinaries() (etcd, apiserver string, err error) {
 	dir := os.Getenv(envKubeAssets)
 	if dir == "" {
@@ -52,8 +53,8 @@ func kubeBinaries() (etcd, apiserver string, err error) {
 	return etcd, apiserver, nil
 }
 
-// controllerManagerBinary returns the path of kube-controller-manager, building it when it is missing. envtest's
-// folders have none, so one beside the API server is taken only where there is one.
+// controllerManagerBinary returns the path of kube-controller-manager. It builds it when it is missing, also when
+// envKubeAssets names a folder without it, as the folders of envtest are.
 func controllerManagerBinary() (string, error) {
 	const name = "kube-controller-manager"
 	if dir := os.Getenv(envKubeAssets); dir != "" {
@@ -75,7 +76,7 @@ func lokiBinary() (string, error) {
 	return filepath.Abs(path)
 }
 
-// standinBinary builds the stand-in for Loki, which takes an instant when nothing has changed, and returns its path.
+// standinBinary builds the stand-in for Loki and returns its path. A build is fast when nothing has changed.
 var standinBinary = sync.OnceValues(func() (string, error) {
 	const name = "lokistandin"
 	root, err := moduleRoot()
@@ -96,7 +97,7 @@ var standinBinary = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
-// lockedBin makes the folder of the binaries and waits until nobody else builds into it.
+// lockedBin makes the folder of the binaries and waits until no other process builds into it.
 func lockedBin(root string) (dir string, unlock func(), err error) {
 	dir = filepath.Join(root, "bin")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -106,8 +107,8 @@ func lockedBin(root string) (dir string, unlock func(), err error) {
 	return dir, unlock, err
 }
 
-// built returns the folder of the binaries that make tools builds and has make build those that are missing.
-// go test runs the tests of several packages at once, so a file lock keeps all but the first waiting.
+// built returns the folder of the binaries that make tools builds. It builds missing ones with make. A file lock lets only
+// one process build at a time, because go test tests several packages at once.
 func built(names ...string) (dir string, err error) {
 	root, err := moduleRoot()
 	if err != nil {
@@ -138,7 +139,7 @@ func built(names ...string) (dir string, err error) {
 	return dir, nil
 }
 
-// lock waits for the exclusive lock on the file. The system drops it when the process ends in any way.
+// lock waits for the exclusive lock on the file. The system releases it when the process ends, however it ends.
 func lock(path string) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {

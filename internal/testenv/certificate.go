@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// keyPair is a self-signed certificate for the loopback address. The server could make one itself; this one is
-// known before the server runs and made in a millisecond, for its key is an elliptic one.
+// keyPair is a self-signed certificate for the loopback address. The server could make a certificate itself. This one is
+// known before the server runs, and takes a millisecond to make, because its key is an elliptic curve key.
 type keyPair struct {
 	certFile, keyFile string
 	certPEM           []byte

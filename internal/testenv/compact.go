@@ -8,8 +8,8 @@ import (
 	"net/http"
 )
 
-// CompactEtcd makes etcd forget every past state, as the API server has it do every few minutes. A list that was
-// begun before is then answered with 410 by an API server that was started since; one that ran all the time may
+// CompactEtcd makes etcd forget all past states, as the API server makes it do every few minutes. An API server that is
+// started afterwards answers 410 to the next page of a list that was begun before. An API server that was running may
 // still have that state in memory.
 func (k *Kube) CompactEtcd(ctx context.Context) error {
 	var now struct {

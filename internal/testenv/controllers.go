@@ -13,8 +13,8 @@ import (
 )
 
 // StartControllers starts the named controllers of a kube-controller-manager, such as
-// "garbage-collector-controller", and returns when it is healthy. Each acts as its own service account. They end
-// with the server. The name of a controller that does not exist is an error.
+// "garbage-collector-controller", and returns when it is healthy. Each controller has a service account of its own. The
+// controllers end with the server. An unknown name is an error.
 func (k *Kube) StartControllers(ctx context.Context, names ...string) error {
 	path, err := controllerManagerBinary()
 	if err != nil {
@@ -39,7 +39,7 @@ func (k *Kube) startControllers(ctx context.Context, path, kubeconfig string, na
 		"--controllers="+strings.Join(names, ","),
 		"--use-service-account-credentials",
 		"--leader-elect=false",
-		"--authentication-skip-lookup", // nobody but this process asks it anything
+		"--authentication-skip-lookup", // only this process sends it requests
 		"--bind-address="+host, "--secure-port="+port,
 		"--tls-cert-file="+k.pair.certFile, "--tls-private-key-file="+k.pair.keyFile,
 	)

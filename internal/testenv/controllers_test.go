@@ -13,8 +13,8 @@ import (
 	"github.com/paddock-dev/audit/internal/testenv"
 )
 
-// On a server of its own: the shared one's namespaces are to stay.
-func TestControllersThatWereStartedDoTheirWork(t *testing.T) {
+// The test has a server of its own, because controllers would empty the namespaces of the shared server.
+func TestStartedControllersDeleteANamespace(t *testing.T) {
 	k, err := testenv.StartEmptyKube()
 	if err != nil {
 		t.Fatal(err)

@@ -15,11 +15,11 @@ import (
 	"github.com/paddock-dev/audit/internal/testenv"
 )
 
-// crashEnv says how a re-executed test binary is to end.
+// crashEnv says how the test binary has to end that TestServersEndWithACrashedTestBinary starts.
 const crashEnv = "TESTENV_CRASH"
 
-// TestCrashHere is the body of the re-executed test binary: it starts servers, prints where they listen, and
-// then ends as it is told to, without a chance to clean up. Run by itself it does nothing.
+// TestCrashHere runs in the test binary that TestServersEndWithACrashedTestBinary starts. It starts servers, prints their
+// addresses, and ends as crashEnv says, without a chance to clean up. Without crashEnv it does nothing.
 func TestCrashHere(t *testing.T) {
 	how := os.Getenv(crashEnv)
 	if how == "" {
@@ -33,7 +33,7 @@ func TestCrashHere(t *testing.T) {
 		panic("a test panics")
 	}
 	fmt.Println("crash now")
-	<-t.Context().Done() // until it is killed or go test's timeout comes
+	<-t.Context().Done() // until the process is killed, or the timeout of go test ends it
 }
 
 func TestServersEndWithACrashedTestBinary(t *testing.T) {
@@ -105,8 +105,8 @@ func hostOf(t *testing.T, server string) string {
 	return u.Host
 }
 
-// nothingLeft says what is left: a file in the folder, an address that is listened on, or a process that has the
-// folder's path among its arguments, as every server has.
+// nothingLeft returns an error when something is left of the servers: a file in the folder, an address on which a process
+// listens, or a process with the folder's path among its arguments, as every server has.
 func nothingLeft(ctx context.Context, dir string, addresses []string) error {
 	files, err := filepath.Glob(filepath.Join(dir, "audit-*"))
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// installCRDs creates the CRD of each file and returns when the server serves it.
+// installCRDs creates the CRD in each file and returns when the server serves them.
 func installCRDs(ctx context.Context, config *rest.Config, dir string) error {
 	files, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
 	if err == nil && len(files) == 0 {
@@ -65,8 +65,8 @@ func installCRD(ctx context.Context, clients clientset.Interface, file string) e
 	}
 }
 
-// served reports why a version of the CRD cannot be used yet. Clients look a resource up in discovery, which a
-// part of the server other than the one that serves the resource answers: both must know it.
+// served returns an error that says why a version of the CRD cannot be used yet. Clients look a resource up in discovery.
+// Different parts of the server answer discovery and serve the resource, and both have to know it.
 func served(ctx context.Context, clients clientset.Interface, crd *apiextensionsv1.CustomResourceDefinition) error {
 	var failed error
 	for _, version := range crd.Spec.Versions {

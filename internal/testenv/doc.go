@@ -1,12 +1,12 @@
 // Package testenv starts the servers that tests and demos talk to: etcd with a Kubernetes API server, VictoriaLogs, and
 // a Loki.
 //
-// The first two are real. They are built from the pinned modules under tools/, or taken from KUBEBUILDER_ASSETS (a
-// folder) and VICTORIALOGS_BIN (a file) when those are set. Loki is the stand-in of package lokitest, for the project
-// neither builds nor downloads Loki; LOKI_BIN (a file) or LOKI_URL (a running server) names a real one instead, see
-// docs/loki-facts.md.
+// The API server with etcd, and VictoriaLogs, are real. They are built from the pinned modules under tools/, or taken from
+// KUBEBUILDER_ASSETS (a folder) and VICTORIALOGS_BIN (a file) when those are set. The Loki is the stand-in of package
+// lokitest, because the project neither builds nor downloads Loki. LOKI_BIN (a file) or LOKI_URL (a running server) names
+// a real Loki to use instead: see docs/loki-facts.md.
 //
-// A test asks for the servers that its test binary shares, or for some of its own:
+// A test uses servers that the tests of its test binary share, or servers of its own:
 //
 //	func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
 //

@@ -10,7 +10,7 @@ import (
 type EtcdSize struct {
 	Objects     int64 // under the prefix that was asked for
 	ObjectBytes int64 // of their keys and values
-	InUse       int64 // bytes of the database file that hold something, with all that etcd keeps beside values
+	InUse       int64 // bytes of the database file that are in use, also by what etcd stores in addition to values
 }
 
 // EtcdPair is an object as etcd stores it.
@@ -25,7 +25,7 @@ func (k *Kube) EtcdPairs(ctx context.Context, prefix string) ([]EtcdPair, error)
 		Pairs []EtcdPair `json:"kvs"`
 	}
 	end := []byte(prefix)
-	end[len(end)-1]++ // the first key behind all with the prefix
+	end[len(end)-1]++ // the first key after all keys with the prefix
 	err := k.askEtcd(ctx, "/v3/kv/range", map[string]any{"key": []byte(prefix), "range_end": end}, &found)
 	return found.Pairs, err
 }
@@ -41,7 +41,7 @@ func (k *Kube) EtcdSize(ctx context.Context, prefix string) (size EtcdSize, err 
 		size.Objects++
 		size.ObjectBytes += int64(len(pair.Key) + len(pair.Value))
 	}
-	// etcd counts what it has committed, which happens ten times a second, and before it answers with a hash.
+	// etcd counts only what it has committed. It commits ten times a second, and before it answers a request for a hash.
 	if err := k.askEtcd(ctx, "/v3/maintenance/hash", map[string]any{}, nil); err != nil {
 		return size, err
 	}

@@ -9,9 +9,9 @@ import (
 	"syscall"
 )
 
-// watchdogScript waits for the end of its standard input, which is the end of the process that started it, be
-// it a return, a panic, a timeout of go test or a SIGKILL. Then it kills the process group $1 and removes the
-// folder $2. Killed processes may still be writing for an instant, so the removal is tried again.
+// watchdogScript waits for the end of its standard input. The input ends when the process that started it ends, by a
+// return, a panic, the timeout of go test or a SIGKILL. Then the script kills the process group $1 and removes the folder
+// $2. It repeats the removal, because a killed process may still write for a moment.
 const watchdogScript = `
 cat >/dev/null
 kill -s KILL -- "-$1" 2>/dev/null
@@ -23,7 +23,7 @@ exit 1
 type group struct {
 	dir      string // absolute; the servers' data, configuration and logs
 	pgid     int
-	leader   *exec.Cmd // does nothing but keep pgid taken, so that the watchdog never kills a stranger
+	leader   *exec.Cmd // only keeps pgid in use, so that the watchdog cannot kill processes of others
 	watchdog *exec.Cmd
 	lifeline io.Closer // the watchdog's standard input
 	running  []*process
@@ -59,8 +59,8 @@ func newGroup(name string) (_ *group, err error) {
 	}
 	g.pgid = g.leader.Process.Pid
 
-	// The watchdog has a group of its own, so that neither its kill nor a Ctrl-C at the terminal reaches it. It
-	// inherits the writing end of the leader's pipe: the leader goes when the watchdog has done its work.
+	// The watchdog is in a group of its own. So neither the kill that it sends nor a Ctrl-C at the terminal ends it. It
+	// inherits the writing end of the leader's pipe, so that the leader ends after the watchdog.
 	g.watchdog = exec.Command("sh", "-c", watchdogScript, "watchdog", fmt.Sprint(g.pgid), dir)
 	g.watchdog.ExtraFiles = []*os.File{release}
 	g.watchdog.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -86,7 +86,7 @@ func (g *group) close() error {
 	return errors.Join(err, ignoreExit(g.leader.Wait()))
 }
 
-// ignoreExit drops the report that a process was killed or ended with a status: here that is its purpose.
+// ignoreExit ignores the error of a process that was killed or ended with a status, which is intended here.
 func ignoreExit(err error) error {
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {

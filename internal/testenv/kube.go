@@ -12,13 +12,13 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// Kube is an etcd and a Kubernetes API server. Until StartControllers is called nothing collects garbage, and a
-// deleted namespace stays in the phase Terminating.
+// Kube is an etcd and a Kubernetes API server. Without StartControllers there is no garbage collection, and a deleted
+// namespace stays in the phase Terminating.
 //
-// envtest does not serve here: it offers neither a SIGKILL nor an end with the test binary.
+// envtest is not enough here: it cannot kill a server with SIGKILL, and its servers may outlive the test binary.
 type Kube struct {
-	// Config authenticates as a cluster admin. Its QPS is -1: client-go's default of 5 requests a second would
-	// be what a test measures. Treat it as read-only and copy it with rest.CopyConfig to change it.
+	// Config authenticates as a cluster admin. Its QPS is -1, because client-go's default of 5 requests a second would
+	// slow tests down. Do not change it: copy it with rest.CopyConfig.
 	Config *rest.Config
 
 	group     *group
@@ -89,7 +89,7 @@ func (k *Kube) startEtcd(ctx context.Context, path, clientAddress, peerAddress s
 		"--listen-client-urls="+clients, "--advertise-client-urls="+clients,
 		"--listen-peer-urls="+peers, "--initial-advertise-peer-urls="+peers,
 		"--initial-cluster=testenv="+peers,
-		"--unsafe-no-fsync", // the data is gone with the test anyway
+		"--unsafe-no-fsync", // the data is not needed after the test
 	)
 	if err != nil {
 		return err
@@ -122,11 +122,11 @@ func (k *Kube) configure(etcdURL, address string) error {
 		"--tls-cert-file=" + pair.certFile, "--tls-private-key-file=" + pair.keyFile,
 		"--token-auth-file=" + tokens,
 		"--authorization-mode=RBAC",
-		// Service accounts' tokens are signed with the same key: one more would protect nothing here.
+		// The tokens of service accounts are signed with the same key. A second key would protect nothing here.
 		"--service-account-issuer=https://" + address,
 		"--service-account-key-file=" + pair.keyFile, "--service-account-signing-key-file=" + pair.keyFile,
 		"--service-cluster-ip-range=10.0.0.0/24",
-		"--disable-admission-plugins=ServiceAccount", // no controller makes the accounts that it asks for
+		"--disable-admission-plugins=ServiceAccount", // no controller makes the accounts that it requires
 	}
 	k.Config = &rest.Config{
 		Host:            "https://" + address,
@@ -150,7 +150,7 @@ func (k *Kube) startAPIServer(ctx context.Context) error {
 	if k.apiserver, err = k.group.start(k.path, k.args...); err != nil {
 		return err
 	}
-	return k.apiserver.waitReady(ctx, client, get, "") // its certificate tells it from another server
+	return k.apiserver.waitReady(ctx, client, get, "") // the client trusts only the certificate of this server
 }
 
 // Stop kills both servers and removes their data. A second call does nothing.
@@ -167,8 +167,8 @@ func (k *Kube) KillAPIServer() error {
 	return nil
 }
 
-// RestartAPIServer starts the API server again after KillAPIServer, on the same port with the same etcd, so that
-// Config and the connections made with it go on working. It returns when the server is ready.
+// RestartAPIServer starts the API server again after KillAPIServer, on the same port with the same etcd. Clients that were
+// made with Config go on working. It returns when the server is ready.
 func (k *Kube) RestartAPIServer(ctx context.Context) error {
 	select {
 	case <-k.apiserver.done:
@@ -178,8 +178,8 @@ func (k *Kube) RestartAPIServer(ctx context.Context) error {
 	}
 }
 
-// ConfigFor returns the configuration of a client that acts as this user, with the rights that RBAC grants to it
-// and to its groups, which by themselves are next to none. A service account is the user
+// ConfigFor returns the configuration of a client that acts as this user in these groups. The client has only the rights
+// that RBAC grants to them, which are almost none by default. A service account is the user
 // "system:serviceaccount:NAMESPACE:NAME".
 func (k *Kube) ConfigFor(user string, groups ...string) *rest.Config {
 	config := rest.CopyConfig(k.Config)

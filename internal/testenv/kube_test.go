@@ -83,7 +83,7 @@ func TestRestartedAPIServerKeepsItsObjectsAndCredentials(t *testing.T) {
 	}
 }
 
-func TestConfigForActsWithTheRightsOfItsUserAlone(t *testing.T) {
+func TestConfigForHasOnlyTheRightsOfItsUser(t *testing.T) {
 	ctx := t.Context()
 	k := testenv.SharedKube(t)
 	namespace := k.Namespace(t)
@@ -109,7 +109,7 @@ func TestConfigForActsWithTheRightsOfItsUserAlone(t *testing.T) {
 	if _, err := admin.RbacV1().RoleBindings(namespace).Create(ctx, binding, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	// The authorizer reads roles through an informer, so the right arrives a moment later.
+	// The authorizer reads roles through an informer, so the right takes effect a moment later.
 	eventually(t, func(ctx context.Context) error {
 		_, err := writer.Create(ctx, newConfigMap("after"), metav1.CreateOptions{})
 		return err

@@ -15,7 +15,7 @@ const (
 	envLokiURL    = "LOKI_URL" // the root of a running Loki with the configuration in internal/lokitest/testdata
 )
 
-// LokiOptions choose the configuration of a Loki. The zero value is one tenant with limits that no test reaches.
+// LokiOptions choose the configuration of a Loki. The zero value has one tenant, and limits that no test reaches.
 type LokiOptions struct {
 	// Tenants makes every request name its tenant in X-Scope-OrgID (auth_enabled). Without it there is one
 	// tenant, and Query wants "".
@@ -26,8 +26,8 @@ type LokiOptions struct {
 	// 10 minutes from now, or over an hour behind its stream's newest entry.
 	ProductionLimits bool
 
-	// Limits are further keys of limits_config and win over the above, for example
-	// {"block_ingestion_until": "2100-01-01T00:00:00Z"}. A Restart takes in what has changed here.
+	// Limits are further keys of limits_config, such as {"block_ingestion_until": "2100-01-01T00:00:00Z"}. They take
+	// precedence over the limits above. A change takes effect with the next Restart.
 	Limits map[string]any
 }
 
@@ -37,21 +37,21 @@ type Loki struct {
 	// URL has no path and no slash at its end: "http://127.0.0.1:12345".
 	URL string
 
-	// Options are those it was started with.
+	// Options are the options of the next Restart, at first those of the start.
 	Options LokiOptions
 
 	server server
 }
 
-// server is what is behind a Loki.
+// server runs a Loki.
 type server interface {
 	kill() error
 	restart(ctx context.Context, opts LokiOptions) error
 	stop() error
 }
 
-// StartLoki starts a Loki and returns when it is ready: the binary that LOKI_BIN names, or a way to the running Loki
-// that LOKI_URL names, or else the stand-in. Stop it when done; it also ends with this process.
+// StartLoki starts a Loki and returns when it is ready. It starts the binary that LOKI_BIN names, or a proxy to the
+// running Loki that LOKI_URL names, or else the stand-in. Stop it when done; it also ends with this process.
 func StartLoki(opts LokiOptions) (*Loki, error) {
 	switch {
 	case os.Getenv(envLokiBinary) != "":
@@ -63,8 +63,8 @@ func StartLoki(opts LokiOptions) (*Loki, error) {
 	}
 }
 
-// Stop ends Loki and removes its data. A second call does nothing. A Loki that LOKI_URL names goes on running; only the
-// way to it ends.
+// Stop ends Loki and removes its data. A second call does nothing. A Loki that LOKI_URL names goes on running: Stop ends
+// only the proxy to it.
 func (l *Loki) Stop() error { return l.server.stop() }
 
 // Kill ends Loki with SIGKILL, as a crash would, and returns when it is gone. Its data stays. A Loki that LOKI_URL
@@ -75,8 +75,8 @@ func (l *Loki) Kill() error { return l.server.kill() }
 // has read its write-ahead log.
 func (l *Loki) Restart(ctx context.Context) error { return l.server.restart(ctx, l.Options) }
 
-// NeedsOwnLoki skips a test that a Loki named by LOKI_URL cannot answer, because it kills the server or needs options
-// that are one for all tenants. make test-loki lists such tests by name; in make test there are none.
+// NeedsOwnLoki skips a test that cannot run with a Loki named by LOKI_URL, because it kills the server, or needs options
+// that hold for all tenants. make test-loki lists the skipped tests. make test skips none of them.
 func NeedsOwnLoki(tb testing.TB) {
 	tb.Helper()
 	if os.Getenv(envLokiBinary) == "" && os.Getenv(envLokiURL) != "" {
@@ -84,7 +84,7 @@ func NeedsOwnLoki(tb testing.TB) {
 	}
 }
 
-// profile returns the options as a profile, which need not be one of the named ones.
+// profile returns a profile with these options, which need not be a named profile.
 func (o LokiOptions) profile() lokitest.Profile {
 	return lokitest.Profile{Tenants: o.Tenants, ProductionLimits: o.ProductionLimits, Limits: o.Limits}
 }

@@ -65,7 +65,7 @@ func query(t *testing.T, l *testenv.Loki, tenant string, start, end time.Time, l
 	return entries
 }
 
-// The tests of other packages run beside this one, so one start of three must be fast.
+// The tests of other packages run at the same time, so only one of three starts has to be fast.
 func TestLokiIsReadyWithinTwoSeconds(t *testing.T) {
 	for name, opts := range map[string]testenv.LokiOptions{
 		"permissive":        {},
@@ -87,7 +87,7 @@ func TestLokiIsReadyWithinTwoSeconds(t *testing.T) {
 	}
 }
 
-func TestQueryTellsMetadataFromLabelsToTheNanosecond(t *testing.T) {
+func TestQueryReturnsMetadataLabelsAndNanoseconds(t *testing.T) {
 	l := testenv.NewLoki(t, testenv.LokiOptions{})
 	at := time.Now().Add(-time.Minute).Truncate(time.Second).Add(123456789).UTC()
 	mustPush(t, l, "", newEntry(at, "blocked"))
@@ -102,13 +102,13 @@ func TestQueryTellsMetadataFromLabelsToTheNanosecond(t *testing.T) {
 	}
 }
 
-func TestQueryReturnsMoreEntriesThanLokiAnswersAtOnce(t *testing.T) {
+func TestQueryReturnsMoreEntriesThanLokisLimit(t *testing.T) {
 	l := testenv.NewLoki(t, testenv.LokiOptions{})
 	begin := time.Now().Add(-time.Hour)
 	const total = 12_000
 	entries := make([]entry, total)
 	for i := range entries {
-		entries[i] = newEntry(begin.Add(time.Duration(i/3)), strconv.Itoa(i)) // three to a timestamp
+		entries[i] = newEntry(begin.Add(time.Duration(i/3)), strconv.Itoa(i)) // three entries for each timestamp
 	}
 	mustPush(t, l, "", entries...)
 

@@ -8,15 +8,15 @@ import (
 
 type object = map[string]any
 
-// config is a real single-binary Loki that keeps everything in the group's folder.
+// config returns the configuration of a real Loki with a single binary, which stores everything in the group's folder.
 func (l *lokiProcess) config(opts LokiOptions) object {
-	limits := object{"split_queries_by_interval": "24h"} // a query of days is not cut into hundreds
+	limits := object{"split_queries_by_interval": "24h"} // so that Loki does not split a query of several days into hundreds
 	maps.Copy(limits, opts.profile().LimitsConfig())
 	httpHost, httpPort := splitAddress(l.http)
 	grpcHost, grpcPort := splitAddress(l.grpc)
 	return object{
 		"auth_enabled": opts.Tenants,
-		"analytics":    object{"reporting_enabled": false}, // of usage, to its makers
+		"analytics":    object{"reporting_enabled": false}, // no reports of usage to Grafana
 		"server": object{
 			"http_listen_address": httpHost, "http_listen_port": number(httpPort),
 			"grpc_listen_address": grpcHost, "grpc_listen_port": number(grpcPort),
@@ -40,12 +40,12 @@ func (l *lokiProcess) config(opts LokiOptions) object {
 		"ingester": object{
 			"lifecycler":    object{"min_ready_duration": "0s"}, // 15s by default, for rings of several members
 			"max_chunk_age": opts.profile().MaxChunkAge().String(),
-			// Entries with timestamps of long ago are visible at once, not only after the index was shipped.
+			// Entries with old timestamps are visible at once, and not only after the index was shipped.
 			"query_store_max_look_back_period": "-1ns",
 		},
-		"querier":     object{"query_ingesters_within": "0s"}, // whatever age an entry has, it may be in the ingester still
-		"query_range": object{"max_retries": 1},               // a query that fails here fails again
-		// Without it the querier looks for its frontend in DNS and the ring before it calls itself ready.
+		"querier":     object{"query_ingesters_within": "0s"}, // an entry of any age may still be in the ingester
+		"query_range": object{"max_retries": 1},               // a query that fails here would fail again
+		// Without it, the querier looks for its frontend in DNS and in the ring before it is ready.
 		"frontend_worker": object{"frontend_address": l.grpc},
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// answer is what query_range answers to a log query.
+// answer is the answer of query_range to a log query.
 type answer struct {
 	Data struct {
 		ResultType string
@@ -19,7 +19,7 @@ type answer struct {
 	}
 }
 
-// value is one entry on the wire: [nanoseconds, line] or [nanoseconds, line, {"structuredMetadata": {...}}].
+// value is one entry as JSON: [nanoseconds, line] or [nanoseconds, line, {"structuredMetadata": {...}}].
 type value struct {
 	time     time.Time
 	line     string

@@ -15,7 +15,7 @@ type lokiProcess struct {
 	program    lokiProgram
 	path       string // of the binary
 	url        string
-	http, grpc string // the addresses it listens on
+	http, grpc string // the addresses on which it listens
 	group      *group
 	process    *process
 }
@@ -25,7 +25,7 @@ type lokiProgram struct {
 	find   func() (path string, err error)
 	config func(l *lokiProcess, opts LokiOptions) any
 	args   func(l *lokiProcess, file string) []string
-	marker string // what it prints when it listens
+	marker string // text that it logs when it listens
 }
 
 var realLoki = lokiProgram{

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Entry is one log line as Loki gives it back.
+// Entry is one log line in an answer of Loki.
 type Entry struct {
 	Time     time.Time // to the nanosecond, UTC
 	Line     string
@@ -20,13 +20,13 @@ type Entry struct {
 	Metadata map[string]string // structured metadata; nil when there is none
 }
 
-// pageSize is below Loki's default of 5,000 entries an answer. A page that is too large in bytes is asked for
-// again with a quarter of them.
+// pageSize is the number of entries in a page. Loki's default limit is 5,000. When a page has too many bytes, it is
+// queried again with a quarter of the entries.
 const pageSize = 2000
 
-// Query returns the entries that a LogQL log query selects with start <= time < end, oldest first, at most
-// limit of them; 0 is no limit. Tenant is "" where LokiOptions.Tenants is not set. Entries of one timestamp come
-// in no particular order.
+// Query returns the entries with start <= time < end that a LogQL log query selects, oldest first. limit is the largest
+// number of entries; 0 is no limit. tenant is "" unless LokiOptions.Tenants is set. Entries with the same timestamp are in
+// no particular order.
 func (l *Loki) Query(ctx context.Context, tenant, logql string, start, end time.Time, limit int) ([]Entry, error) {
 	var entries []Entry
 	for size := pageSize; limit <= 0 || len(entries) < limit; {
@@ -42,8 +42,8 @@ func (l *Loki) Query(ctx context.Context, tenant, logql string, start, end time.
 			entries = append(entries, page...)
 			break
 		}
-		// A full page may end amid the entries of one timestamp. They are left to the next page, which begins
-		// with all of them: so none is missed, and none that Loki holds once is returned twice.
+		// A full page may end between entries with the same timestamp. Those are left to the next page, which begins
+		// with all entries of that time. So no entry is missed, and none is returned twice that Loki holds once.
 		last := page[len(page)-1].Time
 		whole := len(page)
 		for whole > 0 && page[whole-1].Time.Equal(last) {
@@ -62,9 +62,9 @@ func (l *Loki) Query(ctx context.Context, tenant, logql string, start, end time.
 	return entries, nil
 }
 
-// checkedPage asks twice. With categorized labels Loki 3.7.8 loses the errors of its own parts and answers 200
-// without the entries that it could not fetch (its categorizeLabelsIterator reports only its own error). Asked
-// without them it answers the error, and otherwise how many entries there are.
+// checkedPage queries a page twice. With categorized labels, Loki 3.7.8 answers 200 and leaves out entries that it could
+// not fetch (its categorizeLabelsIterator reports only its own error). Without categorized labels it answers the error.
+// When there is none, that answer says how many entries there are.
 func (l *Loki) checkedPage(ctx context.Context, tenant, logql string, start, end time.Time, size int) ([]Entry, error) {
 	plain, err := l.queryPage(ctx, tenant, logql, start, end, size, "")
 	if err != nil {
@@ -88,7 +88,7 @@ type statusError struct {
 
 func (e *statusError) Error() string { return fmt.Sprintf("%d: %s", e.code, e.text) }
 
-// tooLarge tells an answer over Loki's own gRPC message limit of 4 MiB from other refusals.
+// tooLarge reports whether Loki refused the query because the answer is over its gRPC message limit of 4 MiB.
 func tooLarge(err error) bool {
 	var refused *statusError
 	return errors.Is(err, errIncomplete) || errors.As(err, &refused) && strings.Contains(refused.text, "larger than max")
@@ -106,7 +106,7 @@ func (l *Loki) queryPage(ctx context.Context, tenant, logql string, start, end t
 	if err != nil {
 		return nil, err
 	}
-	if flags != "" { // without categorize-labels, structured metadata is answered among the stream's labels
+	if flags != "" { // without categorize-labels, the structured metadata is among the stream's labels
 		req.Header.Set("X-Loki-Response-Encoding-Flags", flags)
 	}
 	if tenant != "" {

@@ -15,8 +15,8 @@ import (
 	"github.com/paddock-dev/audit/internal/lokitest"
 )
 
-// lokiProxy is the way to a running Loki that has every profile as a tenant. It puts the profile's tenant into each
-// request, so that a test sees a Loki with the configuration that it asked for.
+// lokiProxy is a proxy to a running Loki that has every profile as a tenant. It sets the tenant of a profile in each
+// request, so that the Loki behaves as the test has configured it.
 type lokiProxy struct{ server *http.Server }
 
 const tenantHeader = "X-Scope-OrgID"
@@ -35,7 +35,7 @@ func reachLoki(opts LokiOptions, address string) (*Loki, error) {
 	}
 	tenant := p.Name
 	if p.Name == lokitest.ProfileProduction.Name {
-		tenant += "-" + strings.ToLower(rand.Text()) // tenants without overrides have its limits, so each test has its own rates
+		tenant += "-" + strings.ToLower(rand.Text()) // a tenant without overrides has the limits of this profile, so each test can have its own rates
 	}
 	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(target)
@@ -52,11 +52,11 @@ func reachLoki(opts LokiOptions, address string) (*Loki, error) {
 		return nil, fmt.Errorf("testenv: listen before the Loki of %s: %w", envLokiURL, err)
 	}
 	server := &http.Server{Handler: proxy, ReadHeaderTimeout: startTimeout}
-	go func() { _ = server.Serve(l) }() // it ends with stop
+	go func() { _ = server.Serve(l) }() // stop ends it
 	return &Loki{URL: "http://" + own, Options: opts, server: &lokiProxy{server: server}}, nil
 }
 
-// checkTenants asks whether the Loki tells tenants apart.
+// checkTenants returns an error unless the Loki has tenants.
 func checkTenants(target *url.URL) error {
 	const patience = 10 * time.Second
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

@@ -10,15 +10,15 @@ import (
 
 const loopback = "127.0.0.1"
 
-// Ports are chosen below the ranges that systems hand out to outgoing connections (32768 and up on Linux, 49152
-// and up elsewhere). Otherwise the port of a killed server can be taken by a client before the server's restart;
-// a client that dials it again and again can even be connected to itself.
+// The ports are below those that systems use for outgoing connections (from 32768 on Linux, from 49152 elsewhere).
+// Otherwise an outgoing connection could take the port of a killed server before its restart. A client that dials that
+// port repeatedly could even connect to itself.
 const (
 	lowestPort  = 10000
 	highestPort = 30000
 )
 
-// freeAddress returns a loopback host:port that nothing listens on now.
+// freeAddress returns a loopback host:port on which no process listens now.
 func freeAddress() (string, error) {
 	var last error
 	for range 100 {
@@ -34,7 +34,7 @@ func freeAddress() (string, error) {
 	return "", fmt.Errorf("testenv: find a free port on %s from %d to %d: %w", loopback, lowestPort, highestPort, last)
 }
 
-// freeAddresses returns n different ones.
+// freeAddresses returns n different free addresses.
 func freeAddresses(n int) ([]string, error) {
 	taken := make(map[string]bool, n)
 	addresses := make([]string, 0, n)
@@ -51,7 +51,8 @@ func freeAddresses(n int) ([]string, error) {
 	return addresses, nil
 }
 
-// onFreePorts calls start again, with other ports, when another process took one of them in between.
+// onFreePorts calls start with free ports. It does so again with other ports when another process has taken one of them
+// in the meantime.
 func onFreePorts[T any](start func() (T, error)) (T, error) {
 	const tries = 5
 	for i := 1; ; i++ {
@@ -62,7 +63,7 @@ func onFreePorts[T any](start func() (T, error)) (T, error) {
 	}
 }
 
-// splitAddress splits what freeAddress made.
+// splitAddress splits an address of freeAddress into host and port.
 func splitAddress(address string) (host, port string) {
 	host, port, _ = net.SplitHostPort(address)
 	return host, port

@@ -18,19 +18,19 @@ const (
 	pollInterval = 20 * time.Millisecond
 )
 
-// errPortTaken says that a server ended because another process listens on a port chosen for it.
+// errPortTaken says that a server ended because another process listens on its port.
 var errPortTaken = errors.New("address already in use")
 
 // process is one server of a group.
 type process struct {
 	name string
-	log  string // path of what it prints
+	log  string // path of its output
 	cmd  *exec.Cmd
 	done chan struct{} // closed when the process has ended
 }
 
-// start runs the binary as part of the group. What it prints goes into a log in the group's folder, never to
-// this process's own output: go test would wait for it to be closed.
+// start runs the binary as part of the group. The output goes to a log in the group's folder. It must not go to the output
+// of this process, because go test would wait until the server closes it.
 func (g *group) start(path string, args ...string) (*process, error) {
 	p := &process{name: filepath.Base(path), done: make(chan struct{})}
 	p.log = filepath.Join(g.dir, p.name+".log")
@@ -48,7 +48,7 @@ func (g *group) start(path string, args ...string) (*process, error) {
 	}
 	go func() {
 		defer close(p.done)
-		_ = p.cmd.Wait() // how it ended stands in ProcessState
+		_ = p.cmd.Wait() // ProcessState says how it ended
 	}()
 	g.running = append(g.running, p)
 	return p, nil
@@ -56,11 +56,11 @@ func (g *group) start(path string, args ...string) (*process, error) {
 
 // kill ends the process with SIGKILL and returns when it is gone.
 func (p *process) kill() {
-	_ = p.cmd.Process.Kill() // it fails only when the process has ended by itself
+	_ = p.cmd.Process.Kill() // it fails only when the process has already ended
 	<-p.done
 }
 
-// killRunning is kill for a process that a test believes to run.
+// killRunning is kill, with an error when the process is not running.
 func (p *process) killRunning() error {
 	select {
 	case <-p.done:
@@ -81,8 +81,8 @@ func (p *process) mustHaveEnded() error {
 	}
 }
 
-// waitReady polls until get answers 200 and the process's own log contains marker. The marker tells this server
-// from another one that was faster to listen on the same port; "" skips it.
+// waitReady polls until get answers 200 and the process's own log contains marker. Without the marker, another server that
+// listens on the same port could be taken for this one. An empty marker is not looked for.
 func (p *process) waitReady(ctx context.Context, client *http.Client, get *http.Request, marker string) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
@@ -108,11 +108,11 @@ func (p *process) waitReady(ctx context.Context, client *http.Client, get *http.
 }
 
 func (p *process) printed() []byte {
-	log, _ := os.ReadFile(p.log) // a log that cannot be read shows as empty in the error that quotes it
+	log, _ := os.ReadFile(p.log) // the error quotes an unreadable log as an empty one
 	return log
 }
 
-// failed quotes the end of the log, which close removes with everything else.
+// failed returns an error that quotes the end of the log, because close removes the log.
 func (p *process) failed(what string) error {
 	log := p.printed()
 	var cause error
@@ -126,7 +126,7 @@ func (p *process) failed(what string) error {
 	return &serverError{text: fmt.Sprintf("testenv: %s %s; it printed last:\n%s", p.name, what, log), cause: cause}
 }
 
-// serverError is a failed start, with the port collision as its cause where that was it.
+// serverError is a failed start. It wraps errPortTaken when that was the cause.
 type serverError struct {
 	text  string
 	cause error

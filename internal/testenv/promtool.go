@@ -9,7 +9,7 @@ import (
 // envPromtool names the promtool to use instead of building it.
 const envPromtool = "PROMTOOL_BIN"
 
-// Promtool returns the path of promtool, which checks and tests Prometheus rules, building it when it is missing.
+// Promtool returns the path of promtool, which checks and tests Prometheus rules. It builds it when it is missing.
 func Promtool() (string, error) {
 	if path := os.Getenv(envPromtool); path != "" {
 		if _, err := os.Stat(path); err != nil {

@@ -13,24 +13,24 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// sharedKube is this test binary's API server. Starting one takes seconds, so its tests share it and keep apart
-// by namespaces.
+// sharedKube is the API server of this test binary. A start takes seconds, so the tests share it, and each uses namespaces
+// of its own.
 var sharedKube struct {
 	once   sync.Once
 	server *Kube
 	err    error
 }
 
-// sharedVictoriaLogs is this test binary's VictoriaLogs. Its tests keep apart by service names or namespaces.
+// sharedVictoriaLogs is the VictoriaLogs of this test binary. Each test uses a service name or namespaces of its own.
 var sharedVictoriaLogs struct {
 	once   sync.Once
 	server *VictoriaLogs
 	err    error
 }
 
-// SharedVictoriaLogs returns the VictoriaLogs of this test binary, which the first call starts. It keeps rows of the
-// last 100 years, and what it has answered reaches its disk within some seconds (a flush interval of 1 s). A test that
-// kills it must not run beside others.
+// SharedVictoriaLogs returns the VictoriaLogs of this test binary, which the first call starts. It keeps rows of the last
+// 100 years. Rows that it has confirmed reach its disk within some seconds (the flush interval is 1 s). A test that kills
+// it must not run in parallel with others.
 func SharedVictoriaLogs(tb testing.TB) *VictoriaLogs {
 	tb.Helper()
 	sharedVictoriaLogs.once.Do(func() {
@@ -44,8 +44,8 @@ func SharedVictoriaLogs(tb testing.TB) *VictoriaLogs {
 	return sharedVictoriaLogs.server
 }
 
-// SharedKube returns the API server of this test binary, which the first call starts. Tests keep apart by
-// namespaces; one that kills the server must not run beside others.
+// SharedKube returns the API server of this test binary, which the first call starts. Each test uses namespaces of its own.
+// A test that kills the server must not run in parallel with others.
 func SharedKube(tb testing.TB) *Kube {
 	tb.Helper()
 	sharedKube.once.Do(func() { sharedKube.server, sharedKube.err = StartKube() })
@@ -55,8 +55,8 @@ func SharedKube(tb testing.TB) *Kube {
 	return sharedKube.server
 }
 
-// Run runs the tests and stops the shared servers; call it from TestMain. Without it, or when a test panics, the
-// servers still end with the test binary, only nobody waits for that and hears of a failure.
+// Run runs the tests and stops the shared servers. Call it from TestMain. Without Run, or when a test panics, the servers
+// still end with the test binary, but nothing waits for their end or reports that it failed.
 func Run(m *testing.M) (exitCode int) {
 	exitCode = m.Run()
 	var errs []error
@@ -73,7 +73,7 @@ func Run(m *testing.M) (exitCode int) {
 	return exitCode
 }
 
-// Namespace makes a new namespace and returns its name. It is left where it is: no controller would empty it.
+// Namespace makes a new namespace and returns its name. The test need not delete it: no controller would empty it.
 func (k *Kube) Namespace(tb testing.TB) string {
 	tb.Helper()
 	clients, err := kubernetes.NewForConfig(k.Config)

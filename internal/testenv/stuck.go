@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// SwitchesProtocols answers a request with 101 Switching Protocols and says nothing more,
-// as a proxy does that takes the request for that of a WebSocket. The connection stays
-// open until the test ends.
+// SwitchesProtocols answers a request with 101 Switching Protocols and sends nothing more,
+// like a proxy that takes the request for a WebSocket request. The connection stays open
+// until the test ends.
 func SwitchesProtocols(tb testing.TB, w http.ResponseWriter) {
 	tb.Helper()
 	conn, _, err := http.NewResponseController(w).Hijack()
@@ -25,7 +25,7 @@ func SwitchesProtocols(tb testing.TB, w http.ResponseWriter) {
 
 // EndsWithinASecond starts a program, sends SIGTERM when it still runs after the given
 // time, and fails unless it then ends within a second. A program that ends by itself
-// passes: it has refused what it might have waited for.
+// before that passes as well.
 func EndsWithinASecond(tb testing.TB, cmd *exec.Cmd, after time.Duration) {
 	tb.Helper()
 	if err := cmd.Start(); err != nil {

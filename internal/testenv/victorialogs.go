@@ -13,11 +13,10 @@ import (
 // envVictoriaLogs names the victoria-logs binary to use instead of building it.
 const envVictoriaLogs = "VICTORIALOGS_BIN"
 
-// VictoriaLogsOptions choose the flags of a VictoriaLogs. The zero value has the server's own defaults: rows are kept
-// for 7 days and taken up to 2 days ahead, and what it has answered reaches its disk within about 5 seconds.
+// VictoriaLogsOptions choose the flags of a VictoriaLogs. The zero value has the server's own defaults: it keeps rows for 7
+// days, accepts rows up to 2 days ahead, and writes confirmed rows to its disk within about 5 seconds.
 type VictoriaLogsOptions struct {
-	// Flags are given to the server as they are, for example "-retentionPeriod=100y". A Restart takes in what has
-	// changed here.
+	// Flags are flags of the server, such as "-retentionPeriod=100y". A change takes effect with the next Restart.
 	Flags []string
 }
 
@@ -26,17 +25,17 @@ type VictoriaLogs struct {
 	// URL is the root of its API, without a slash at its end: "http://127.0.0.1:12345".
 	URL string
 
-	// Options are those it was started with.
+	// Options are the options of the next Restart, at first those of the start.
 	Options VictoriaLogsOptions
 
 	group   *group
 	process *process
 	path    string // of the binary
-	address string // it listens on
+	address string // on which it listens
 }
 
-// StartVictoriaLogs starts a VictoriaLogs and returns when it is ready. A missing binary is built first, which takes
-// less than a minute. Stop it when done; it also ends with this process.
+// StartVictoriaLogs starts a VictoriaLogs and returns when it is ready. It builds a missing binary first, which takes less
+// than a minute. Stop it when done; it also ends with this process.
 func StartVictoriaLogs(opts VictoriaLogsOptions) (*VictoriaLogs, error) {
 	path, err := victoriaLogsBinary()
 	if err != nil {
@@ -74,7 +73,7 @@ func NewVictoriaLogs(tb testing.TB, opts VictoriaLogsOptions) *VictoriaLogs {
 	return v
 }
 
-// victoriaLogsBinary returns the path of victoria-logs, building it when it is missing.
+// victoriaLogsBinary returns the path of victoria-logs. It builds it when it is missing.
 func victoriaLogsBinary() (string, error) {
 	const name = "victoria-logs"
 	if path := os.Getenv(envVictoriaLogs); path != "" {
@@ -98,7 +97,7 @@ func (v *VictoriaLogs) start(ctx context.Context) error {
 	flags := append([]string{
 		"-httpListenAddr=" + v.address,
 		"-storageDataPath=" + v.DataDir(),
-		"-memory.allowedBytes=256MiB", // it would take most of the machine's otherwise
+		"-memory.allowedBytes=256MiB", // otherwise it would use most of the machine's memory
 	}, v.Options.Flags...)
 	if v.process, err = v.group.start(v.path, flags...); err != nil {
 		return err
@@ -109,7 +108,7 @@ func (v *VictoriaLogs) start(ctx context.Context) error {
 // Stop kills VictoriaLogs and removes its data. A second call does nothing.
 func (v *VictoriaLogs) Stop() error { return v.group.close() }
 
-// Kill ends VictoriaLogs with SIGKILL, as a crash would, and returns when it is gone. What had reached its disk stays.
+// Kill ends VictoriaLogs with SIGKILL, as a crash would, and returns when it is gone. Rows that had reached its disk stay.
 func (v *VictoriaLogs) Kill() error { return v.process.killRunning() }
 
 // Restart starts VictoriaLogs again after Kill, on the same port with the same data, and returns when it is ready.

@@ -13,19 +13,19 @@ import (
 	"time"
 )
 
-// Row is one log entry as VictoriaLogs gives it back.
+// Row is one log entry in an answer of VictoriaLogs.
 type Row struct {
 	Time   time.Time // to the nanosecond, UTC; zero for a row of statistics
 	Line   string    // the field _msg
 	Fields map[string]string
 }
 
-// maxRow bounds, in bytes, a line of an answer. The server keeps no row over 2 MB; escapes may double that.
+// maxRow is the largest size of a line of an answer, in bytes. The server stores no row over 2 MB. Escapes may double that.
 const maxRow = 8 << 20
 
-// Query returns the rows that a LogsQL query selects with start <= time <= end, oldest first and those of one time by
-// their field event. Everything that the server has answered before is among them: Query has it make its buffers
-// searchable, which writes nothing to its disk. Tenant is "", or numbers such as "12" or "12:34".
+// Query returns the rows with start <= time <= end that a LogsQL query selects, ordered by time and then by their field
+// event. It finds all rows that the server has confirmed, because it first makes the server's buffers searchable, which
+// writes nothing to the disk. tenant is "", or numbers such as "12" or "12:34".
 func (v *VictoriaLogs) Query(ctx context.Context, tenant, logsql string, start, end time.Time) ([]Row, error) {
 	flush, err := v.ask(ctx, "", "/internal/force_flush", nil)
 	if err != nil {
@@ -96,7 +96,7 @@ func (v *VictoriaLogs) ask(ctx context.Context, tenant, path string, query url.V
 		return nil, fmt.Errorf("testenv: ask VictoriaLogs for %s: %w", path, err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10)) // the status says enough
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10)) // the status is enough when the text cannot be read
 		_ = resp.Body.Close()
 		return nil, fmt.Errorf("testenv: VictoriaLogs answers %s to %s: %s", resp.Status, path, strings.TrimSpace(string(text)))
 	}

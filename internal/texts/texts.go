@@ -5,13 +5,14 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
 // Fits reports whether s is valid UTF-8 of at most limit code points, as the schema
-// counts them. It counts only where the number of bytes leaves it open.
+// counts them. It counts only when the number of bytes does not decide.
 func Fits(s string, limit int) bool {
 	return utf8.ValidString(s) && (len(s) <= limit || len(s) <= utf8.UTFMax*limit && utf8.RuneCountInString(s) <= limit)
 }
@@ -58,12 +59,8 @@ func Visible(s string) string {
 	var b strings.Builder
 	for _, r := range s {
 		switch {
-		case r == '\n':
-			b.WriteString(`\n`)
-		case r == '\r':
-			b.WriteString(`\r`)
-		case r == '\t':
-			b.WriteString(`\t`)
+		case strings.ContainsRune("\n\r\t", r):
+			b.WriteString(strings.Trim(strconv.Quote(string(r)), `"`))
 		case hidden(r):
 			fmt.Fprintf(&b, `\u%04x`, r) // all are below U+10000
 		default:

@@ -132,7 +132,7 @@ func TestAMillionDeniedAttemptsArriveAsTwoEventsARunAndWindow(t *testing.T) {
 	})
 }
 
-func TestWhatPassesStaysBelowTheRateHoweverManyKeysThereAre(t *testing.T) {
+func TestEventsPassBelowTheRateHoweverManyKeysThereAre(t *testing.T) {
 	const burst, rate = 1000, 100
 	before := heap()
 	synctest.Test(t, func(t *testing.T) {

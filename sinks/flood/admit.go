@@ -39,22 +39,15 @@ func (s *stage) Store(ctx context.Context, events []*driver.Event) []error {
 			outcomes[at[i]] = err
 		}
 	}
-	stored := 0
 	for i, t := range tickets {
 		if t.attempt != nil {
 			outcomes[i] = s.await(ctx, t)
 		}
-		if outcomes[i] == nil {
-			stored++
-		}
-	}
-	if stored == len(events) {
-		return nil
 	}
 	return outcomes
 }
 
-// storeOne is Store for one event, as a writer has it.
+// storeOne is Store for a single event. It needs none of the slices of a batch.
 func (s *stage) storeOne(ctx context.Context, events []*driver.Event) []error {
 	t, err := s.admit(events[0])
 	switch {
@@ -87,7 +80,7 @@ func (s *stage) left(n int) {
 
 // ticket is the decision about an event. An event that passes goes to the next sink
 // unchanged, and is counted in underWay. An event with an attempt waits for its
-// outcome. The zero ticket is that of an event that is stored already.
+// outcome. An event that is stored already has the zero ticket.
 type ticket struct {
 	passes  bool
 	attempt *attempt
@@ -144,7 +137,8 @@ func (s *stage) admitNew(e *driver.Event, id identity) (ticket, error) {
 	tokens := s.limiter(k.component)
 	w := s.windows[k]
 	if w == nil && len(s.windows) < s.opts.MaxKeys && tokens.AllowN(now, 1) {
-		s.openWindow(k, now)
+		w = &window{key: k, end: now.Add(s.opts.Window)}
+		s.windows[k], s.ending = w, append(s.ending, w)
 		s.memory.put(id, nil)
 		return s.pass(), nil
 	}

@@ -43,7 +43,7 @@ func TestCloseSendsTheOpenSummariesAtOnce(t *testing.T) {
 	})
 }
 
-func TestCloseEndsWithItsContextAndSaysWhatStaysUnconfirmed(t *testing.T) {
+func TestCloseEndsWithItsContextAndCountsUnconfirmedEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		next := &sinktest.Recorder{}
 		sink := newSink(t, next, flood.Options{})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/driver"
@@ -17,13 +18,11 @@ var errNoReturn = errors.New("the sink ended the goroutine instead of returning"
 // summary is the write of a sealed group.
 type summary struct {
 	event *driver.Event // nil until it is made, and once it is stored or forgotten
-	count int           // of events, not of the decisions they stand for
-	// lone says that event is the only event of the group, unchanged: the destination
-	// recognises it by its name.
-	lone      bool
+	// count of events, not of the decisions they stand for. An only event goes unchanged,
+	// and the destination recognises it by its name.
+	count     int
 	attempt   *attempt // under way; nil for none
 	stored    bool
-	kept      bool // in stage.failed
 	forgotten bool // it failed, and will not be sent again
 }
 
@@ -63,7 +62,7 @@ func describe(sum *summary, err error) error {
 	if errors.As(err, &failed) {
 		err = failed.Err // the error from behind this stage
 	}
-	if err == nil || sum.lone || sum.event == nil {
+	if err == nil || sum.count == 1 || sum.event == nil {
 		return err
 	}
 	return fmt.Errorf("as one of %d events in the summary %s: %w", sum.count, sum.event.Name(), err)
@@ -75,7 +74,7 @@ func (s *stage) settle(sum *summary, g *group, err error) {
 	defer s.mu.Unlock()
 	if g != nil {
 		remembered := sum
-		if sum.lone {
+		if sum.count == 1 {
 			remembered = nil
 		}
 		for _, m := range g.members {
@@ -88,11 +87,11 @@ func (s *stage) settle(sum *summary, g *group, err error) {
 	switch {
 	case err == nil:
 		sum.stored, sum.event = true, nil
-		if !sum.lone {
+		if sum.count > 1 {
 			s.metrics.summaries.Inc()
 			s.metrics.collapsed.Add(float64(sum.count))
 		}
-	case !sum.lone:
+	case sum.count > 1:
 		s.metrics.failures.Inc()
 		s.keep(sum)
 	}
@@ -108,18 +107,15 @@ func (s *stage) keep(sum *summary) {
 	if sum.event == nil { // making it failed
 		sum.forgotten = true
 	}
-	if sum.kept || sum.forgotten {
+	if sum.forgotten || slices.Contains(s.failed, sum) {
 		return
 	}
-	sum.kept = true
 	s.failed = append(s.failed, sum)
 	if len(s.failed) <= maxFailed {
 		return
 	}
 	oldest := s.failed[0]
-	s.failed[0] = nil
-	s.failed = s.failed[1:]
-	oldest.kept = false
+	s.failed = slices.Delete(s.failed, 0, 1)
 	if !oldest.stored && oldest.attempt == nil {
 		oldest.forgotten, oldest.event = true, nil
 	}

@@ -15,10 +15,9 @@ type group struct {
 	window  *window // nil for a summary across runs
 	timer   *time.Timer
 	attempt *attempt
-	members []*member // in the order of arrival; until the group is sent, some of them gone
+	members []*member // in the order of arrival; while the group is open, some of them gone
 	live    int       // members that are not gone
 	count   int64     // of decisions, in the live ones
-	sent    bool      // its members are final
 }
 
 // member is one event in a group.
@@ -43,7 +42,7 @@ func countOf(e *driver.Event) int64 { return int64(max(e.Spec().Count, 1)) }
 // newGroup opens a group that is sent after wait. s.mu is held.
 func (s *stage) newGroup(k key, w *window, wait time.Duration) *group {
 	g := &group{key: k, window: w, attempt: newAttempt()}
-	s.open[g] = struct{}{}
+	s.open[g] = true
 	g.timer = time.AfterFunc(wait, func() {
 		s.mu.Lock()
 		sum := s.seal(g)
@@ -86,10 +85,9 @@ func gone(m *member) bool { return m.event == nil }
 // seal closes the group and begins its summary, whose event deliver makes. It returns
 // nil when the group is empty or was sealed before. s.mu is held.
 func (s *stage) seal(g *group) *summary {
-	if g.sent {
+	if !s.open[g] {
 		return nil
 	}
-	g.sent = true
 	g.timer.Stop()
 	delete(s.open, g)
 	if g.window != nil {
@@ -101,7 +99,7 @@ func (s *stage) seal(g *group) *summary {
 	if len(g.members) == 0 {
 		return nil
 	}
-	sum := &summary{count: len(g.members), lone: len(g.members) == 1}
+	sum := &summary{count: len(g.members)}
 	s.begin(sum, g.attempt)
 	return sum
 }
@@ -127,7 +125,7 @@ func (s *stage) giveUp(ctx context.Context, t ticket) error {
 	default:
 	}
 	m := t.member
-	if m == nil || m.group.sent {
+	if m == nil || !s.open[m.group] {
 		return fmt.Errorf("collapsed into a summary that is under way, so the outcome is unknown: %w", ctx.Err())
 	}
 	m.writers--
@@ -143,13 +141,6 @@ type window struct {
 	key   key
 	end   time.Time
 	group *group // of the events collapsed so far; nil when there are none
-}
-
-// openWindow begins the window of a key that has none.
-func (s *stage) openWindow(k key, now time.Time) {
-	w := &window{key: k, end: now.Add(s.opts.Window)}
-	s.windows[k] = w
-	s.ending = append(s.ending, w)
 }
 
 // prune forgets the windows that have ended.

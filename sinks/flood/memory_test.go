@@ -13,7 +13,7 @@ import (
 	"github.com/paddock-dev/audit/driver"
 )
 
-func TestWhatIsRememberedStaysWithinBoundsWhateverFails(t *testing.T) {
+func TestMemoryStaysWithinBoundsWhenEveryWriteFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		next := &sinktest.Recorder{}
 		next.FailWith(syscall.ECONNREFUSED)

@@ -1,6 +1,7 @@
 package flood
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,10 +20,7 @@ type metrics struct {
 // openMetrics returns the metrics of a Sink in front of the chain next, registered.
 // release gives them back.
 func openMetrics(opts *Options, next string) (m *metrics, release func(), err error) {
-	name := opts.Name
-	if name == "" {
-		name = next
-	}
+	name := cmp.Or(opts.Name, next)
 	labels := prometheus.Labels{"flood": name}
 	counter := func(name, help string) prometheus.Counter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: "paddock_audit_flood_" + name, Help: help, ConstLabels: labels})

@@ -56,7 +56,7 @@ func metricsWith(changed map[string]float64) map[string]float64 {
 	return all
 }
 
-func TestMetricsTellOfEverySummaryAndOfWhoWaits(t *testing.T) {
+func TestMetricsCountSummariesAndWaitingEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reg := prometheus.NewRegistry()
 		next := &sinktest.Recorder{}

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/time/rate"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/internal/options"
@@ -14,7 +13,7 @@ import (
 // Options of New. The zero value is valid.
 type Options struct {
 	// Component, when not empty, becomes the label paddock.dev/component of every
-	// event. It must be a label value. When empty, that of the next sink does.
+	// event. It must be a label value. When empty, the component of the next sink does.
 	Component string
 	// Window is how long after an event that went through others like it are
 	// collapsed, and how long they wait at most for their summary to be sent, but
@@ -72,11 +71,4 @@ func (o *Options) complete() error {
 	}
 	o.StandAlone = slices.Clone(o.StandAlone) // the caller may change its own
 	return options.Complete(o)
-}
-
-func (o *Options) limiter() *rate.Limiter {
-	if o.Rate < 0 {
-		return rate.NewLimiter(rate.Inf, o.Burst)
-	}
-	return rate.NewLimiter(rate.Limit(o.Rate), o.Burst)
 }

@@ -66,7 +66,7 @@ func TestAWriterThatGivesUpTooLateFindsOutByWritingAgain(t *testing.T) {
 			}
 		}
 		again := make(chan []error)
-		go func() { again <- burst(t.Context(), sink, events...) }() // one is under way still
+		go func() { again <- burst(t.Context(), sink, events...) }() // the first attempt is still under way
 		synctest.Wait()
 		release()
 		must(t, <-again...)

@@ -46,7 +46,7 @@ func insistent(ctx context.Context, s auditing.Sink, ae *v1alpha1.AuditEvent) (f
 	}
 }
 
-// named reports an event that is stored twice.
+// named fails the test when two stored events have the same name.
 func named(t *testing.T, stored []v1alpha1.AuditEvent) {
 	t.Helper()
 	seen := map[string]bool{}

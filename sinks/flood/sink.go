@@ -41,7 +41,7 @@ const (
 type Sink struct{ driver.Sink }
 
 // New returns a Sink in front of next. It refuses a nil next, options out of range, a
-// component that is not the one of next, and a Registerer that does not take the
+// component other than that of next, and a Registerer that does not take the
 // metrics.
 func New(next auditing.Sink, opts Options) (*Sink, error) {
 	s, err := newStage(next, opts)
@@ -70,7 +70,7 @@ type stage struct {
 	windows  map[key]*window
 	ending   []*window            // all of them, in the order in which they end
 	across   map[key]*group       // the open summaries across runs, by a key without a run
-	open     map[*group]struct{}  // all that are not sent yet
+	open     map[*group]bool      // all that are not sent yet
 	waiting  map[identity]*member // of summaries without an outcome
 	memory   memory
 	failed   []*summary // that may be sent again, the oldest first
@@ -82,6 +82,9 @@ func newStage(next auditing.Sink, opts Options) (*stage, error) {
 	}
 	if err := opts.complete(); err != nil {
 		return nil, fmt.Errorf("flood: %w", err)
+	}
+	if opts.Rate < 0 {
+		opts.Rate = float64(rate.Inf)
 	}
 	to := driver.Of(next)
 	info := to.Info()
@@ -103,7 +106,7 @@ func newStage(next auditing.Sink, opts Options) (*stage, error) {
 		limiters:   map[string]*rate.Limiter{},
 		windows:    map[key]*window{},
 		across:     map[key]*group{},
-		open:       map[*group]struct{}{},
+		open:       map[*group]bool{},
 		waiting:    map[identity]*member{},
 		memory:     newMemory(opts.Remember),
 	}
@@ -137,7 +140,7 @@ func (s *stage) limiter(component string) *rate.Limiter {
 		l, ok = s.limiters[component]
 	}
 	if !ok {
-		l = s.opts.limiter()
+		l = rate.NewLimiter(rate.Limit(s.opts.Rate), s.opts.Burst)
 		s.limiters[component] = l
 	}
 	return l
@@ -152,6 +155,7 @@ func (s *stage) Close(ctx context.Context) error {
 // flush refuses later events, sends the open summaries, and waits for all that is
 // under way.
 func (s *stage) flush(ctx context.Context) error {
+	defer s.cancel()
 	s.mu.Lock()
 	s.closed = true
 	for g := range s.open {
@@ -159,25 +163,21 @@ func (s *stage) flush(ctx context.Context) error {
 			go s.deliver(sum, g)
 		}
 	}
-	if s.underWay == 0 {
-		s.cancel()
-		s.mu.Unlock()
-		return nil
-	}
-	if s.drained == nil {
+	if s.underWay > 0 && s.drained == nil {
 		s.drained = make(chan struct{})
 	}
 	drained := s.drained
 	s.mu.Unlock()
+	if drained == nil {
+		return nil
+	}
 	select {
 	case <-drained:
-		s.cancel()
 		return nil
 	case <-ctx.Done():
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cancel()
 	if s.underWay == 0 {
 		return nil
 	}

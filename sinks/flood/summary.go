@@ -152,13 +152,9 @@ func summaryEvent(in auditing.EventInput) *v1alpha1.AuditEvent {
 	if in.Kind != v1alpha1.AuditKindEgressBlock {
 		return auditing.NewEvent(in)
 	}
-	ae := auditing.NewEgressBlockSummary(auditing.EgressSummaryInput{
-		RunName: in.RunName, Namespace: in.Namespace, Decision: in.Decision,
-		Count: in.Count, SampleDestinations: in.SampleDestinations,
-		WindowStart: in.WindowStart, WindowEnd: in.WindowEnd, When: in.When,
-		MatchedPolicy: in.MatchedPolicy, Reason: in.Reason,
-	})
-	ae.Spec.Detail = in.Detail
+	in.Kind = v1alpha1.AuditKindEgressBlockSummary
+	ae := auditing.NewEvent(in)
+	ae.GenerateName = "ae-egress-" // as auditing.NewEgressBlockSummary does
 	return ae
 }
 

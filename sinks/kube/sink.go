@@ -86,9 +86,9 @@ var _ driver.Literal = Sink{}
 // content is a permanent error. An event without a namespace is invalid.
 //
 // Errors keep the API server's own, so that apierrors.IsForbidden and the like
-// work on them. Forbidden, refused by the schema or without the CRD is permanent, where
-// missing rights and a missing CRD are driver.Mendable; a full ResourceQuota is full;
-// throttled, unavailable, timed out or unreachable is transient.
+// work on them. Missing rights, a missing CRD and a refusal by the schema are permanent;
+// the first two are driver.Mendable as well. A full ResourceQuota is full. A server that
+// throttles, is unavailable or does not answer is transient.
 func (s Sink) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 	return driver.Write(ctx, store{s}, ae)
 }

@@ -261,7 +261,7 @@ func TestALongOddRunNameIsStoredInFullAndLabelledSafely(t *testing.T) {
 	}
 }
 
-// offlineClient is a client of a server that may not be there: it asks none for
+// offlineClient is a client of a server that need not run: the client does not ask it for
 // its API.
 func offlineClient(tb testing.TB, host string) client.Client {
 	tb.Helper()

@@ -11,7 +11,7 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-func TestAWriteAllocatesForWhatItHasToAndForNothingElse(t *testing.T) {
+func TestWriteAllocatesNoMoreThanStated(t *testing.T) {
 	background := context.Background()
 	cancellable, cancel := context.WithCancel(background)
 	defer cancel()

@@ -11,8 +11,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
+	"sync"
 	"time"
+
+	"github.com/paddock-dev/audit/internal/disk"
 )
 
 const (
@@ -28,37 +30,32 @@ const (
 // backups are the rotated files beside a log.
 type backups struct {
 	opts FileOptions
+	disk disk.Disk
 	// due has the path of a log whose backups are to be removed and compressed. It is nil
 	// where the options ask for neither.
-	due  chan string
-	done chan struct{}
-	err  error // of the latest time
+	due      chan string
+	cleaning sync.WaitGroup
+	err      error // of the latest time
 }
 
-func newBackups(opts FileOptions) *backups {
-	b := &backups{opts: opts, done: make(chan struct{})}
-	if opts.MaxAgeDays == 0 && opts.MaxBackups == 0 && !opts.Compress {
-		close(b.done)
-		return b
+func newBackups(opts FileOptions, d disk.Disk) *backups {
+	b := &backups{opts: opts, disk: d}
+	if opts.MaxAgeDays > 0 || opts.MaxBackups > 0 || opts.Compress {
+		b.due = make(chan string, 1)
+		b.cleaning.Go(func() {
+			for path := range b.due {
+				b.err = b.clean(path, time.Now())
+			}
+		})
 	}
-	b.due = make(chan string, 1)
-	go func() {
-		defer close(b.done)
-		for path := range b.due {
-			b.err = b.clean(path, time.Now())
-		}
-	}()
 	return b
 }
 
 // tidy removes and compresses backups in the background.
 func (b *backups) tidy(path string) {
-	if b.due == nil {
-		return
-	}
 	select {
 	case b.due <- path:
-	default: // it is due already
+	default: // it is due already, or never
 	}
 }
 
@@ -67,7 +64,7 @@ func (b *backups) close() error {
 	if b.due != nil {
 		close(b.due)
 	}
-	<-b.done
+	b.cleaning.Wait()
 	if b.err != nil {
 		return fmt.Errorf("removing or compressing rotated files: %w", b.err)
 	}
@@ -76,7 +73,7 @@ func (b *backups) close() error {
 
 // add gives the file at path, whose place is here, a second name as a backup. undo
 // takes that back.
-func (b *backups) add(path string, here *place) (undo func() error, err error) {
+func (b *backups) add(path string, here *disk.Place) (undo func() error, err error) {
 	begin, end := affixes(path)
 	now := time.Now()
 	for range maxBackupNames {
@@ -85,19 +82,19 @@ func (b *backups) add(path string, here *place) (undo func() error, err error) {
 		if taken(name) || taken(name+compressed) {
 			continue
 		}
-		err := os.Link(path, name)
-		undo := func() error { return os.Remove(name) }
+		err := b.disk.Link(path, name)
+		undo := func() error { return b.disk.Remove(name) }
 		switch {
 		case errors.Is(err, fs.ErrExist):
 			continue
 		case err != nil: // the file system may have no links
-			if err := os.Rename(path, name); err != nil {
+			if err := b.disk.Rename(path, name); err != nil {
 				return nil, err
 			}
-			undo = func() error { return os.Rename(name, path) }
+			undo = func() error { return b.disk.Rename(name, path) }
 		}
-		var added place
-		if err := added.find(name); err != nil || !added.is(here) {
+		var added disk.Place
+		if err := added.Find(name); err != nil || !added.Is(here) {
 			return nil, errors.Join(fmt.Errorf("%s %w", path, errMoved), err, undo())
 		}
 		return undo, nil
@@ -137,9 +134,9 @@ func list(path string) ([]backup, error) {
 			continue
 		}
 		// timberjack gave a number to the second backup of a millisecond: size_1.
-		stamp, reason, _ := cutLast(name[len(begin):len(name)-len(end)], "-")
-		at, err := time.Parse(backupTime, stamp)
-		if err == nil && reason != "" {
+		stamp := name[len(begin) : len(name)-len(end)]
+		reason := strings.LastIndexByte(stamp, '-') + 1
+		if at, err := time.Parse(backupTime+"-", stamp[:reason]); err == nil && reason < len(stamp) && !strings.Contains(stamp[reason:], ".") {
 			found = append(found, backup{name: name, time: at})
 		}
 	}
@@ -147,13 +144,6 @@ func list(path string) ([]backup, error) {
 		return cmp.Or(b.time.Compare(a.time), strings.Compare(b.name, a.name))
 	})
 	return slices.Compact(found), nil // a file and its compressed form are one
-}
-
-func cutLast(s, sep string) (before, after string, found bool) {
-	if i := strings.LastIndex(s, sep); i >= 0 {
-		return s[:i], s[i+len(sep):], true
-	}
-	return s, "", false
 }
 
 // clean removes the backups of the log at path that are too many or too old, and
@@ -169,73 +159,41 @@ func (b *backups) clean(path string, now time.Time) error {
 		switch {
 		case b.opts.MaxBackups > 0 && i >= b.opts.MaxBackups,
 			b.opts.MaxAgeDays > 0 && now.Sub(old.time) > time.Duration(b.opts.MaxAgeDays)*24*time.Hour:
-			errs = append(errs, remove(name), remove(name+compressed))
+			errs = append(errs, disk.RemoveAny(b.disk, name), disk.RemoveAny(b.disk, name+compressed))
 		case b.opts.Compress:
-			errs = append(errs, compress(path, name))
+			errs = append(errs, b.compress(path, name))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-func remove(name string) error {
-	if err := os.Remove(name); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
-}
-
 // compress replaces the backup by its compressed form. A backup that is still the log
 // itself, after a crash within a rotation, stays as it is.
-func compress(path, backup string) error {
-	from, err := os.OpenFile(backup, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+func (b *backups) compress(path, backup string) error {
+	from, err := b.disk.OpenFile(backup, os.O_RDONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // only the compressed form is there
 	}
 	if err != nil {
 		return err
 	}
-	defer func() { _ = from.Close() }()
-	here, err := placeOf(from)
+	defer func() { _ = from.Close() }() // it was only read
+	here, err := disk.PlaceOf(from)
 	if err != nil {
 		return err
 	}
-	var current place
-	if err := current.find(path); err == nil && current.is(&here) {
+	var current disk.Place
+	if err := current.Find(path); err == nil && current.Is(&here) {
 		return nil
 	}
-	if err := writeCompressed(from, &here, backup+compressed); err != nil {
-		return err
-	}
-	return os.Remove(backup)
-}
-
-// writeCompressed writes a file of the given name that appears only when it is complete.
-func writeCompressed(from *os.File, owner *place, name string) (err error) {
-	info, err := from.Stat()
+	err = disk.Create(b.disk, backup+compressed, here.Mode(), func(to disk.File) error {
+		_ = here.Own(to) // as far as the process may
+		z := gzip.NewWriter(to)
+		_, err := io.Copy(z, io.NewSectionReader(from, 0, here.Size()))
+		return errors.Join(err, z.Close(), to.Chmod(here.Mode()))
+	})
 	if err != nil {
 		return err
 	}
-	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is no regular file", from.Name())
-	}
-	part := name + ".tmp"
-	if err := remove(part); err != nil {
-		return err
-	}
-	to, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, info.Mode().Perm())
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, remove(part))
-		}
-	}()
-	owner.own(to)
-	z := gzip.NewWriter(to)
-	_, err = io.Copy(z, from)
-	if err := errors.Join(err, z.Close(), to.Chmod(info.Mode().Perm()), to.Sync(), to.Close()); err != nil {
-		return err
-	}
-	return os.Rename(part, name)
+	return b.disk.Remove(backup)
 }

@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/paddock-dev/audit/internal/disk"
 )
 
 func TestBackupsKeepTheNewestAndOnlyTheirOwn(t *testing.T) {
@@ -31,7 +33,7 @@ func TestBackupsKeepTheNewestAndOnlyTheirOwn(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			b := newBackups(test.opts)
+			b := newBackups(test.opts, disk.OS)
 			if err := b.clean(filepath.Join(dir, "audit.log"), now); err != nil {
 				t.Fatal(err)
 			}
@@ -52,6 +54,18 @@ func TestBackupsKeepTheNewestAndOnlyTheirOwn(t *testing.T) {
 	}
 }
 
+func TestUnfinishedCompressionCountsAsNoBackup(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"audit-2026-03-01T10-00-00.000-size", "audit-2026-03-02T10-00-00.000-size.gz.part"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if found, err := list(filepath.Join(dir, "audit")); err != nil || len(found) != 1 {
+		t.Errorf("found %v, %v, want the first alone", found, err)
+	}
+}
+
 func TestBackupsReportWhatTheyCannotCompress(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "audit.log")
 	name := filepath.Join(filepath.Dir(path), "audit-2026-03-01T10-00-00.000-size.log")
@@ -62,7 +76,7 @@ func TestBackupsReportWhatTheyCannotCompress(t *testing.T) {
 	if err := os.WriteFile(name+compressed, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b := newBackups(FileOptions{Compress: true})
+	b := newBackups(FileOptions{Compress: true}, disk.OS)
 	b.tidy(path)
 	if err := b.close(); err == nil {
 		t.Error("the FIFO was taken for a backup")

@@ -184,7 +184,7 @@ func TestEachLineOfATornBatchHasItsOutcome(t *testing.T) {
 	}
 }
 
-func TestALineThatIsTooLongFailsAlone(t *testing.T) {
+func TestTooLongLineFailsAlone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "audit.log")
 	sink, err := NewFile(path, FileOptions{MaxSizeMB: 1})
 	if err != nil {

@@ -73,7 +73,7 @@ func TestACallersLoggerKeepsItsOwnFieldsAndEncoder(t *testing.T) {
 	}
 }
 
-func TestAnEventThatTheLevelSuppressesIsAPermanentError(t *testing.T) {
+func TestEventBelowLevelIsPermanentError(t *testing.T) {
 	var out bytes.Buffer
 	sink := newSink(t, jsonCore(zapcore.AddSync(&out), zap.ErrorLevel))
 	err := sink.Write(t.Context(), egressEvent(v1alpha1.AuditDecisionGranted))
@@ -88,7 +88,7 @@ func TestAnEventThatTheLevelSuppressesIsAPermanentError(t *testing.T) {
 	}
 }
 
-func TestAnEventThatASamplerDropsIsAnError(t *testing.T) {
+func TestEventDroppedBySamplerIsError(t *testing.T) {
 	var out bytes.Buffer
 	core := zapcore.NewSamplerWithOptions(jsonCore(zapcore.AddSync(&out), zap.DebugLevel), time.Hour, 2, 0)
 	sink := newSink(t, core)
@@ -119,7 +119,7 @@ func TestAFailedWriteOfACoreKeepsItsCause(t *testing.T) {
 
 // A hooked core runs its hooks and writes nothing when it is asked to write; an
 // observer keeps the fields for later. Both would lose the event, or keep it.
-func TestACoreThatDoesNotEncodeTheEventIsAnError(t *testing.T) {
+func TestCoreThatEncodesNothingIsAnError(t *testing.T) {
 	var out bytes.Buffer
 	hooked := zapcore.RegisterHooks(jsonCore(zapcore.AddSync(&out), zap.DebugLevel), func(zapcore.Entry) error { return nil })
 	observed, _ := observer.New(zap.DebugLevel)
@@ -162,7 +162,7 @@ func TestACoreMayKeepTheFields(t *testing.T) {
 	wg.Wait()
 }
 
-func TestACoreThatPanicsIsAnErrorAndTheNextWriteGoesOn(t *testing.T) {
+func TestWriteWorksAfterPanicOfCore(t *testing.T) {
 	var out bytes.Buffer
 	var panics atomic.Bool
 	panics.Store(true)
@@ -190,7 +190,7 @@ func TestACoreThatPanicsIsAnErrorAndTheNextWriteGoesOn(t *testing.T) {
 	}
 }
 
-func TestCloseSyncsTheCoreAndForgivesWhatCannotBeSynced(t *testing.T) {
+func TestCloseSyncsCoreUnlessItCannotBeSynced(t *testing.T) {
 	for _, test := range []struct{ sync, want error }{
 		{nil, nil}, {syscall.EINVAL, nil}, {syscall.ENOTTY, nil}, {syscall.EIO, syscall.EIO},
 	} {

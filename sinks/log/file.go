@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/paddock-dev/audit/internal/disk"
 	"github.com/paddock-dev/audit/internal/options"
 )
 
@@ -19,8 +20,7 @@ type FileOptions struct {
 	Options
 	// Fsync makes every event durable before Write returns, and the sink's level
 	// LevelDurable. It costs one fsync an event, or one for the events of a
-	// batch that are written at once. It excludes Compress, which removes a backup before its
-	// compressed form is on the disk.
+	// batch that are written at once.
 	Fsync bool `yaml:"fsync" doc:"make every event durable before it counts as written; for a file"`
 	// MaxSizeMB is the size in MiB at which the file is rotated; 100 when 0.
 	MaxSizeMB int `yaml:"maxSizeMB" default:"100" min:"1" max:"1048576" doc:"size in MiB at which the file is rotated"`
@@ -30,7 +30,7 @@ type FileOptions struct {
 	// MaxBackups is how many backups are kept; 0 keeps all.
 	MaxBackups int `yaml:"maxBackups" min:"0" max:"1000000" doc:"how many rotated files are kept; 0 keeps all"`
 	// Compress compresses backups with gzip.
-	Compress bool `yaml:"compress" doc:"compress rotated files with gzip; not with fsync"`
+	Compress bool `yaml:"compress" doc:"compress rotated files with gzip"`
 	// Mode of a file that is created; 0600 when 0. A file that exists keeps its
 	// own, and after a rotation the new file has that of the old one.
 	Mode fs.FileMode
@@ -40,20 +40,17 @@ type FileOptions struct {
 func (o FileOptions) Validate() error { return o.complete() }
 
 func (o *FileOptions) complete() error {
-	err := options.Complete(o)
-	if o.Fsync && o.Compress {
-		err = errors.Join(err, options.At(*o, "Compress", "excludes fsync: a backup is removed before its compressed form is on the disk"))
-	}
 	if o.Mode == 0 {
-		o.Mode = 0o600
+		o.Mode = disk.PrivateMode
 	}
-	return err
+	return options.Complete(o)
 }
 
 // NewFile returns a Sink that appends to the file at path, in a directory that
 // exists. When a line, or the lines of a batch, would take the file over MaxSizeMB,
 // the file is renamed to a backup beside it (audit-2026-03-01T10-00-00.000-size.log)
-// and a new one begun. A last line that a crash left unfinished is ended first.
+// and a new one begun. A last line that a crash left unfinished is ended first. Zeros that a
+// power loss left in the last 4 MiB, in place of bytes, are cut off or become ends of lines.
 //
 // Only one Sink may write to a file: NewFile locks it (flock) and refuses a file that
 // another Sink holds, in this process or another one, whatever path or link leads to it.
@@ -89,7 +86,7 @@ func NewFile(path string, opts FileOptions) (*Sink, error) {
 	case err == nil && !info.Mode().IsRegular():
 		return newDevice(path, opts)
 	}
-	return newRotating(path, opts)
+	return newRotating(path, opts, disk.OS, int64(opts.MaxSizeMB)*megabyte)
 }
 
 // newDevice opens a file that is not regular. It is never rotated, because that would
@@ -117,12 +114,13 @@ func newDevice(path string, opts FileOptions) (*Sink, error) {
 	}, opts.Options), nil
 }
 
-func newRotating(name string, opts FileOptions) (*Sink, error) {
+// newRotating opens a regular file, which is rotated when it would exceed size bytes.
+func newRotating(name string, opts FileOptions, d disk.Disk, size int64) (*Sink, error) {
 	path, err := filepath.Abs(name) // the process may change its directory
 	if err != nil {
 		return nil, fmt.Errorf("log: opening the file: %w", err)
 	}
-	file := &rotatingFile{name: path, opts: opts, max: int64(opts.MaxSizeMB) * megabyte}
+	file := &rotatingFile{name: path, opts: opts, disk: d, max: size}
 	w := &lineWriter{to: file, ready: file.ready, confirm: file.stands, reopen: file.reopen, finish: file.close}
 	if opts.Fsync {
 		w.sync = file.sync
@@ -132,7 +130,7 @@ func newRotating(name string, opts FileOptions) (*Sink, error) {
 	if err := file.open(); err != nil {
 		return nil, fmt.Errorf("log: opening the file: %w", err)
 	}
-	file.keep = newBackups(opts)
+	file.keep = newBackups(opts, d)
 	file.keep.tidy(file.path)
 	return newLineSink(name, w, opts.Options), nil
 }

@@ -59,7 +59,7 @@ func encode(t *testing.T, e *driver.Event) []byte {
 
 // Whatever an event holds, its line reads back as its JSON does. A field that is
 // added to the types and forgotten here fails this test.
-func TestALineReadsBackAsTheEventsOwnJSON(t *testing.T) {
+func TestLineReadsBackAsTheEvent(t *testing.T) {
 	fill := randfill.NewWithSeed(7).NilChance(.2).NumElements(0, 4).Funcs(
 		func(at *metav1.Time, c randfill.Continue) {
 			*at = metav1.Unix(c.Int63n(4e9), 0)

@@ -6,10 +6,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/paddock-dev/audit/driver"
+	"github.com/paddock-dev/audit/internal/disk"
 	"github.com/paddock-dev/audit/internal/paths"
 )
 
@@ -18,14 +18,15 @@ import (
 type rotatingFile struct {
 	name  string // absolute, as the caller spelled it
 	opts  FileOptions
+	disk  disk.Disk
 	max   int64       // bytes
 	lines *lineWriter // which writes here
 	keep  *backups
 
-	file *os.File // nil while none could be opened
-	path string   // of file, without links: its backups stand beside it
-	here place    // of file
-	now  place    // of what stood at the path last; here, so that a write does not allocate it
+	file disk.File  // nil while none could be opened
+	path string     // of file, without links: its backups stand beside it
+	here disk.Place // of file
+	now  disk.Place // of what stood at the path at the last look; a field, so that a write does not allocate it
 	size int64
 	// unsynced says that the directory was not synced since file got its name.
 	unsynced bool
@@ -38,8 +39,7 @@ type rotatingFile struct {
 func (r *rotatingFile) open() error {
 	for range 10 { // another sink may be rotating the file, and then end
 		path := paths.Resolve(r.name)
-		// With O_NONBLOCK, a pipe in place of the file does not make this wait.
-		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND|syscall.O_NONBLOCK, r.opts.Mode)
+		f, err := r.disk.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, r.opts.Mode)
 		if err != nil {
 			return err
 		}
@@ -47,7 +47,7 @@ func (r *rotatingFile) open() error {
 		if err == nil {
 			return nil
 		}
-		unlock(f)
+		f.Unlock()
 		_ = f.Close() // nothing was written to it
 		if !errors.Is(err, errMoved) {
 			return err
@@ -58,45 +58,36 @@ func (r *rotatingFile) open() error {
 
 var errMoved = errors.New("was moved, removed or replaced")
 
-// take makes f, opened at path, the file to write to, when it is a regular file that
-// nobody else holds and that still stands at the path.
-func (r *rotatingFile) take(f *os.File, path string) error {
-	if info, err := f.Stat(); err != nil {
-		return err
-	} else if !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is no regular file", path)
-	}
-	if err := lock(f); err != nil {
+// take makes f, opened at path, the file to write to, when nobody else holds it and it still
+// stands at the path.
+func (r *rotatingFile) take(f disk.File, path string) error {
+	if err := f.Lock(); err != nil {
 		return err
 	}
-	here, err := placeOf(f)
+	here, err := disk.PlaceOf(f)
 	if err != nil {
 		return err
 	}
-	if err := r.now.find(r.name); err != nil || !r.now.is(&here) {
+	if err := r.now.Find(r.name); err != nil || !r.now.Is(&here) {
 		return errMoved
 	}
-	torn := false
-	if size := here.size(); size > 0 {
-		last := make([]byte, 1)
-		if _, err := f.ReadAt(last, size-1); err != nil {
-			return err
-		}
-		torn = last[0] != '\n'
+	size, torn, err := mend(r.disk, path, f, &here)
+	if err != nil {
+		return err
 	}
 	if r.opts.Fsync {
-		if err := errors.Join(f.Sync(), syncDirectory(path)); err != nil {
+		if err := errors.Join(f.Sync(), r.disk.SyncDir(filepath.Dir(path))); err != nil {
 			return err
 		}
 	}
 	r.begin(f, path, here)
-	r.lines.torn = torn
+	r.size, r.lines.torn = size, torn
 	return nil
 }
 
 // begin writes to f from now on.
-func (r *rotatingFile) begin(f *os.File, path string, here place) {
-	r.file, r.path, r.here, r.size = f, path, here, here.size()
+func (r *rotatingFile) begin(f disk.File, path string, here disk.Place) {
+	r.file, r.path, r.here, r.size = f, path, here, here.Size()
 	r.unsynced, r.written, r.opened = false, 0, time.Now()
 }
 
@@ -114,14 +105,12 @@ func (r *rotatingFile) ready(n int) error {
 	if r.lines.torn {
 		n++ // its end
 	}
-	if r.size+int64(n) <= r.max || r.size == 0 {
+	full := func() bool { return r.size > 0 && r.size+int64(n) > r.max }
+	if !full() {
 		return nil
 	}
-	if err := r.stands(0); err != nil {
+	if err := r.stands(0); err != nil || !full() { // somebody may have truncated it
 		return err
-	}
-	if r.size+int64(n) <= r.max || r.size == 0 { // somebody truncated it
-		return nil
 	}
 	if err := r.rotate(); err != nil {
 		return fmt.Errorf("rotating the file: %w", err)
@@ -143,7 +132,7 @@ func (r *rotatingFile) sync() error {
 	if err := r.file.Sync(); err != nil || !r.unsynced {
 		return err
 	}
-	if err := syncDirectory(r.path); err != nil {
+	if err := r.disk.SyncDir(filepath.Dir(r.path)); err != nil {
 		return err
 	}
 	r.unsynced = false
@@ -153,9 +142,9 @@ func (r *rotatingFile) sync() error {
 // stands returns an error when the file, to which n bytes were just written, does not
 // stand at the path any more or has lost them. The file that stands there is opened.
 func (r *rotatingFile) stands(n int) error {
-	err := r.now.find(r.name)
-	if err == nil && r.now.is(&r.here) {
-		r.size = r.now.size()
+	err := r.now.Find(r.name)
+	if err == nil && r.now.Is(&r.here) {
+		r.size = r.now.Size()
 		if r.size < int64(n) {
 			return fmt.Errorf("%s was truncated during a write", r.name)
 		}
@@ -177,7 +166,7 @@ func (r *rotatingFile) account() string {
 // reopen opens the file that stands at the path, after somebody else's rotation.
 func (r *rotatingFile) reopen() error {
 	if r.file != nil {
-		if err := r.now.find(r.name); err == nil && r.now.is(&r.here) {
+		if err := r.now.Find(r.name); err == nil && r.now.Is(&r.here) {
 			return nil
 		}
 	}
@@ -189,37 +178,33 @@ func (r *rotatingFile) lost() error {
 	if r.file == nil || r.written == 0 {
 		return nil
 	}
-	if now, err := placeOf(r.file); err != nil || !now.removed() {
+	if now, err := disk.PlaceOf(r.file); err != nil || !now.Removed() {
 		return err
 	}
 	return fmt.Errorf("%s was removed while in use: %s", r.name, r.account())
 }
 
 // rotate makes a backup of the file and begins a new one. At every moment a locked file
-// stands at the path, so no other sink can come between.
+// stands at the path, so no other sink can come between. r.now has just been looked up.
 func (r *rotatingFile) rotate() (err error) {
-	info, err := r.file.Stat()
-	if err != nil {
-		return err
-	}
 	next := filepath.Join(filepath.Dir(r.path), "."+filepath.Base(r.path)+".next")
-	if err := os.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := disk.RemoveAny(r.disk, next); err != nil {
 		return err // it is there after a crash
 	}
-	f, err := os.OpenFile(next, os.O_RDWR|os.O_CREATE|os.O_EXCL|os.O_APPEND, info.Mode().Perm())
+	f, err := r.disk.OpenFile(next, os.O_RDWR|os.O_CREATE|os.O_EXCL|os.O_APPEND, r.now.Mode())
 	if err != nil {
 		return err
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, f.Close(), os.Remove(next))
+			err = errors.Join(err, f.Close(), r.disk.Remove(next))
 		}
 	}()
-	if err := errors.Join(lock(f), f.Chmod(info.Mode().Perm())); err != nil {
+	if err := errors.Join(f.Lock(), f.Chmod(r.now.Mode())); err != nil {
 		return err
 	}
-	r.here.own(f)
-	here, err := placeOf(f)
+	_ = r.now.Own(f) // as far as the process may
+	here, err := disk.PlaceOf(f)
 	if err != nil {
 		return err
 	}
@@ -227,14 +212,20 @@ func (r *rotatingFile) rotate() (err error) {
 	if err != nil {
 		return err
 	}
-	if err := os.Rename(next, r.path); err != nil {
+	if r.opts.Fsync { // otherwise the old name may be gone from the disk before the new one is there
+		err = r.disk.SyncDir(filepath.Dir(r.path))
+	}
+	if err == nil {
+		err = r.disk.Rename(next, r.path)
+	}
+	if err != nil {
 		return errors.Join(err, undo())
 	}
 	old := r.file
 	r.begin(f, r.path, here)
 	r.unsynced, r.lines.torn = true, false
 	r.keep.tidy(r.path)
-	unlock(old)
+	old.Unlock()
 	_ = old.Close() // its lines are confirmed, and synced where that is asked for
 	return nil
 }
@@ -247,21 +238,11 @@ func (r *rotatingFile) release() error {
 	}
 	r.file = nil
 	err := f.Sync()
-	unlock(f)
+	f.Unlock()
 	return errors.Join(err, f.Close())
 }
 
 // close ends the goroutine of the backups too.
 func (r *rotatingFile) close() error {
 	return errors.Join(r.lost(), r.release(), r.keep.close())
-}
-
-// syncDirectory syncs the directory of the file at path.
-func syncDirectory(path string) (err error) {
-	d, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, d.Close()) }()
-	return d.Sync()
 }

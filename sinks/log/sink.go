@@ -54,8 +54,8 @@ func (o Options) logger() string {
 // on the caller's goroutine.
 //
 // An error of Write unwraps to its cause: ENOSPC of a full disk, which is of ClassFull
-// as EDQUOT is, io.ErrShortWrite of a line that was cut off. A line that was cut off is ended before the next
-// one, so that it takes no other event with it.
+// as EDQUOT is, io.ErrShortWrite of a line that was cut off. Such a line is ended before the
+// next line is written, so that the next line stays whole.
 //
 // Level returns LevelDurable for a file with fsync, and LevelAccepted otherwise.
 // String returns what the sink writes to: "log(stderr)".
@@ -98,7 +98,7 @@ type output struct {
 	mayBlock bool
 	// reopen, if any, opens the output again when it was moved.
 	reopen func() error
-	// finish, if any, flushes and closes the output. It runs in turn, once.
+	// finish, if any, flushes and closes the output. It runs in turn, once: nil afterwards.
 	finish func() error
 	// abort, if any, ends a job that hangs.
 	abort func()
@@ -106,7 +106,6 @@ type output struct {
 	turn      chan struct{} // holds one token while a job runs
 	closing   chan struct{}
 	closeOnce sync.Once
-	finished  bool // guarded by turn
 }
 
 func newOutput(name string, level auditing.Level, component string) output {
@@ -121,8 +120,8 @@ func newOutput(name string, level auditing.Level, component string) output {
 	}
 }
 
-// job writes events, in turn. It returns how many of them are stored, and an error when
-// that is not all of them, which is that of the first event that is not stored.
+// job writes events while it has the turn. run returns how many of them are stored. When some
+// are not, it also returns the error of the first of those.
 type job interface {
 	run() (stored int, err error)
 }
@@ -132,7 +131,7 @@ type noEvents func() error
 
 func (f noEvents) run() (int, error) { return 0, f() }
 
-var errClosed = errors.New("the log is closed")
+var errClosed = driver.WithClass(auditing.ClassClosed, errors.New("the log is closed"))
 
 // Info returns what the output is.
 func (o *output) Info() driver.Info { return o.info }
@@ -160,11 +159,12 @@ func (o *output) closeInTurn(ctx context.Context) error {
 		}
 	}
 	_, err := o.detached(ctx, "it goes on in the background", noEvents(func() error {
-		if o.finished || o.finish == nil {
+		finish := o.finish
+		o.finish = nil
+		if finish == nil {
 			return nil
 		}
-		o.finished = true
-		return o.finish()
+		return finish()
 	}))
 	return err
 }
@@ -186,31 +186,26 @@ func (o *output) takeTurn(ctx context.Context) error {
 		return fmt.Errorf("not written: %w", err)
 	}
 	select {
-	case <-o.closing:
-		return driver.WithClass(auditing.ClassClosed, errClosed)
-	default:
-	}
-	select {
 	case o.turn <- struct{}{}: // the usual case, and faster than the select below
 	default:
 		select {
 		case o.turn <- struct{}{}:
 		case <-o.closing:
-			return driver.WithClass(auditing.ClassClosed, errClosed)
+			return errClosed
 		case <-ctx.Done():
 			return fmt.Errorf("not written: %s is busy with an earlier line: %w", o.name, ctx.Err())
 		}
 	}
 	select {
-	case <-o.closing: // closed during the wait
+	case <-o.closing:
 		<-o.turn
-		return driver.WithClass(auditing.ClassClosed, errClosed)
+		return errClosed
 	default:
 		return nil
 	}
 }
 
-// perform runs j, which has the turn, and gives the turn back. A panic of a caller's
+// perform runs j in the turn that its caller has taken, and gives the turn back. A panic of a caller's
 // writer or core becomes an error: it would end the program on a goroutine of this
 // package, and must not fail other lines.
 func (o *output) perform(j job) (stored int, err error) {
@@ -235,8 +230,8 @@ func classed(err error) error {
 	return driver.WithClass(auditing.ClassFull, err)
 }
 
-// detached performs j, which has the turn, on a goroutine of its own, and waits for
-// it until ctx ends.
+// detached calls perform on a goroutine of its own, and waits for it until ctx ends. late
+// tells, in the error, what becomes of j then.
 func (o *output) detached(ctx context.Context, late string, j job) (stored int, err error) {
 	type answer struct {
 		stored int

@@ -75,7 +75,7 @@ func randomEvent(random *rand.Rand, letters []string) *v1alpha1.AuditEvent {
 
 var usual = strings.Split(`abcXYZ019 -_./:{}[],"'\<>&=`+"\n\r\t\x00\x1f\x7f\xffé世😀", "")
 
-func TestALineIsTheOneThatZapsEncoderWrites(t *testing.T) {
+func TestLineEqualsThatOfZapsEncoder(t *testing.T) {
 	write := twoWays(t, `audit "<é>"`)
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 2000 {
@@ -87,7 +87,7 @@ func TestALineIsTheOneThatZapsEncoderWrites(t *testing.T) {
 
 // Backspace and form feed have short escapes in encoding/json and none in zap;
 // the line separators of Unicode are escaped there and not in zap.
-func TestALineReadsBackAsThatOfZapsEncoderWhateverIsInIt(t *testing.T) {
+func TestAnyLineReadsBackAsThatOfZapsEncoder(t *testing.T) {
 	write := twoWays(t, "")
 	random := rand.New(rand.NewPCG(3, 4))
 	letters := slices.Concat(usual, []string{"\b", "\f", "\u2028", "\u2029"})

@@ -103,7 +103,7 @@ type lineWriter struct {
 	// confirm, if any, returns an error when the output no longer holds the n bytes that
 	// were written last.
 	confirm func(n int) error
-	// The fields of output with these names.
+	// These become the fields of output with the same names.
 	mayBlock bool
 	reopen   func() error
 	finish   func() error

@@ -70,7 +70,7 @@ func (w *tearing) Write(p []byte) (int, error) {
 	return n, w.err
 }
 
-func TestALineThatIsCutOffIsAnErrorAndTakesNoOtherWithIt(t *testing.T) {
+func TestCutLineFailsAndSpoilsNoOtherLine(t *testing.T) {
 	cause := errors.New("no space left")
 	for name, torn := range map[string]tearing{
 		"with an error":          {cut: 40, err: cause},
@@ -112,7 +112,7 @@ func TestALineThatIsCutOffIsAnErrorAndTakesNoOtherWithIt(t *testing.T) {
 }
 
 // A pipe that nobody reads takes what its buffer holds and then blocks.
-func TestAPipeThatNobodyReadsHoldsNoWriterBeyondItsDeadline(t *testing.T) {
+func TestWriteToUnreadPipeEndsAtItsDeadline(t *testing.T) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -189,7 +189,7 @@ func TestAFullDeviceIsAnError(t *testing.T) {
 	}
 }
 
-func TestAWriteThatWaitsWhileTheSinkIsClosedIsAnsweredAtOnce(t *testing.T) {
+func TestCloseRefusesWaitingWritesAtOnce(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
 	sink := newWriterSink(t, writerFunc(func(p []byte) (int, error) {
 		close(entered)

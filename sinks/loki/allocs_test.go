@@ -14,7 +14,7 @@ import (
 	"github.com/paddock-dev/audit/driver"
 )
 
-// The race detector makes pools forget at random, so this cannot run under it.
+// Under the race detector, a sync.Pool drops some of its items at random, so this test cannot run there.
 func TestWriteAllocatesOnlyItsShareOfAPush(t *testing.T) {
 	sink, err := New("http://loki.invalid", Options{})
 	if err != nil {
@@ -30,7 +30,7 @@ func TestWriteAllocatesOnlyItsShareOfAPush(t *testing.T) {
 	}
 	const writers = 64
 	q := s.stream(e, "")
-	q.senders = maxSenders // so that only push sends
+	q.senders = maxSenders // so that no goroutine sends; push sends below
 	asked, answered := make(chan struct{}), make(chan error)
 	events := []*driver.Event{e}
 	for range writers {

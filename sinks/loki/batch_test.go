@@ -21,8 +21,8 @@ import (
 	"github.com/paddock-dev/audit/sinks/loki"
 )
 
-// storeAll hands events to the driver of a sink in batches of at most size, from
-// some goroutines, and returns the outcomes in the order of the events.
+// storeAll passes events to the driver of a sink, in batches of at most size, from
+// several goroutines. It returns the outcomes in the order of the events.
 func storeAll(tb testing.TB, sink auditing.Sink, events []*v1alpha1.AuditEvent, size, writers int) []error {
 	tb.Helper()
 	ready := make([]*driver.Event, len(events))
@@ -55,7 +55,7 @@ func mustStoreAll(tb testing.TB, sink auditing.Sink, events []*v1alpha1.AuditEve
 	}
 }
 
-func TestABatchSaysWhichOfItsEventsIsRefused(t *testing.T) {
+func TestBatchNamesItsRefusedEvent(t *testing.T) {
 	t.Parallel()
 	l := testenv.NewLoki(t, testenv.LokiOptions{Limits: map[string]any{"max_line_size": "8KB"}})
 	sink := open(t, l.URL, loki.Options{})
@@ -85,7 +85,7 @@ func TestABatchSaysWhichOfItsEventsIsRefused(t *testing.T) {
 	sameEvents(t, stored(t, l, "", ns), good)
 }
 
-func TestABatchSaysWhichOfItsEventsIsOutOfTime(t *testing.T) {
+func TestBatchNamesItsEventOutOfTime(t *testing.T) {
 	t.Parallel()
 	v := testenv.SharedVictoriaLogs(t)
 	const service = "batch-window"
@@ -100,7 +100,7 @@ func TestABatchSaysWhichOfItsEventsIsOutOfTime(t *testing.T) {
 	eachOnce(t, rows(t, v, "", service), []*v1alpha1.AuditEvent{events[0], events[2]})
 }
 
-func TestABatchGoesToTheStreamsOfItsEvents(t *testing.T) {
+func TestBatchGoesToTheStreamsOfItsEvents(t *testing.T) {
 	t.Parallel()
 	l := production.get(t)
 	sink := open(t, l.URL, loki.Options{})
@@ -227,8 +227,8 @@ func TestABatchWaitsForTheDiskOnce(t *testing.T) {
 	eachOnce(t, rows(t, v, "", opts.ServiceName), events)
 }
 
-// scripted answers pushes with one status after the other, and with the last of
-// them from then on. A real Loki gives such answers for moments only.
+// scripted answers the pushes with these statuses in turn, and repeats the last one. A
+// real Loki cannot be made to answer so.
 func scripted(tb testing.TB, statuses ...int) (address string, requests func() int) {
 	var n atomic.Int64
 	return fake(tb, func(w http.ResponseWriter, r *http.Request) {
@@ -285,7 +285,7 @@ func TestEventsProvedBy400SurviveALaterFailure(t *testing.T) {
 	good := []*v1alpha1.AuditEvent{event(ns, "a"), event(ns, "b"), event(ns, "c")}
 	old := eventAt(ns, "old", time.Now().Add(-8*24*time.Hour))
 	var n atomic.Int64
-	address := fake(t, func(w http.ResponseWriter, r *http.Request) { // a real Loki fails when it likes
+	address := fake(t, func(w http.ResponseWriter, r *http.Request) { // a real Loki cannot be made to fail at this moment
 		compressed, _ := io.ReadAll(r.Body)
 		body, err := s2.Decode(nil, compressed)
 		switch {
@@ -313,7 +313,7 @@ func TestEventsProvedBy400SurviveALaterFailure(t *testing.T) {
 func TestABatchEndsWithItsContextAndWithClose(t *testing.T) {
 	t.Parallel()
 	arrived := make(chan struct{}, 100)
-	address := fake(t, func(_ http.ResponseWriter, r *http.Request) { // hangs, as no real Loki does for long
+	address := fake(t, func(_ http.ResponseWriter, r *http.Request) { // it hangs, which a real Loki does not do for long
 		_, _ = io.Copy(io.Discard, r.Body)
 		arrived <- struct{}{}
 		<-r.Context().Done()
@@ -352,7 +352,7 @@ func TestABatchEndsWithItsContextAndWithClose(t *testing.T) {
 	<-arrived
 	cancel()
 	all(auditing.ClassTimeout)
-	store() // under a context that has ended
+	store() // with a context that has ended
 	all(auditing.ClassTimeout)
 
 	ctx = t.Context()

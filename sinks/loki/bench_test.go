@@ -19,7 +19,7 @@ import (
 )
 
 // BenchmarkConfirmed writes events to a real Loki and waits for its answer.
-// cpu-us/event is the processor time of this process, Loki's not counted.
+// cpu-us/event is the processor time of this process, without that of Loki.
 func BenchmarkConfirmed(b *testing.B) {
 	for _, writers := range []int{1, 64, 1024} {
 		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) {
@@ -52,9 +52,9 @@ func pushes(b *testing.B, reg *prometheus.Registry) (n float64) {
 	return n
 }
 
-// BenchmarkBarePOST sends the bodies that Write makes, with net/http alone: what
-// Confirmed is measured by. There are as many events in a body as writers, which
-// is the most that they can share.
+// BenchmarkBarePOST sends the requests that Write makes with net/http alone, to compare
+// Confirmed with it. A request has as many events as there are writers, which is the most
+// that a push can have.
 func BenchmarkBarePOST(b *testing.B) {
 	for _, writers := range []int{1, 64, 1024} {
 		b.Run(fmt.Sprintf("events=%d", writers), func(b *testing.B) {
@@ -76,8 +76,8 @@ func BenchmarkBarePOST(b *testing.B) {
 	}
 }
 
-// prepared returns the requests with the b.N events of some writers, who share
-// them as far as they can: none is answered before every writer waits.
+// prepared returns requests with b.N events. Each has as many events as possible,
+// because none is answered before every writer waits.
 func prepared(b *testing.B, writers int) (bodies [][]byte) {
 	b.Helper()
 	var left atomic.Int64 // events that are not written yet
@@ -110,8 +110,8 @@ func prepared(b *testing.B, writers int) (bodies [][]byte) {
 	return bodies
 }
 
-// measure makes some calls of write, numbered from 0, from some goroutines, and
-// reports them per event: there are b.N.
+// measure calls write with the numbers from 0 to calls-1, from several goroutines. It
+// reports the costs for each of b.N events.
 func measure(b *testing.B, writers, calls int, write func(i int) error) {
 	b.Helper()
 	var next atomic.Int64

@@ -21,8 +21,8 @@ import (
 	"github.com/paddock-dev/audit/sinks/retry"
 )
 
-// The test binary runs itself as the process that is killed, and as the one
-// whose memory is measured.
+// The test binary starts itself as a process that is killed, and as a process whose
+// memory is measured.
 const (
 	childEnv     = "AUDIT_LOKI_TEST_CHILD"
 	childURL     = "AUDIT_LOKI_TEST_URL"
@@ -126,8 +126,8 @@ func TestKilledProcessLosesNothingConfirmed(t *testing.T) {
 	}
 }
 
-// killAfter starts cmd, kills it with SIGKILL once it has confirmed some events,
-// and returns all that it had confirmed by then.
+// killAfter starts cmd and kills it with SIGKILL after it has confirmed this many events.
+// It returns the names of all events that cmd had confirmed.
 func killAfter(cmd *exec.Cmd, some int) ([]string, error) {
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -147,7 +147,7 @@ func killAfter(cmd *exec.Cmd, some int) ([]string, error) {
 			}
 		}
 	}
-	_ = cmd.Wait() // it says that the process was killed
+	_ = cmd.Wait() // the error says that the process was killed
 	if len(names) <= some {
 		return nil, fmt.Errorf("the process ended by itself after %d events: %s", len(names), stderr.String())
 	}
@@ -166,9 +166,9 @@ const (
 	inTime     = 5 * time.Second // for a deadline of 1 s, on a busy machine under -race
 )
 
-// measureAgainstDeadLoki fails when memory is not bounded, a write is not back
-// in time, or a goroutine stays. Package retry keeps each write for its second, or
-// for as much of it as there is time for another attempt.
+// measureAgainstDeadLoki returns an error when memory is not bounded, a write returns too
+// late, or a goroutine is left. Package retry repeats each write while its context, which
+// ends after a second, leaves time for another attempt.
 func measureAgainstDeadLoki(next *loki.Sink) error {
 	sink, err := retry.New(next, retry.Options{MinBackoff: 50 * time.Millisecond})
 	if err != nil {
@@ -201,7 +201,7 @@ func measureAgainstDeadLoki(next *loki.Sink) error {
 				start := time.Now()
 				err := sink.Write(ctx, event(fmt.Sprintf("team-%d", g%10), strings.Repeat("why ", 200)))
 				took := time.Since(start)
-				slowest.Store(max(slowest.Load(), int64(took))) // roughly: the load and the store are two
+				slowest.Store(max(slowest.Load(), int64(took))) // approximate, because another goroutine may store in between
 				if took > inTime {
 					late.Add(1)
 				}

@@ -9,17 +9,23 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/paddock-dev/audit/internal/texts"
 )
 
-// client speaks to one server over HTTP. Of its requests, do and ask send copies.
+// client sends requests to one server over HTTP. do and ask send copies of its requests.
 type client struct {
 	http    *http.Client
-	timeout time.Duration // of a request with its answer
+	timeout time.Duration // of a request and its answer
 	secrets *secrets
-	grace   grace
+
+	// grace is the time for which a refusal of the sender is transient: a password that
+	// is being exchanged, or a gateway that starts, must not turn every event of a spool
+	// into a dead letter.
+	grace        time.Duration
+	refusedSince atomic.Pointer[time.Time] // when the sender was first refused; nil when the last answer did not refuse it
 
 	pushing *http.Request
 	ready   *http.Request // of Loki
@@ -39,7 +45,7 @@ func newClient(ctx context.Context, base *url.URL, o Options) (*client, error) {
 		header.Set("X-Scope-OrgID", o.TenantID)
 	}
 	c := &client{
-		http: h, timeout: o.Timeout, secrets: known, grace: grace{of: o.RefusalGrace},
+		http: h, timeout: o.Timeout, secrets: known, grace: o.RefusalGrace,
 		pushing: &http.Request{Method: http.MethodPost, URL: o.Server.push(base), Header: header.Clone()},
 		ready:   &http.Request{Method: http.MethodGet, URL: base.JoinPath("/ready"), Header: header},
 		metrics: &http.Request{Method: http.MethodGet, URL: base.JoinPath("/metrics"), Header: header},
@@ -49,12 +55,12 @@ func newClient(ctx context.Context, base *url.URL, o Options) (*client, error) {
 	return c, nil
 }
 
-// maxText bounds what is kept of an answer, in bytes. Ten refused entries take 2 KiB.
+// maxText is how much of an answer is read, in bytes. Ten refused entries take 2 KiB.
 const maxText = 8 << 10
 
-// do sends a copy of req with a body, nil for none, and returns the status and the text
-// of the answer, or an error when there was none, which holds no secret. The text is
-// the server's own, to draw conclusions from: shown makes it fit to be seen.
+// do sends a copy of req with a body (nil for none), and returns the status and the text
+// of the answer. The error, when there is no answer, holds no secret. The text may hold
+// secrets: shown returns it as an error may quote it.
 func (c *client) do(ctx context.Context, req *http.Request, body []byte) (status int, text string, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, errSlow)
 	defer cancel()
@@ -69,11 +75,9 @@ func (c *client) do(ctx context.Context, req *http.Request, body []byte) (status
 	return resp.StatusCode, c.text(resp), nil
 }
 
-// text returns the beginning of what an answer says.
+// text returns the beginning of the body of an answer.
 func (c *client) text(resp *http.Response) string {
-	head, _ := io.ReadAll(io.LimitReader(resp.Body, maxText)) // the status counts; a text cut short is a text
-	// The connection can be used again once the answer is read.
-	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxText))
+	head, _ := io.ReadAll(io.LimitReader(resp.Body, maxText)) // when the connection breaks, the beginning is enough
 	text := string(head)
 	if len(head) == maxText {
 		text = c.secrets.uncut(text)
@@ -81,8 +85,8 @@ func (c *client) text(resp *http.Response) string {
 	return strings.TrimSpace(text)
 }
 
-// shown returns a text from outside as an error may hold it: without secrets, cut at
-// maxText, and with what a terminal would act on escaped.
+// shown returns a text of the server as an error may quote it: without secrets, cut at
+// maxText, and with control characters escaped.
 func (c *client) shown(text string) string {
 	text = c.secrets.hide(text)
 	if len(text) > maxText {
@@ -91,11 +95,11 @@ func (c *client) shown(text string) string {
 	return texts.Visible(strings.ToValidUTF8(text, "?"))
 }
 
-// hidden returns an error whose text is shown.
+// hidden returns an error that wraps err, with the text that shown returns.
 func (c *client) hidden(err error) error { return &shownError{text: c.shown(err.Error()), err: err} }
 
-// ask sends a copy of req with a body, nil for none. The caller closes the body of the
-// answer, whose end ctx bounds. The error holds no secret.
+// ask sends a copy of req with a body (nil for none). The caller closes the body of the
+// answer, which can be read until ctx ends. The error holds no secret.
 func (c *client) ask(ctx context.Context, req *http.Request, body []byte) (*http.Response, error) {
 	req = req.WithContext(c.secrets.tracing(ctx))
 	if body != nil {
@@ -114,7 +118,7 @@ func (c *client) ask(ctx context.Context, req *http.Request, body []byte) (*http
 	return resp, nil
 }
 
-// shownError keeps the cause for errors.Is, and has another text.
+// shownError wraps an error and has another text.
 type shownError struct {
 	text string
 	err  error

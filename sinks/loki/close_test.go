@@ -13,7 +13,7 @@ import (
 	"github.com/paddock-dev/audit/sinks/loki"
 )
 
-func TestCloseLetsWritesUnderWayEndAndRefusesNewOnes(t *testing.T) {
+func TestCloseFinishesWritesAndRefusesNewOnes(t *testing.T) {
 	t.Parallel()
 	l := permissive.get(t)
 	gateOpen := make(chan struct{})
@@ -45,17 +45,18 @@ func TestCloseLetsWritesUnderWayEndAndRefusesNewOnes(t *testing.T) {
 	sameEvents(t, stored(t, l, "", ae.Namespace), []*v1alpha1.AuditEvent{ae})
 }
 
-// sinkRefuses writes with a context that ends soon, in case that it does not.
+// sinkRefuses writes with a context that ends soon, so that it returns even when the sink
+// does not refuse.
 func sinkRefuses(t *testing.T, sink *loki.Sink) error {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	return sink.Write(ctx, event(namespace(), "x"))
 }
 
-func TestCloseNamesWhatStayedUnconfirmed(t *testing.T) {
+func TestCloseNamesUnconfirmedEvents(t *testing.T) {
 	t.Parallel()
 	arrived := make(chan struct{}, 100)
-	address := fake(t, func(_ http.ResponseWriter, r *http.Request) { // hangs, as no real Loki does for long
+	address := fake(t, func(_ http.ResponseWriter, r *http.Request) { // it hangs, which a real Loki does not do for long
 		buf := make([]byte, 1<<10)
 		for n := 1; n > 0; {
 			n, _ = r.Body.Read(buf)
@@ -95,7 +96,7 @@ func TestCloseNamesWhatStayedUnconfirmed(t *testing.T) {
 	}
 }
 
-// eventually fails unless done comes true.
+// eventually fails the test unless done returns true in time.
 func eventually(tb testing.TB, done func() bool) {
 	tb.Helper()
 	for deadline := time.Now().Add(10 * time.Second); !done(); time.Sleep(5 * time.Millisecond) {

@@ -55,7 +55,7 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// hanging is a sink to a server that answers nothing before it is released.
+// hanging returns a sink that writes to a server which does not answer before its release.
 func hanging(to func(address string) (*loki.Sink, error)) (sinktest.Fault, error) {
 	release := make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -70,7 +70,7 @@ func hanging(to func(address string) (*loki.Sink, error)) (sinktest.Fault, error
 	return sinktest.Fault{Sink: sink, Release: sync.OnceFunc(func() { close(release); server.Close() })}, err
 }
 
-// events reads back what the suite wrote; an entry that Loki holds twice counts
+// events reads back the events of the suite. An entry that Loki holds twice is returned
 // twice.
 func events(ctx context.Context, l *testenv.Loki) ([]v1alpha1.AuditEvent, error) {
 	entries, err := l.Query(ctx, "", `{service_name="conformance"}`, time.Now().Add(-24*time.Hour), time.Now().Add(24*time.Hour), 0)

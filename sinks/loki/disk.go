@@ -1,53 +1,51 @@
 package loki
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
-	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 	"golang.org/x/sync/semaphore"
 )
 
-// disk finds out whether what VictoriaLogs has answered has reached its disk. The
-// server writes its memory to disk at intervals and does not say when it has. So
+// disk finds out whether events that VictoriaLogs has confirmed have reached its disk. The
+// server writes its memory to disk at intervals, and does not say when it has done so. So
 // disk waits for some intervals, and then asks how long the server has been running.
 type disk struct {
-	client  *client
-	timeout time.Duration // for the server to say something
+	client *client
 
-	// takes is how long what the server has answered may take to its disk, with
-	// this flush interval. Tests shorten it.
+	// takes returns how long a confirmed event may take to reach the disk of a server
+	// with this flush interval. Tests shorten it.
 	takes func(flush time.Duration) time.Duration
 
-	asking *semaphore.Weighted // held by the one Store that asks for all
+	asking *semaphore.Weighted // held by the Store that asks the server for all others
 	last   state               // guarded by asking
 }
 
-// toDisk is how long VictoriaLogs may take. It collects rows for up to 1 s; they
-// are due an interval later, and are looked for once in each interval. A look
-// passes over rows that are just being merged, so it may take one more. The last
-// second is for the writing.
+// toDisk returns how long VictoriaLogs may take. It collects rows for up to 1 s. They are
+// due one interval later. It looks for due rows once in each interval, and skips rows that
+// are being merged, so they may have to wait for one more look. One second more is for the
+// writing.
 func toDisk(flush time.Duration) time.Duration { return 3*flush + 2*time.Second }
 
-// await returns nil once what was sent from begun on, and answered by then, is on
-// the server's disk.
+// await returns nil once the events that were sent at begun or later, and confirmed by
+// answered, are on the server's disk.
 func (d *disk) await(ctx context.Context, begun, answered time.Time) error {
-	now, err := d.state(ctx, time.Time{})
-	if err != nil {
-		return fmt.Errorf("the server answered 204, and when its disk has the event is unknown; writing it again is harmless: %w", err)
-	}
-	for takes := d.takes(now.flags[flagFlush]); now.asked.Before(answered.Add(takes)); takes = d.takes(now.flags[flagFlush]) {
-		if now, err = d.state(ctx, answered.Add(takes)); err != nil {
-			return fmt.Errorf("the server answered 204, and its disk may take %s to have the event, of which %s are over; writing it again is harmless: %w",
-				takes, time.Since(answered).Round(time.Millisecond), err)
+	var now state
+	for at := answered; now.asked.Before(at); at = answered.Add(d.takes(now.flags[flagFlush])) {
+		var err error
+		if now, err = d.state(ctx, at); err != nil {
+			return fmt.Errorf("the server answered 204 %s ago, and may not have the event on its disk yet; writing it again is harmless: %w",
+				time.Since(answered).Round(time.Millisecond), err)
 		}
 	}
 	if ran := now.told.Sub(begun); now.uptime < ran {
@@ -57,9 +55,8 @@ func (d *disk) await(ctx context.Context, begun, answered time.Time) error {
 	return nil
 }
 
-// state returns what the server says when it is asked at that time or later, or
-// has said when it was asked for another write. While the server does not answer
-// it is asked again, for that is how to find out what became of the events.
+// state returns the state of the server at that time or later. Another write may have asked
+// for it. While the server does not answer, it is asked again.
 func (d *disk) state(ctx context.Context, at time.Time) (state, error) {
 	if err := pause(ctx, time.Until(at)); err != nil {
 		return state{}, marked(ctx, err)
@@ -68,9 +65,9 @@ func (d *disk) state(ctx context.Context, at time.Time) (state, error) {
 		return state{}, marked(ctx, context.Cause(ctx))
 	}
 	defer d.asking.Release(1)
-	asking, cancel := context.WithTimeoutCause(ctx, d.timeout, errSlow)
+	asking, cancel := context.WithTimeoutCause(ctx, d.client.timeout, errSlow)
 	defer cancel()
-	for d.last.asked.IsZero() || d.last.asked.Before(at) {
+	for d.last.asked.Before(at) {
 		s, err := d.client.state(asking)
 		if err == nil {
 			d.last = s
@@ -84,7 +81,7 @@ func (d *disk) state(ctx context.Context, at time.Time) (state, error) {
 // askAgain is the pause before the server is asked again.
 const askAgain = 250 * time.Millisecond
 
-// pause waits, or returns why ctx has ended.
+// pause waits for d. When ctx ends first, it returns the cause.
 func pause(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return nil
@@ -97,17 +94,17 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// state is what a VictoriaLogs says of itself in its metrics.
+// state is the state of a VictoriaLogs, from its metrics.
 type state struct {
-	asked, told time.Time // around the answer
+	asked, told time.Time // before the request was sent, and after the answer was read
 
-	uptime   time.Duration // in whole seconds, cut
+	uptime   time.Duration // rounded down to seconds
 	readOnly bool
-	dropped  float64                  // rows that were too far ahead, since it started
-	flags    map[string]time.Duration // by name; 0 for no bound
+	dropped  float64                            // rows that were too far in the future, since the server started
+	flags    map[model.LabelValue]time.Duration // by name; 0 for no bound
 }
 
-// The server's flags and metrics that the sink looks at.
+// The server's flags and metrics that the sink reads.
 const (
 	flagFlush     = "inmemoryDataFlushInterval"
 	flagRetention = "retentionPeriod"
@@ -115,17 +112,17 @@ const (
 	flagBackfill  = "maxBackfillAge"
 
 	metricUptime   = "vm_app_uptime_seconds"
-	metricReadOnly = "vl_storage_is_read_only" // a node without storage of its own has none
+	metricReadOnly = "vl_storage_is_read_only" // missing on a node without storage of its own
 	metricDropped  = "vl_rows_dropped_total"
 	metricFlag     = "flag"
 )
 
-var flags = []string{flagFlush, flagRetention, flagFuture, flagBackfill}
+var flags = []model.LabelValue{flagFlush, flagRetention, flagFuture, flagBackfill}
 
-// maxMetrics bounds what is read of /metrics, in bytes. A server has about 50 KiB.
+// maxMetrics is how much of /metrics is read, in bytes. A server has about 50 KiB.
 const maxMetrics = 16 << 20
 
-// state asks the server.
+// state reads the state of the server from its metrics.
 func (c *client) state(ctx context.Context) (s state, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, errSlow)
 	defer cancel()
@@ -143,64 +140,57 @@ func (c *client) state(ctx context.Context) (s state, err error) {
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return s, fmt.Errorf("GET %s: the answer did not end: %w", c.metrics.URL, context.Cause(ctx))
-	case err != nil: // which quotes the answer in ways in which secrets are not found
+	case err != nil: // err quotes the answer in forms in which secrets would not be found
 		return s, fmt.Errorf("GET %s: no metrics of a VictoriaLogs: the answer cannot be parsed", c.metrics.URL)
 	}
 	s.told = time.Now()
-	if err := s.read(families); err != nil {
+	samples, err := expfmt.ExtractSamples(&expfmt.DecodeOptions{}, slices.Collect(maps.Values(families))...)
+	if err = cmp.Or(err, s.read(samples)); err != nil {
 		return s, fmt.Errorf("GET %s: %w", c.metrics.URL, c.hidden(err))
 	}
 	return s, nil
 }
 
-func (s *state) read(families map[string]*dto.MetricFamily) error {
-	var errs []error
-	s.flags = map[string]time.Duration{}
-	for _, name := range []string{metricUptime, metricReadOnly, metricFlag, metricDropped} {
-		if families[name] == nil && name != metricDropped {
+func (s *state) read(samples model.Vector) error {
+	found := map[model.LabelValue]bool{}
+	s.flags = map[model.LabelValue]time.Duration{}
+	for _, m := range samples {
+		name, flag := m.Metric[model.MetricNameLabel], m.Metric["name"]
+		found[name] = true
+		switch {
+		case name == metricUptime:
+			s.uptime = time.Duration(m.Value) * time.Second
+		case name == metricReadOnly:
+			s.readOnly = s.readOnly || m.Value != 0
+		case name == metricDropped && m.Metric["reason"] == "too_big_timestamp":
+			s.dropped = float64(m.Value)
+		case name == metricFlag && slices.Contains(flags, flag):
+			d, err := parsePeriod(string(m.Metric["value"]))
+			if err != nil {
+				return fmt.Errorf("flag -%s: %w", flag, err)
+			}
+			s.flags[flag], found[flag] = d, d > 0
+		}
+	}
+	for _, name := range []model.LabelValue{metricUptime, metricReadOnly, flagFlush} {
+		if !found[name] {
 			return fmt.Errorf("there is no %s: this is no VictoriaLogs on a single node", name)
 		}
-		for _, m := range families[name].GetMetric() {
-			labels := map[string]string{}
-			for _, l := range m.GetLabel() {
-				labels[l.GetName()] = l.GetValue()
-			}
-			value := m.GetUntyped().GetValue() + m.GetGauge().GetValue() + m.GetCounter().GetValue()
-			switch {
-			case name == metricUptime:
-				s.uptime = time.Duration(value) * time.Second
-			case name == metricReadOnly:
-				s.readOnly = s.readOnly || value != 0
-			case name == metricDropped && labels["reason"] == "too_big_timestamp":
-				s.dropped = value
-			case name == metricFlag && slices.Contains(flags, labels["name"]):
-				d, err := parsePeriod(labels["value"])
-				if err != nil {
-					errs = append(errs, fmt.Errorf("flag -%s: %w", labels["name"], err))
-				}
-				s.flags[labels["name"]] = d
-			}
-		}
 	}
-	if s.flags[flagFlush] == 0 && len(errs) == 0 {
-		errs = append(errs, fmt.Errorf("there is no flag -%s: this is no VictoriaLogs on a single node", flagFlush))
-	}
-	return errors.Join(errs...)
+	return nil
 }
 
-// parsePeriod reads a duration as VictoriaLogs' flags have it: as Go has it, or a
-// number of hours, days, weeks or years, or without a unit of months of 31 days.
+// parsePeriod parses a duration in the forms of VictoriaLogs' flags: a duration of Go, a
+// number of days, weeks or years, or without a unit a number of months of 31 days.
 func parsePeriod(text string) (time.Duration, error) {
-	const day = 24 * time.Hour
-	units := map[byte]time.Duration{'d': day, 'w': 7 * day, 'y': 365 * day}
-	number, unit := text, 31*day
-	if n := len(text); n > 0 && units[text[n-1]] != 0 {
-		number, unit = text[:n-1], units[text[n-1]]
-	} else if d, err := time.ParseDuration(text); err == nil {
+	if d, err := time.ParseDuration(text); err == nil {
 		return d, nil
 	}
+	const day = 24 * time.Hour
+	number := strings.TrimRight(text, "dwy")
+	unit := map[string]time.Duration{"": 31 * day, "d": day, "w": 7 * day, "y": 365 * day}[text[len(number):]]
 	n, err := strconv.ParseFloat(number, 64)
-	if err != nil || n < 0 {
+	if err != nil || n < 0 || unit == 0 {
 		return 0, fmt.Errorf("%q is no period, such as 7d", text)
 	}
 	return time.Duration(min(n*float64(unit), float64(1<<63-1<<10))), nil

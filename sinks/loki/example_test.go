@@ -14,9 +14,9 @@ import (
 	"github.com/paddock-dev/audit/sinks/loki"
 )
 
-// A component opens its sink once, and writes before it acts.
+// A component opens its sink once, and writes the event before it acts.
 func Example() {
-	// In place of a Loki, so that the example runs anywhere.
+	// This server replaces a Loki, so that the example runs anywhere.
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 	}))
@@ -47,7 +47,7 @@ func Example() {
 	// true
 }
 
-// Credentials stand in Options.HTTP, never in the URL.
+// Credentials belong in Options.HTTP, never in the URL.
 func ExampleNew_credentials() {
 	_, err := loki.New("https://ops:secret@loki.example.com", loki.Options{})
 	fmt.Println(err)

@@ -14,8 +14,8 @@ func Writing(s *Sink) (n int) {
 	return n
 }
 
-// ReachDiskIn has a Sink take what VictoriaLogs has answered for stored on its
-// disk after this time.
+// ReachDiskIn makes a Sink assume that VictoriaLogs takes this long to write confirmed
+// events to its disk.
 func ReachDiskIn(s *Sink, d time.Duration) {
 	s.store.disk.takes = func(time.Duration) time.Duration { return d }
 }

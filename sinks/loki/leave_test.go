@@ -11,9 +11,9 @@ import (
 	"github.com/paddock-dev/audit/sinks/loki"
 )
 
-// Writers share pushes, and what a write needs is used again by the next one: a
-// writer that gives up in the middle must not change what is stored for another.
-func TestWritersWhoLeaveDoNotDisturbTheOthers(t *testing.T) {
+// Writers share pushes. A writer that gives up must not change what is stored for the
+// other writers of its push.
+func TestWriterThatGivesUpDoesNotDisturbOthers(t *testing.T) {
 	t.Parallel()
 	l := permissive.get(t)
 	sink := open(t, l.URL, loki.Options{})
@@ -34,7 +34,7 @@ func TestWritersWhoLeaveDoNotDisturbTheOthers(t *testing.T) {
 				}
 				err := sink.Write(ctx, ae)
 				cancel()
-				// The event is the caller's again.
+				// After Write the event belongs to the caller again.
 				name := ae.Name
 				ae.Name, ae.Spec.Reason = "changed", "changed"
 				mu.Lock()

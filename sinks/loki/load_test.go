@@ -24,7 +24,7 @@ func permissiveKilled(t *testing.T) string {
 	return l.URL
 }
 
-// writeTwentyThousand writes so many events from some goroutines at once.
+// writeTwentyThousand writes 20,000 events from several goroutines.
 func writeTwentyThousand(t *testing.T, sink auditing.Sink, ns string, writers int) []*v1alpha1.AuditEvent {
 	t.Helper()
 	events := make([]*v1alpha1.AuditEvent, 20_000)
@@ -133,7 +133,7 @@ func TestTrapLokiKilledUnderLoadKeepsWhatItConfirmed(t *testing.T) {
 	}
 	t.Logf("%d confirmed, %d reported as not, %d stored", len(confirmed), len(failed), len(found))
 
-	// Writing again what failed is harmless: then everything is there once.
+	// Writing the failed events again is harmless: afterwards each event is there once.
 	mustWriteAll(t, retried(t, open(t, l.URL, loki.Options{}), time.Minute), failed...)
 	closeChunks(t, l)
 	eventually(t, func() bool { return len(stored(t, l, "", ns)) == len(confirmed)+len(failed) })

@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// sharedLoki is a Loki that several tests write to, each in namespaces of its own.
+// sharedLoki is a Loki to which several tests write, each to namespaces of its own.
 type sharedLoki struct {
 	opts testenv.LokiOptions
 	once sync.Once
@@ -98,7 +98,7 @@ func retried(tb testing.TB, next auditing.Sink, within time.Duration) *retry.Sin
 
 var namespaces atomic.Int64
 
-// namespace returns one that no other test uses.
+// namespace returns a namespace that no other test uses.
 func namespace() string { return fmt.Sprintf("ns-%d-%d", os.Getpid(), namespaces.Add(1)) }
 
 func event(ns, reason string) *v1alpha1.AuditEvent {
@@ -112,7 +112,7 @@ func eventAt(ns, reason string, when time.Time) *v1alpha1.AuditEvent {
 	})
 }
 
-// shortly is a context for one write that is expected to work.
+// shortly returns a context for a write that should succeed.
 func shortly(tb testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(tb.Context(), 20*time.Second)
 	tb.Cleanup(cancel)
@@ -140,7 +140,7 @@ func mustWriteAll(tb testing.TB, sink auditing.Sink, events ...*v1alpha1.AuditEv
 	}
 }
 
-// stored reads all entries of a namespace, of whatever time.
+// stored reads all entries of a namespace, of any time.
 func stored(tb testing.TB, l *testenv.Loki, tenant, ns string) []testenv.Entry {
 	tb.Helper()
 	return query(tb, l, tenant, fmt.Sprintf("{namespace=%q}", ns), time.Now().Add(-25*24*time.Hour), time.Now().Add(3*time.Hour))
@@ -157,7 +157,7 @@ func query(tb testing.TB, l *testenv.Loki, tenant, logql string, start, end time
 	return entries
 }
 
-// parsed returns the event of a line.
+// parsed returns the event in an entry.
 func parsed(tb testing.TB, e testenv.Entry) *v1alpha1.AuditEvent {
 	tb.Helper()
 	ae := &v1alpha1.AuditEvent{}
@@ -167,7 +167,7 @@ func parsed(tb testing.TB, e testenv.Entry) *v1alpha1.AuditEvent {
 	return ae
 }
 
-// sameEvents fails unless entries are exactly events, each once.
+// sameEvents fails the test unless entries hold each of events once, and nothing else.
 func sameEvents(tb testing.TB, entries []testenv.Entry, events []*v1alpha1.AuditEvent) {
 	tb.Helper()
 	var got, want []string
@@ -198,7 +198,8 @@ func sameEvents(tb testing.TB, entries []testenv.Entry, events []*v1alpha1.Audit
 	tb.Fatalf("Loki holds %d entries, want %d: %d missing, %d repeated", len(got), len(want), missing, repeated)
 }
 
-// mustFail returns the WriteError of a write that failed.
+// mustFail returns the WriteError of a failed write. The test fails when err has none, or
+// another class.
 func mustFail(tb testing.TB, err error, class auditing.Class) *auditing.WriteError {
 	tb.Helper()
 	var failed *auditing.WriteError
@@ -211,8 +212,8 @@ func mustFail(tb testing.TB, err error, class auditing.Class) *auditing.WriteErr
 	return failed
 }
 
-// before puts a handler before a real Loki: it gets every request, and next
-// passes it on.
+// before puts a handler in front of a Loki. The handler gets every request, and next
+// passes the request on.
 func before(tb testing.TB, l *testenv.Loki, handle func(w http.ResponseWriter, r *http.Request, next http.Handler)) string {
 	tb.Helper()
 	target, err := url.Parse(l.URL)
@@ -228,8 +229,8 @@ func before(tb testing.TB, l *testenv.Loki, handle func(w http.ResponseWriter, r
 	return server.URL
 }
 
-// fake answers every request by itself: for faults that a real Loki cannot be
-// made to have.
+// fake starts a server that answers every request with handle, for faults that a real
+// Loki cannot be made to have.
 func fake(tb testing.TB, handle http.HandlerFunc) string {
 	tb.Helper()
 	server := httptest.NewServer(handle)

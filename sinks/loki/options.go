@@ -14,6 +14,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	promconfig "github.com/prometheus/common/config"
+	"github.com/prometheus/common/model"
 
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/internal/options"
@@ -159,7 +160,7 @@ func (o *Options) complete() error {
 		errs = append(errs, options.At(*o, field, format, args...))
 	}
 	if o.Level != auditing.LevelAccepted && o.Level != auditing.LevelAcknowledged {
-		errs = append(errs, &options.Error{Name: "Level", Key: "level", Err: fmt.Errorf("is %s: want accepted or acknowledged", o.Level)})
+		wrong("Level", "is %s: want accepted or acknowledged", o.Level)
 	}
 	if strings.ContainsAny(o.TenantID, "\r\n\x00") {
 		wrong("TenantID", "holds control characters: take them out")
@@ -190,33 +191,33 @@ func (o *Options) complete() error {
 			wrong("Newest", "is too short: want more than the margin of 1m")
 		}
 	}
-	http := o.HTTP
-	if err := http.Validate(); err != nil {
-		wrong("HTTP", "%w", err)
-	}
-	if http.FollowRedirects {
-		errs = append(errs, &options.Error{
-			Name: "HTTP.FollowRedirects", Key: "http.follow_redirects",
-			Err: errors.New("is true: set it to false, for another host could confirm events that it does not store, and would get the tenant and the headers"),
-		})
-	}
-	if err := http.TLSConfig.Validate(); err != nil {
-		errs = append(errs, &options.Error{Name: "HTTP.TLSConfig", Key: "http.tls_config", Err: err})
-	}
-	if http.OAuth2 != nil && http.OAuth2.TokenURL != "" { // Validate has named one that is missing
-		if _, err := addressOf(http.OAuth2.TokenURL); err != nil {
-			errs = append(errs, &options.Error{Name: "HTTP.OAuth2.TokenURL", Key: "http.oauth2.token_url", Err: err})
+	return errors.Join(append(errs, checkHTTP(o.HTTP))...)
+}
+
+// checkHTTP returns an error that joins all that is wrong with Options.HTTP.
+func checkHTTP(h promconfig.HTTPClientConfig) error {
+	var errs []error
+	wrong := func(name, key string, err error) {
+		if err != nil {
+			errs = append(errs, &options.Error{Name: "HTTP" + name, Key: "http" + key, Err: err})
 		}
+	}
+	wrong("", "", h.Validate())
+	wrong(".TLSConfig", ".tls_config", h.TLSConfig.Validate())
+	if h.FollowRedirects {
+		wrong(".FollowRedirects", ".follow_redirects",
+			errors.New("is true: set it to false, for another host could confirm events that it does not store, and would get the tenant and the headers"))
+	}
+	if h.OAuth2 != nil && h.OAuth2.TokenURL != "" { // Validate has named one that is missing
+		_, err := addressOf(h.OAuth2.TokenURL)
+		wrong(".OAuth2.TokenURL", ".oauth2.token_url", err)
 	}
 	return errors.Join(errs...)
 }
 
-var (
-	labelName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
-	// harmless is a name that an error may quote. Anything else may be a secret that
-	// slipped into the place of a name.
-	harmless = regexp.MustCompile(`^[-a-zA-Z0-9_.]{1,63}$`)
-)
+// harmless is a name that an error may quote. Anything else may be a secret that
+// slipped into the place of a name.
+var harmless = regexp.MustCompile(`^[-a-zA-Z0-9_.]{1,63}$`)
 
 // checkLabel says why the server would not take a label, or why it is not the user's
 // to set.
@@ -233,7 +234,7 @@ func (s Server) checkLabel(name, value string) error {
 		shown = strconv.Quote(name)
 	}
 	switch {
-	case len(name) > maxName || !labelName.MatchString(name):
+	case len(name) > maxName || !model.LegacyValidation.IsValidLabelName(name):
 		return fmt.Errorf("%s: want a name of letters, digits and underscores, at most %d bytes", shown, maxName)
 	case strings.HasPrefix(name, reserved):
 		return fmt.Errorf("%s: names that begin with %s are the server's own", shown, reserved)

@@ -65,7 +65,7 @@ func TestURLMayBeRootGatewayOrPushAPI(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"", "/", "/loki/api/v1/push", "/gate/way", "/gate/way/loki/api/v1/push/"} {
 		var got string
-		address := fake(t, func(w http.ResponseWriter, r *http.Request) { // only looks at the path
+		address := fake(t, func(w http.ResponseWriter, r *http.Request) { // it only records the path
 			got = r.URL.Path
 			w.WriteHeader(http.StatusNoContent)
 		})
@@ -91,7 +91,7 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 	}
 	contains(t, check(permissiveKilled(t)), "cannot be reached", "connection refused")
 	contains(t, check("http://loki.invalid:3100"), "cannot be reached", "loki.invalid")
-	// Answers that a real Loki gives for moments only, or a gateway in its place.
+	// A real Loki cannot be made to give these answers. Some are those of a gateway.
 	status := func(ready, push int) string {
 		return check(fake(t, func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/ready" {

@@ -7,22 +7,21 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/driver"
 )
 
-// send sends p until each of its entries has an outcome. Those that an answer leaves
-// open are sent again in parts. It returns false when a request failed for now: to
-// try again then is for whoever wrote the events.
+// send sends p until each of its entries has an outcome. Entries whose outcome an answer
+// does not tell are sent again in parts. send returns false when a request failed as a
+// whole. It does not try that request again: that is up to the writers of the events.
 func (q *stream) send(ctx context.Context, p *push, entries []*entry) bool {
 	defer q.end(p)
 	for parts := [][]*entry{entries}; len(parts) > 0; {
 		part := parts[0]
 		a := q.request(ctx, part)
-		if a.failed() {
+		if a.known != "" {
 			if p.again { // Loki may have stored what it was sent before
 				a.known = unclear
 			}
@@ -36,8 +35,8 @@ func (q *stream) send(ctx context.Context, p *push, entries []*entry) bool {
 	return true
 }
 
-// request sends one request of entries, if Loki has proved by then that it stores
-// what it confirms.
+// request sends one request with entries, after Loki has proved that it stores what it
+// confirms, if a proof is due.
 func (q *stream) request(ctx context.Context, entries []*entry) answer {
 	ctx, cancel := context.WithTimeoutCause(ctx, q.store.opts.Timeout, errSlow)
 	defer cancel()
@@ -56,7 +55,7 @@ func (q *stream) request(ctx context.Context, entries []*entry) answer {
 	return a
 }
 
-// end tells the writers of p that it is over.
+// end tells the writers of p that all its entries have an outcome.
 func (q *stream) end(p *push) {
 	q.mu.Lock()
 	if p.again {
@@ -64,15 +63,16 @@ func (q *stream) end(p *push) {
 	}
 	q.mu.Unlock()
 	p.cancel()
-	close(p.done) // without the mutex, for the writers who wake come back for it
+	close(p.done) // without the mutex, which the writers that wake up lock
 }
 
-// decide gives the entries of a request the outcomes that the answer proves, and
-// returns the others in the parts in which they are to be sent again.
+// decide settles the entries of a request whose outcome the answer proves. It returns the
+// others in the parts in which they have to be sent again.
 //
-// Of a request that it answers with 400, Loki has stored the good entries, and the text
-// tells of few of the bad ones. Since what was stored is recognised, what the text does
-// not prove is sent again: in halves when it proves nothing, until the offender is alone.
+// When Loki answers 400, it has stored the good entries of the request, and the text names
+// few of the bad ones. Loki recognises entries that it has stored. So all entries whose
+// outcome the text does not prove are sent again. When it proves nothing, they are sent in
+// halves, until a bad entry is alone in its request.
 func (q *stream) decide(p *push, entries []*entry, a answer) [][]*entry {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -98,8 +98,8 @@ func (q *stream) decide(p *push, entries []*entry, a answer) [][]*entry {
 	return [][]*entry{rest[:half], rest[half:]}
 }
 
-// settleProved settles those entries of a 400 that its text proves refused for their
-// time, and returns the others. The caller holds the mutex.
+// settleProved settles the entries that were refused for their time, as far as the text of
+// a 400 proves it, and returns the others. The caller holds the mutex.
 func (q *stream) settleProved(p *push, entries []*entry, a answer) (rest []*entry) {
 	r := readRefusal(a.text)
 	for _, e := range entries {
@@ -116,28 +116,22 @@ func (q *stream) settleProved(p *push, entries []*entry, a answer) (rest []*entr
 	return rest
 }
 
-// answer is what came back for a push.
+// answer is the answer to a push.
 type answer struct {
 	status int    // 0 for none
-	text   string // Loki's own words, to read and not to show
+	text   string // of the server; it may hold secrets
 	err    error  // with its class; nil for 204
-	known  string // what a failure for now lets an error say of the entries
+	known  string // of the entries, when the request failed as a whole; "" when it is answered
 }
 
-// failed reports that the same push may succeed later.
-func (a answer) failed() bool {
-	class, _ := driver.ClassOf(a.err)
-	return a.err != nil && class != auditing.ClassPermanent
-}
-
-// What an error says is known of an event that was sent and not confirmed.
+// What is known of an entry whose request failed.
 const (
 	notSent   = "not sent"
 	notStored = "nothing was stored"
 	unclear   = "the outcome is unknown, and writing the event again is harmless"
 )
 
-// push sends one compressed request, and reads the answer as Loki means it.
+// push sends one compressed request, and interprets the answer.
 func (c *client) push(ctx context.Context, body []byte) answer {
 	status, text, err := c.do(ctx, c.pushing, body)
 	if err != nil {
@@ -149,67 +143,40 @@ func (c *client) push(ctx context.Context, body []byte) answer {
 		return a
 	}
 	a := answer{status: status, text: text}
-	class := auditing.ClassPermanent
 	var until string
 	switch {
 	case status == http.StatusNoContent:
-		c.grace.end()
+		c.refusedSince.Store(nil)
 		return a
 	case status == http.StatusTooManyRequests, status == http.StatusRequestTimeout, status >= http.StatusInternalServerError:
-		class, a.known = auditing.ClassTransient, unclear
+		a.known = unclear
 	case status >= 200 && status < 300: // such as 260, under which Loki stores nothing
-		class, a.known = auditing.ClassTransient, notStored
-	case ofEvents(status):
-		c.grace.end()
-	default:
-		if over := c.grace.begin(); time.Now().Before(over) {
-			class, a.known = auditing.ClassTransient, notStored
+		a.known = notStored
+	case status == http.StatusBadRequest, status == http.StatusRequestEntityTooLarge, status == http.StatusUnprocessableEntity:
+		c.refusedSince.Store(nil) // these refuse the events, so the server has let the sender in
+	default: // these refuse the sender, such as 401, or say that the server is elsewhere, such as 404
+		now := time.Now()
+		c.refusedSince.CompareAndSwap(nil, &now)
+		over := cmp.Or(c.refusedSince.Load(), &now).Add(c.grace) // nil after a push that has just succeeded
+		if now.Before(over) {
+			a.known = notStored
 			until = fmt.Sprintf("; transient until %s (Options.RefusalGrace)", over.UTC().Format(time.RFC3339))
 		}
+	}
+	class := auditing.ClassPermanent
+	if a.known != "" {
+		class = auditing.ClassTransient
 	}
 	a.err = driver.WithClass(class, fmt.Errorf("%w%s", c.statusError(c.pushing, status, text), until))
 	return a
 }
 
-// ofEvents reports that a status refuses the events of a push, and so comes from a
-// server that has let the sender in. Others that are neither a success nor a failure
-// refuse whoever sends anything: 401, 403 and 407, or a way that leads elsewhere, with
-// 404 or a redirect.
-func ofEvents(status int) bool {
-	return status == http.StatusBadRequest || status == http.StatusRequestEntityTooLarge || status == http.StatusUnprocessableEntity
-}
-
-// grace is the time for which a refusal of the sender is transient: a password that is
-// being exchanged, or a gateway that starts, must not turn every event of a spool into
-// a dead letter.
-type grace struct {
-	of time.Duration // none when not above 0
-
-	mu    sync.Mutex
-	since time.Time // of the first refusal after a success; zero for none
-}
-
-// begin returns when the grace of a refusal is over.
-func (g *grace) begin() time.Time {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.since.IsZero() {
-		g.since = time.Now()
-	}
-	return g.since.Add(g.of)
-}
-
-func (g *grace) end() {
-	g.mu.Lock()
-	g.since = time.Time{}
-	g.mu.Unlock()
-}
-
-// errSlow ends a request.
+// errSlow is the cause when Options.Timeout ends a request.
 var errSlow = errors.New("Options.Timeout is over")
 
-// marked marks the error of a request under ctx that has no answer with what ended
-// it: Close, the end of those who wait for it, which needs no mark, or else.
+// marked returns the error of a request under ctx that has no answer. The error is of
+// ClassClosed when Close has ended the request. It has no class when the writers have, as
+// their own contexts tell it. Otherwise it is transient.
 func marked(ctx context.Context, err error) error {
 	switch cause := context.Cause(ctx); {
 	case cause == nil, errors.Is(cause, errSlow):
@@ -220,7 +187,7 @@ func marked(ctx context.Context, err error) error {
 	return err
 }
 
-// advice returns what to check when the server answers with a status.
+// advice returns what the user should check when the server answers with this status.
 func advice(status int) string {
 	switch status {
 	case http.StatusProxyAuthRequired:
@@ -241,7 +208,7 @@ func advice(status int) string {
 	return ""
 }
 
-// statusError says what was asked, what the server said, and what to check.
+// statusError returns an error with the request, the answer and advice.
 func (c *client) statusError(req *http.Request, status int, text string) error {
 	return fmt.Errorf("%s %s refused: %d: %s%s", req.Method, req.URL, status, cmp.Or(c.shown(text), http.StatusText(status)), advice(status))
 }

@@ -7,18 +7,18 @@ import (
 	"time"
 )
 
-// refused says that Loki did not take an entry where it was offered, and that it may
-// take it elsewhere.
+// refused says why Loki refused an entry in its stream and at its time. Loki may accept
+// the entry in another stream, or at another time.
 type refused int
 
 const (
-	refusedNot    refused = iota // Loki stored it, or will not take it anywhere
+	refusedNot    refused = iota // Loki has stored the entry, or would refuse it anywhere
 	refusedBehind                // an hour behind its stream's newest
 	refusedTime                  // too old or in the future
 )
 
-// What Loki 3 says in a 400. It stores the good entries of a request and tells of
-// the others only in words. The times in them are cut to seconds.
+// These are parts of the text of a 400 by Loki 3. Loki tells only in this text which entries
+// it has refused. The times in it are rounded down to seconds.
 var (
 	tooOld  = regexp.MustCompile(`has timestamp too old: \S+, oldest acceptable timestamp is: ([^\s;,']+)`)
 	tooNew  = regexp.MustCompile(`has timestamp too new: ([^\s;,']+)`)
@@ -26,15 +26,15 @@ var (
 	ignored = regexp.MustCompile(`total ignored: (\d+) out of (\d+) for stream`)
 )
 
-// refusal is what the text of a 400 proves about the entries of its request.
+// refusal holds what the text of a 400 proves about the entries of the request.
 type refusal struct {
 	why refused // of a request with one entry
 
 	// Timestamps in nanoseconds; 0 for none.
-	oldest     int64 // what is older was refused as too old
-	newest     int64 // what is this or newer was refused as too new
-	behind     int64 // what is older is behind the stream, if ignoredAll
-	ignoredAll int   // number of entries if all of them were ignored, or 0
+	oldest     int64 // older entries were refused as too old
+	newest     int64 // entries of this time or newer were refused as too new
+	behind     int64 // older entries are behind the stream, if ignoredAll is not 0
+	ignoredAll int   // the number of entries if all of them were ignored, otherwise 0
 }
 
 func readRefusal(text string) (r refusal) {
@@ -42,9 +42,9 @@ func readRefusal(text string) (r refusal) {
 		r.why, r.behind = refusedBehind, at
 	}
 	if m := ignored.FindStringSubmatch(text); len(m) == 3 && m[1] == m[2] {
-		r.ignoredAll, _ = strconv.Atoi(m[1]) // digits, or too many of them to be ours
+		r.ignoredAll, _ = strconv.Atoi(m[1]) // fails for a number that is too large to be ours
 	}
-	// Loki checks these first, so they win.
+	// Loki checks these limits first, so they take precedence.
 	if at, found := earliest(tooNew, text); found {
 		r.why = refusedTime
 		if at != 0 {
@@ -57,7 +57,7 @@ func readRefusal(text string) (r refusal) {
 	return r
 }
 
-// earliest returns the earliest time of what re finds, 0 when none can be read.
+// earliest returns the earliest time that re finds in text, or 0 when it cannot be parsed.
 func earliest(re *regexp.Regexp, text string) (ns int64, found bool) {
 	for _, m := range re.FindAllStringSubmatch(text, -1) {
 		found = true
@@ -68,13 +68,13 @@ func earliest(re *regexp.Regexp, text string) (ns int64, found bool) {
 	return ns, found
 }
 
-// covers returns why an entry with this timestamp, one of n in the request, was
-// refused, if the text proves that it was refused for its time.
+// covers returns why an entry with this timestamp was refused, if the text proves that it
+// was refused for its time. n is the number of entries in the request.
 //
-// Too old and too new are checked against one limit a request. Behind is
-// checked entry by entry against a stream that moves, and Loki may have spread
-// the request over shards; so it proves something only when nothing of the
-// whole request was stored.
+// The limits for too old and too new are the same for all entries of a request. The limit
+// for behind moves with each entry that Loki stores, and differs between the shards to
+// which Loki may have sent the entries. So the text proves that an entry is behind only when
+// Loki stored none of the request.
 func (r refusal) covers(ns int64, n int) refused {
 	switch {
 	case n == 1:

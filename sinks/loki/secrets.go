@@ -18,21 +18,21 @@ import (
 )
 
 const (
-	// rememberedSecrets is far more than one request sends. Old ones make way for
-	// those that replace them: a token of oauth2 is new every hour.
+	// rememberedSecrets is how many secrets are kept, far more than one request sends. New
+	// secrets replace the oldest: oauth2 has a new token every hour.
 	rememberedSecrets = 64
 
-	// shortestSecret is the shortest value of a header, in bytes, that is taken for a
-	// secret. Those of authentication are secret at any length.
+	// shortestSecret is the length, in bytes, from which the value of a header is taken for
+	// a secret. Values of authentication headers are secrets at any length.
 	shortestSecret = 4
 )
 
-// secrets takes out of texts that come from outside what the sink has sent to prove
-// who it is. It goes by the requests themselves, because a secret may come from a file
-// that has changed since, or from another server.
+// secrets removes, from texts of the server, the credentials that the sink has sent. It
+// takes them from the requests, because a secret may come from a file that has changed
+// since, or from another server.
 type secrets struct {
 	tenant string
-	fixed  []string // of the proxy, which no request shows
+	fixed  []string // of the proxy, whose requests cannot be traced
 
 	mu   sync.Mutex
 	sent []string // by the latest requests, the last one last
@@ -61,41 +61,35 @@ func basic(user, password string) string {
 	return base64.StdEncoding.EncodeToString([]byte(user + ":" + password))
 }
 
-// tracing returns a context under which the headers of a request are noted as they
-// are sent.
+// tracing returns a context for a request whose headers are noted when they are sent.
 func (s *secrets) tracing(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaderField: s.wrote})
 }
 
 func (s *secrets) wrote(name string, values []string) {
-	switch name = http.CanonicalHeaderKey(name); {
-	case strings.HasPrefix(name, ":"): // of HTTP/2
-		return
-	case name == "Authorization", name == "Proxy-Authorization":
-		for _, value := range values {
-			s.note(value)
-		}
-		return
-	case slices.Contains(public, name):
+	name = http.CanonicalHeaderKey(name)
+	if strings.HasPrefix(name, ":") || slices.Contains(public, name) { // the first are pseudo-headers of HTTP/2
 		return
 	}
+	authentication := name == "Authorization" || name == "Proxy-Authorization"
 	for _, value := range values {
-		if len(value) >= shortestSecret && (name != "X-Scope-Orgid" || value != s.tenant) {
+		tenant := name == "X-Scope-Orgid" && value == s.tenant
+		if authentication || len(value) >= shortestSecret && !tenant {
 			s.note(value)
 		}
 	}
 }
 
-// public are the headers that every request has.
+// public are headers without secrets, which every request has.
 var public = []string{
 	"Accept-Encoding", "Connection", "Content-Encoding", "Content-Length", "Content-Type", "Host", "Transfer-Encoding", "User-Agent",
 }
 
-// note remembers what was sent.
+// note remembers a value that was sent.
 func (s *secrets) note(value string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if n := len(s.sent); n > 0 && s.sent[n-1] == value { // most sinks send one secret
+	if n := len(s.sent); n > 0 && s.sent[n-1] == value { // most sinks send the same secret each time
 		return
 	}
 	s.sent = append(slices.DeleteFunc(s.sent, func(old string) bool { return old == value }), value)
@@ -104,7 +98,7 @@ func (s *secrets) note(value string) {
 	}
 }
 
-// all returns the secrets in the ways in which servers write them, longest first.
+// all returns the secrets in the forms in which servers may quote them, longest first.
 func (s *secrets) all() []string {
 	known := slices.Clone(s.fixed)
 	s.mu.Lock()
@@ -114,22 +108,21 @@ func (s *secrets) all() []string {
 	s.mu.Unlock()
 	var all []string
 	for _, secret := range known {
+		if secret == "" {
+			continue
+		}
 		encoded, _ := json.Marshal(secret) // a string cannot fail
 		all = append(all, secret, string(encoded[1:len(encoded)-1]), inside(strconv.Quote(secret)), inside(strconv.QuoteToASCII(secret)),
 			html.EscapeString(secret), url.QueryEscape(secret), url.PathEscape(secret))
 	}
-	slices.SortFunc(all, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), strings.Compare(a, b)) })
-	all = slices.Compact(all)
-	if n := len(all); n > 0 && all[n-1] == "" {
-		all = all[:n-1]
-	}
+	slices.SortFunc(all, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
 	return all
 }
 
 func inside(quoted string) string { return quoted[1 : len(quoted)-1] }
 
-// credentials returns the value of a header, and what it holds after the name of a
-// scheme: a token, or a user's name and password.
+// credentials returns the secrets in the value of a header: the value, the part after the
+// name of a scheme, and for Basic the decoded part and the password.
 func credentials(value string) []string {
 	scheme, rest, found := strings.Cut(value, " ")
 	if !found {
@@ -152,23 +145,19 @@ func (s *secrets) hide(text string) string {
 	return strings.NewReplacer(pairs...).Replace(text)
 }
 
-// uncut returns a text whose end was cut off, without the beginning of a secret that
-// was cut in two.
+// uncut returns a text whose end was cut off. It removes the beginning of a secret from the
+// new end of the text, because hide would not find an incomplete secret.
 func (s *secrets) uncut(text string) string {
-	end := len(text)
 	for _, secret := range s.all() {
-		for n := min(len(secret)-1, len(text)); n > 0; n-- {
-			if strings.HasSuffix(text, secret[:n]) {
-				end = min(end, len(text)-n)
-				break
-			}
+		for n := len(secret) - 1; n > 0; n-- {
+			text = strings.TrimSuffix(text, secret[:n])
 		}
 	}
-	return text[:end]
+	return text
 }
 
-// noted is the secret of oauth2, which goes to another server and so into no request
-// of the sink.
+// noted notes the secret of oauth2 when it is read. The secret is sent to another server
+// and is in no request that can be traced.
 type noted struct {
 	promconfig.SecretReader
 

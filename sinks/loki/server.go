@@ -43,9 +43,9 @@ const (
 	victoriaPrefix = "/insert" // before pushPath
 )
 
-// push is the address of the push API. VictoriaLogs takes a line of JSON apart unless
-// it is told not to: then no line is left, and a field of the event replaces the
-// metadata of the same name.
+// push returns the address of the push API. VictoriaLogs would parse a line of JSON into
+// fields: then there would be no line, and a field of the event would replace metadata of
+// the same name. The query of the address tells it not to.
 func (s Server) push(base *url.URL) *url.URL {
 	if s != ServerVictoriaLogs {
 		return base.JoinPath(pushPath)
@@ -67,7 +67,7 @@ func (s *store) Check(ctx context.Context) error {
 	case status == http.StatusServiceUnavailable:
 		return fmt.Errorf("loki: not ready: %w", s.client.statusError(s.client.ready, status, text))
 	}
-	// Any other answer may be that of a gateway that only lets pushes through.
+	// A gateway that passes on only pushes may answer in any other way.
 	a := s.provePush(ctx, s.opts.labelsOf(streamKey{}))
 	switch {
 	case a.err == nil:
@@ -85,7 +85,7 @@ const proofTime = int64(9223372036) * int64(time.Second)
 
 const proofLine = "This entry is too far in the future to be stored: its refusal shows that Loki reads what it is sent."
 
-// provePush sends the entry that Loki must refuse.
+// provePush pushes the entry that Loki must refuse.
 func (s *store) provePush(ctx context.Context, labels string) answer {
 	body, _ := requestBody(labels, []*entry{{at: placement{ns: proofTime}, line: []byte(proofLine)}})
 	return s.client.push(ctx, body)
@@ -101,8 +101,8 @@ func (q *stream) proofIsDue() bool {
 	return every > 0 && time.Since(q.proved) >= every
 }
 
-// prove asks for a proof when it is due. A push may follow when the answer has no
-// error.
+// prove asks for a proof when one is due. When the answer has no error, the stream may
+// push.
 func (q *stream) prove(ctx context.Context) answer {
 	q.mu.Lock()
 	due := q.proofIsDue()
@@ -117,19 +117,20 @@ func (q *stream) prove(ctx context.Context) answer {
 	case a.status != http.StatusBadRequest:
 		return answer{err: a.err, known: notSent} // without the status, which is not that of a push
 	}
-	// Any 400 is proof: it comes from a server that reads what it is sent. When it has
-	// another reason, the push will get it as well.
+	// Any 400 is a proof, because only a server that reads the entry answers it. If it has
+	// another reason, the push will be answered 400 as well.
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.proved = time.Now()
 	return answer{}
 }
 
-// numbers is a tenant of VictoriaLogs: an account, or an account and a project.
+// numbers matches a tenant of VictoriaLogs: an account, or an account and a project.
 var numbers = regexp.MustCompile(`^[0-9]{1,10}(:[0-9]{1,10})?$`)
 
-// margin is left within Oldest, and without Timeout within Newest: the clocks of two
-// machines differ, and the server looks at an entry as late as its push may last.
+// margin is subtracted from Oldest, because the clocks of two machines differ, and because
+// the server may check an entry only when its push has lasted for the Timeout. For Newest,
+// a minute is enough.
 func (o *Options) margin() time.Duration { return time.Minute + o.Timeout }
 
 // keeps returns an error when the server would drop e for its time.
@@ -146,9 +147,9 @@ func (o *Options) keeps(e *driver.Event, now time.Time) error {
 	return nil
 }
 
-// checkVictoriaLogs says whether the server is there, keeps what the options say,
-// and takes pushes with these credentials. It sends an entry of the year 2262,
-// which the server has to drop, and looks for that in its count of dropped rows.
+// checkVictoriaLogs returns an error unless the server can be reached, keeps events as long
+// as the options say, and accepts pushes with these credentials. It pushes an entry of the
+// year 2262, which the server has to drop, and waits for its count of dropped rows to grow.
 func (s *store) checkVictoriaLogs(ctx context.Context) error {
 	const unreadable = "loki: what VictoriaLogs says of itself cannot be read: %w"
 	before, err := s.client.state(ctx)
@@ -161,7 +162,7 @@ func (s *store) checkVictoriaLogs(ctx context.Context) error {
 	if a := s.provePush(ctx, s.opts.labelsOf(streamKey{})); a.err != nil {
 		return fmt.Errorf("loki: does not take pushes: %w", a.err)
 	}
-	const metricsAge = 3 * time.Second // longer than the server gives the same metrics again, which is about 1 s
+	const metricsAge = 3 * time.Second // longer than the server caches its metrics, which is about 1 s
 	for until := time.Now().Add(metricsAge); ; {
 		after, err := s.client.state(ctx)
 		switch {
@@ -179,7 +180,7 @@ func (s *store) checkVictoriaLogs(ctx context.Context) error {
 	}
 }
 
-// fits returns an error that names every option that promises more than the
+// fits returns an error that names each option that allows older or newer events than the
 // server keeps.
 func (o *Options) fits(s state) error {
 	var errs []error
@@ -190,7 +191,7 @@ func (o *Options) fits(s state) error {
 	}
 	exceeds("Oldest", o.Oldest, flagRetention, s.flags[flagRetention])
 	exceeds("Oldest", o.Oldest, flagBackfill, s.flags[flagBackfill])
-	exceeds("Newest", o.Newest, flagFuture, max(s.flags[flagFuture], 24*time.Hour)) // it takes a day at least
+	exceeds("Newest", o.Newest, flagFuture, max(s.flags[flagFuture], 24*time.Hour)) // it accepts at least a day
 	if s.readOnly {
 		errs = append(errs, errors.New("the server's disk is full: it takes nothing (vl_storage_is_read_only)"))
 	}

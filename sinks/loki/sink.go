@@ -76,7 +76,7 @@ func New(address string, opts Options) (*Sink, error) {
 		pushing: life, stopPushes: stop,
 	}
 	if opts.Server == ServerVictoriaLogs && opts.Level == auditing.LevelAcknowledged {
-		s.disk = &disk{client: c, timeout: opts.Timeout, takes: toDisk, asking: semaphore.NewWeighted(1)}
+		s.disk = &disk{client: c, takes: toDisk, asking: semaphore.NewWeighted(1)}
 	}
 	return &Sink{Sink: driver.New(s), store: s}, nil
 }

@@ -11,26 +11,27 @@ import (
 
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/driver"
+	"github.com/paddock-dev/audit/sinks/loki/internal/lines"
 )
 
-// entry is one event as it is sent to one stream.
+// entry is one event in the form in which it is sent to a stream.
 type entry struct {
 	event *driver.Event
 	at    placement
 	line  []byte
-	size  int // at most that in a request, in bytes
+	size  int // the most that it adds to a request, in bytes
 	outcome
 }
 
-// outcome is what became of an entry, once it is known.
+// outcome says whether an entry is stored. It is empty until known is set.
 type outcome struct {
 	known   bool
 	refused refused
 	err     error // nil when stored
 }
 
-// write is one event of a Store. It goes to one stream after the other until it
-// has an outcome.
+// write is one event of a Store. While it has no outcome, it is sent to one stream after
+// the other.
 type write struct {
 	entry
 	stream *stream
@@ -38,9 +39,8 @@ type write struct {
 	slot   int   // of the entry in push
 }
 
-// Store gives each event to the stream that it belongs to, and waits until all of
-// them have an outcome. An event that Loki calls too late goes to another stream
-// then.
+// Store adds each event to its stream, and waits until all of them have an outcome. An
+// event that Loki refuses for its time is then added to another stream.
 func (s *store) Store(ctx context.Context, events []*driver.Event) []error {
 	if err := s.Enter(len(events)); err != nil {
 		return driver.All(len(events), err)
@@ -67,8 +67,8 @@ func (s *store) Store(ctx context.Context, events []*driver.Event) []error {
 	return s.outcomes(events, writes, err)
 }
 
-// awaitDisk waits, where an answer does not say enough, until what is stored stays
-// whatever happens to the server's process. The error is that of all that is stored.
+// awaitDisk waits until the stored events are on the server's disk, if the level requires
+// that. Its error is the outcome of all stored events.
 func (s *store) awaitDisk(ctx context.Context, writes []write, begun time.Time) error {
 	if s.disk == nil || !slices.ContainsFunc(writes, func(w write) bool { return w.err == nil }) {
 		return nil
@@ -79,8 +79,8 @@ func (s *store) awaitDisk(ctx context.Context, writes []write, begun time.Time) 
 	return s.disk.await(ctx, begun, answered)
 }
 
-// outcomes returns the error of each event, or nil when there is none. What is stored
-// has the error of the disk.
+// outcomes returns the error of each event, or nil when there is none. The error of a
+// stored event is disk.
 func (s *store) outcomes(events []*driver.Event, writes []write, disk error) (errs []error) {
 	for i := range writes {
 		if err := cmp.Or(writes[i].err, disk); err != nil {
@@ -102,8 +102,8 @@ func (s *store) outcomes(events []*driver.Event, writes []write, disk error) (er
 	return errs
 }
 
-// round sends all writes without an outcome once. It reports whether some of them
-// have another stream to go to now.
+// round sends all writes without an outcome once. It returns true when some of them now
+// have to be sent to another stream.
 func (s *store) round(ctx context.Context, writes []write) (more bool) {
 	first := 0
 	for i := range writes {
@@ -112,12 +112,12 @@ func (s *store) round(ctx context.Context, writes []write) (more bool) {
 			continue
 		}
 		if w.line == nil {
-			w.line = lineOf(w.event, s.opts.MaxLineBytes)
+			w.line = lines.Of(w.event, s.opts.MaxLineBytes)
 		}
 		w.setSize()
 		if !s.room.TryAcquire(w.memory()) {
-			// A Store waits for room only when it has none, so that no two wait for
-			// each other.
+			// A Store first waits for its own pushes, so that it holds no room while it
+			// waits for more. Otherwise two Stores could wait for each other.
 			more = s.await(ctx, writes[first:i]) || more
 			first = i
 			if err := s.awaitRoom(ctx, w.memory()); err != nil {
@@ -134,7 +134,7 @@ func (s *store) round(ctx context.Context, writes []write) (more bool) {
 	return s.await(ctx, writes[first:]) || more
 }
 
-// memory is what w takes in memory: its bytes, and roughly 512 beside them.
+// memory returns the memory that w needs, in bytes: its size, and about 512 more.
 func (w *write) memory() int64 { return int64(w.size) + 512 }
 
 func (s *store) awaitRoom(ctx context.Context, size int64) error {
@@ -151,12 +151,12 @@ func (s *store) awaitRoom(ctx context.Context, size int64) error {
 		notSent, s.opts.MaxPendingBytes, context.Cause(ctx)))
 }
 
-// await waits for the pushes of those writes that are in one. It reports whether
-// some of them have another stream to go to now.
+// await waits for the pushes of the writes that are in one. It returns true when some of
+// them now have to be sent to another stream.
 func (s *store) await(ctx context.Context, writes []write) (more bool) {
 	for i := range writes {
 		if writes[i].push != nil {
-			writes[i].stream.start() // only now, so that they share pushes
+			writes[i].stream.start() // not before all of them are added, so that they share pushes
 		}
 	}
 	for i := range writes {
@@ -196,8 +196,8 @@ const (
 	rememberedPlaces = 8192
 )
 
-// place decides that w goes to at, or to the next place when the stream there is
-// known to be past it.
+// place sets the stream and the time of w to at. When Loki is known to refuse that for a
+// regular stream, it takes the next place.
 func (s *store) place(w *write, at placement) {
 	w.at, w.stream = at, s.stream(w.event, at.late)
 	w.outcome = outcome{}
@@ -206,8 +206,8 @@ func (s *store) place(w *write, at placement) {
 	}
 }
 
-// placeAgain moves w after Loki has refused it where it was, and remembers the place.
-// There is none after lateSent.
+// placeAgain gives w its next place after Loki has refused it, and remembers that place.
+// There is no further place after lateSent.
 func (s *store) placeAgain(w *write, why refused) {
 	at := sent(w.event.Ref(), time.Now())
 	if w.at.late == "" && why == refusedBehind {
@@ -217,23 +217,24 @@ func (s *store) placeAgain(w *write, why refused) {
 	s.place(w, at)
 }
 
-// firstPlacement is where an event went before, or its own time.
+// firstPlacement returns the place that is remembered for an event, or else its own time
+// in its regular stream.
 func (s *store) firstPlacement(e *driver.Event) placement {
-	if s.moved.Len() > 0 { // most sinks never move one
+	if s.moved.Len() > 0 { // most sinks never have a late event
 		if known, ok := s.moved.Get(e.Ref()); ok {
 			return known.(placement) //nolint:forcetypeassert // it holds nothing else
 		}
 	}
 	at := placement{ns: e.Time().UnixNano()}
-	if t := e.Time().Unix(); t < 0 || t > math.MaxInt64/int64(time.Second)-1 { // beyond what Loki can express
+	if t := e.Time().Unix(); t < 0 || t > math.MaxInt64/int64(time.Second)-1 { // Loki cannot represent these times
 		at = sent(e.Ref(), time.Now())
 		s.moved.Add(e.Ref(), at)
 	}
 	return at
 }
 
-// sent places an event at its time of sending. The part of a second that comes from
-// the name keeps thousands of late events from having the same timestamp.
+// sent returns the place of an event at its time of sending. The fraction of a second is
+// made from the name, so that thousands of late events do not have the same timestamp.
 func sent(name string, now time.Time) placement {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(name)) // never fails

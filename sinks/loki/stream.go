@@ -12,30 +12,29 @@ import (
 	"github.com/paddock-dev/audit/driver"
 )
 
-// stream is what the store sends under one set of labels. While a push of it is
-// under way, entries that are added gather in the next. It has goroutines only
-// while there is something to send.
+// stream sends the entries with one set of labels. While a push is under way, entries that
+// are added wait in the next push. It has goroutines only while there are entries to send.
 type stream struct {
 	store  *store
 	labels string
 
 	mu        sync.Mutex
-	queue     []*push // to be sent, in this order; each has somebody who waits for it
+	queue     []*push // to be sent in this order; a writer waits for each of them
 	waiting   int     // entries without an outcome
 	senders   int     // goroutines that send
 	resolving int     // pushes that are being sent again
 
-	proved      time.Time // when Loki has last proved that it stores what it confirms
-	cutoff      int64     // Loki takes nothing older, in nanoseconds since 1970; 0 for not known
+	proved      time.Time // when Loki last proved that it stores what it confirms
+	cutoff      int64     // Loki refuses older entries; in nanoseconds since 1970, 0 when not known
 	cutoffKnown time.Time // when cutoff was learnt
 }
 
 // push is a group of entries that are sent together.
 type push struct {
-	entries []entry            // complete once it is taken out of the queue
-	size    int                // at most that of the request, before compression
+	entries []entry            // none is added after the push has left the queue
+	size    int                // the most that the request can have, in bytes before compression
 	waiting int                // entries without an outcome
-	again   bool               // it is sent again in parts, to find out what Loki takes of it
+	again   bool               // it is sent again in parts, to find out which entries Loki accepts
 	cancel  context.CancelFunc // ends its requests; nil while it is in the queue
 	done    chan struct{}      // closed when all entries have an outcome
 }
@@ -46,30 +45,30 @@ const (
 	// (4 MiB).
 	maxPushBytes = 1 << 20
 
-	// maxSenders is how many pushes of a stream are under way at most: with a
-	// second one Loki decodes the next push while it stores the one before; a
-	// third gains nothing that could be measured.
+	// maxSenders is how many pushes of a stream may be under way. With two, Loki can
+	// decode one push while it stores the other. A third one did not make it faster in
+	// measurements.
 	maxSenders = 2
-	// crowd is how many entries have to wait for a second push at the same time:
-	// fewer are better off together, in the next.
+	// crowd is how many entries have to wait before a second push is sent at the same
+	// time. Fewer entries are sent together in the next push.
 	crowd = 256
 
 	// failurePause follows a failed push of a stream, so that the many writers who
 	// try again share the next one.
 	failurePause = 50 * time.Millisecond
 
-	// cutoffHolds is how long Loki's word on what is behind a stream is relied
-	// on. It only moves forward while Loki keeps the stream in memory.
+	// cutoffHolds is how long a cutoff is used. The cutoff of a stream only grows while
+	// Loki has the stream in memory, but Loki may remove it from there.
 	cutoffHolds = 5 * time.Minute
 
 	// maxIdleStreams bounds how many streams that have nothing to send are kept.
 	maxIdleStreams = 1024
 )
 
-// streamKey is what tells the streams of one store apart.
+// streamKey identifies a stream of a store.
 type streamKey struct{ component, namespace, late string }
 
-// stream returns the stream of e; late is "" for its regular one.
+// stream returns the stream of e with this label late, which is "" for the regular stream.
 func (s *store) stream(e *driver.Event, late string) *stream {
 	key := streamKey{component: e.Component(), namespace: e.Namespace(), late: late}
 	s.mu.Lock()
@@ -89,8 +88,8 @@ func (s *store) stream(e *driver.Event, late string) *stream {
 	return q
 }
 
-// isBehind reports that Loki has just said of this stream that it takes nothing
-// as old as ns.
+// isBehind reports whether Loki has said recently that it refuses entries as old as ns in
+// this stream.
 func (q *stream) isBehind(ns int64) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -98,7 +97,7 @@ func (q *stream) isBehind(ns int64) bool {
 }
 
 // add puts e into the last push of the queue, or into a new one when that is full.
-// It is sent after start.
+// The push is sent after a call of start.
 func (q *stream) add(e *entry) (p *push, slot int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -115,7 +114,7 @@ func (q *stream) add(e *entry) (p *push, slot int) {
 	return p, len(p.entries) - 1
 }
 
-// start sees that somebody sends what is in the queue.
+// start starts senders for the pushes in the queue, as far as they are needed.
 func (q *stream) start() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -125,8 +124,8 @@ func (q *stream) start() {
 	}
 }
 
-// needsSender reports that the queue is worth another sender beside some others.
-// While it is being found out what Loki takes, pushes go one by one. The caller
+// needsSender reports whether the queue needs a sender in addition to this many others.
+// While a push is sent again in parts, only one push is under way. The caller
 // holds the mutex.
 func (q *stream) needsSender(others int) bool {
 	if len(q.queue) == 0 || others >= maxSenders {
@@ -136,11 +135,10 @@ func (q *stream) needsSender(others int) bool {
 	return others == 0 || crowded && q.resolving == 0 && !q.proofIsDue()
 }
 
-// run sends pushes until there is nothing left, or nothing that the other sender
-// would not send as well.
+// run sends pushes until the queue is empty, or the other sender is enough for it.
 func (q *stream) run() {
 	for {
-		q.store.slots <- struct{}{} // what comes until there is one joins the push
+		q.store.slots <- struct{}{} // entries that are added until there is a slot join the push
 		ctx, p, entries := q.take()
 		stored := p == nil || q.send(ctx, p, entries)
 		<-q.store.slots
@@ -153,9 +151,9 @@ func (q *stream) run() {
 	}
 }
 
-// take takes the first push out of the queue, and returns it with those entries whose
-// writers still wait, oldest first: in that order none of them is behind because of
-// another. The push is nil when the sender has to end.
+// take removes the first push from the queue, and returns it with the entries whose writers
+// still wait. The oldest entry is first, so that no entry makes another one late. The push
+// is nil when the sender has to end.
 func (q *stream) take() (ctx context.Context, p *push, entries []*entry) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -175,8 +173,8 @@ func (q *stream) take() (ctx context.Context, p *push, entries []*entry) {
 	return ctx, p, entries
 }
 
-// await returns the outcome of an entry of p. When ctx ends first, its writer gives
-// up: the push goes on as long as it has others.
+// await returns the outcome of an entry of p. When ctx ends first, the writer gives up. The
+// push goes on while other writers wait for it.
 func (q *stream) await(ctx context.Context, p *push, slot int) outcome {
 	select {
 	case <-p.done:
@@ -189,20 +187,18 @@ func (q *stream) await(ctx context.Context, p *push, slot int) outcome {
 	if e.known {
 		return e.outcome
 	}
-	known := notSent
-	if p.cancel != nil {
-		known = unclear
-	} else {
-		*e = entry{} // it stays in the push, and takes no memory
+	known := unclear
+	if p.cancel == nil {
+		known = notSent
+		*e = entry{} // the slot stays in the push, without the memory of the event
 	}
 	q.settle(p, outcome{err: fmt.Errorf("%s: %w", known, context.Cause(ctx))}, e)
-	if p.waiting > 0 {
-		return e.outcome
-	}
-	if p.cancel != nil {
-		p.cancel()
-	} else {
+	switch {
+	case p.waiting > 0:
+	case p.cancel == nil:
 		q.queue = slices.DeleteFunc(q.queue, func(other *push) bool { return other == p })
+	default:
+		p.cancel()
 	}
 	return e.outcome
 }

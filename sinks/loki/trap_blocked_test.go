@@ -16,7 +16,7 @@ func blocked(t *testing.T, p lokitest.Profile) *testenv.Loki {
 	return testenv.NewLoki(t, testenv.ProfileOptions(p))
 }
 
-func TestTrap260IsNoSuccess(t *testing.T) {
+func TestTrap260IsAFailure(t *testing.T) {
 	t.Parallel()
 	l := blocked(t, lokitest.ProfileBlocked)
 	for name, opts := range map[string]loki.Options{"with the proof": {}, "without": {ProveEvery: -1}} {
@@ -33,7 +33,7 @@ func TestTrap260IsNoSuccess(t *testing.T) {
 	}
 }
 
-func TestTrap204WithNothingStoredIsNoSuccess(t *testing.T) {
+func TestTrap204OfABlockedLokiIsAFailure(t *testing.T) {
 	t.Parallel()
 	l := blocked(t, lokitest.ProfileBlockedUnseen)
 	sink := open(t, l.URL, loki.Options{})
@@ -44,7 +44,7 @@ func TestTrap204WithNothingStoredIsNoSuccess(t *testing.T) {
 		t.Error("Check passes")
 	}
 
-	// What the proof is good for: Loki says 204 and stores nothing.
+	// Without the proof, the sink believes this Loki, which answers 204 and stores nothing.
 	credulous := open(t, l.URL, loki.Options{ProveEvery: -1})
 	if err := credulous.Write(shortly(t), event(ae.Namespace, "believed")); err != nil {
 		t.Fatal(err)

@@ -49,8 +49,8 @@ func TestTrapWrongTenantIsPermanent(t *testing.T) {
 	}
 }
 
-// gate lets requests with the right Authorization through and answers others as
-// nginx does, except that it quotes what it was given.
+// gate passes on requests with the right Authorization. It answers other requests as
+// nginx does, but also quotes their Authorization.
 func gate(t *testing.T, l *testenv.Loki, want func() string) string {
 	return before(t, l, func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		got := r.Header.Get("Authorization")
@@ -119,7 +119,7 @@ func TestTrapAnswerThatNeverComesEndsWithTheContext(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
 	var asked atomic.Int64
-	address := fake(t, func(_ http.ResponseWriter, r *http.Request) { // a real Loki always answers at last
+	address := fake(t, func(_ http.ResponseWriter, r *http.Request) { // a real Loki answers in the end
 		asked.Add(1)
 		defer asked.Add(-1)
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -141,7 +141,7 @@ func TestTrapAnswerThatNeverComesEndsWithTheContext(t *testing.T) {
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("%v is no DeadlineExceeded", err)
 	}
-	// The push itself ends when its last writer has gone.
+	// The push ends when its last writer has given up.
 	eventually(t, func() bool { return asked.Load() == 0 })
 
 	bounded := open(t, address, loki.Options{ProveEvery: -1, Timeout: 200 * time.Millisecond})
@@ -157,7 +157,7 @@ func TestTrapConnectionCutAfterStoringIsOneEvent(t *testing.T) {
 		answer := httptest.NewRecorder()
 		next.ServeHTTP(answer, r)
 		if answer.Code == http.StatusNoContent && cut.CompareAndSwap(false, true) {
-			panic(http.ErrAbortHandler) // Loki has stored it, and its answer is lost
+			panic(http.ErrAbortHandler) // Loki has stored the event, and its answer is lost
 		}
 		w.WriteHeader(answer.Code)
 		_, _ = w.Write(answer.Body.Bytes())
@@ -175,7 +175,7 @@ func TestTrapConnectionCutAfterStoringIsOneEvent(t *testing.T) {
 
 func TestTrapOnePoisonedEventDoesNotHoldUpTheOthers(t *testing.T) {
 	t.Parallel()
-	// A real Loki takes every event that this sink makes.
+	// A real Loki accepts every event that this sink sends, so this server refuses one.
 	address := fake(t, func(w http.ResponseWriter, r *http.Request) {
 		compressed, _ := io.ReadAll(r.Body)
 		body, err := s2.Decode(nil, compressed)

@@ -31,7 +31,7 @@ func TestRefusedSenderIsTransientForTheGrace(t *testing.T) {
 			mustFail(t, atOnce.Write(shortly(t), event(namespace(), "x")), auditing.ClassPermanent)
 		})
 	}
-	for _, status := range []int{400, 413, 422} { // of the events themselves
+	for _, status := range []int{400, 413, 422} { // these refuse the events and not the sender
 		address, _ := scripted(t, status)
 		mustFail(t, open(t, address, loki.Options{ProveEvery: -1}).Write(shortly(t), event(namespace(), "x")), auditing.ClassPermanent)
 	}
@@ -50,7 +50,7 @@ func TestGraceBeginsAgainAfterSuccess(t *testing.T) {
 		status.Store(401)
 		begun := time.Now()
 		mustFail(t, write(), auditing.ClassTransient)
-		status.Store(503) // is no success, and says nothing of the sender
+		status.Store(503) // neither a success nor a refusal of the sender
 		mustFail(t, write(), auditing.ClassTransient)
 		status.Store(403)
 		eventually(t, func() bool {
@@ -65,13 +65,13 @@ func TestGraceBeginsAgainAfterSuccess(t *testing.T) {
 	}
 }
 
-func TestPasswordFileExchangedMeanwhileLosesNothing(t *testing.T) {
+func TestReplacedPasswordFileLosesNoEvent(t *testing.T) {
 	t.Parallel()
 	l := permissive.get(t)
 	var refused atomic.Int64
 	address := gate(t, l, func() string { refused.Add(1); return "Bearer two" })
 	file := filepath.Join(t.TempDir(), "token")
-	for _, text := range []string{"one", ""} { // an old one, and a file that is just being written
+	for _, text := range []string{"one", ""} { // an old token, and a file that is being written
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -16,8 +16,8 @@ import (
 	"github.com/paddock-dev/audit/sinks/loki"
 )
 
-// switches answers every request with 101 Switching Protocols and says nothing more,
-// as a proxy does that takes the request for one of a WebSocket.
+// switches answers every request with 101 Switching Protocols and sends nothing more,
+// like a proxy that takes the request for a WebSocket request.
 func switches(t *testing.T) string {
 	return fake(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -25,7 +25,7 @@ func switches(t *testing.T) string {
 	})
 }
 
-// within fails when call has not returned after d.
+// within fails the test when call has not returned after d.
 func within(t *testing.T, d time.Duration, what string, call func() error) error {
 	t.Helper()
 	done := make(chan error, 1)
@@ -64,7 +64,7 @@ func TestSwitchingProtocolsHoldsUpNothing(t *testing.T) {
 	}
 }
 
-func TestCheckEndsWhenAnAnswerNeverDoes(t *testing.T) {
+func TestCheckEndsWhenTheAnswerDoesNotEnd(t *testing.T) {
 	t.Parallel()
 	for name, server := range map[string]loki.Server{"loki": loki.ServerLoki, "victorialogs": loki.ServerVictoriaLogs} {
 		t.Run(name, func(t *testing.T) {
@@ -88,7 +88,8 @@ func TestCheckEndsWhenAnAnswerNeverDoes(t *testing.T) {
 	}
 }
 
-// The token of oauth2 is fetched without the context of the write.
+// The token of oauth2 is fetched without the context of the write, so the sink has to bound
+// the request itself.
 func TestTokenServerThatNeverAnswersHoldsUpNothing(t *testing.T) {
 	t.Parallel()
 	silent, err := net.Listen("tcp", "127.0.0.1:0")

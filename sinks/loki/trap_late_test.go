@@ -11,17 +11,17 @@ import (
 	"github.com/paddock-dev/audit/sinks/loki"
 )
 
-// late writes events of one odd time beside good ones, in their namespace and in
-// another, from as many goroutines, twice, from two sinks.
+// late writes events with a time that Loki refuses, and good events in the same and in
+// another namespace, each from a goroutine of its own. Two sinks write all of them.
 func late(t *testing.T, age time.Duration) (l *testenv.Loki, odd []testenv.Entry, want []*v1alpha1.AuditEvent) {
 	l = production.get(t)
-	// The time of sending is cut to ten minutes: when they end just now, the
-	// writes of another sink are not the same, and the test begins again.
+	// The time of sending is cut to ten minutes. When a new ten minutes begin during the
+	// test, the second sink stores other entries than the first, and the test begins again.
 	slot := func() time.Time { return time.Now().Truncate(10 * time.Minute) }
 	begun := slot()
 	sink := open(t, l.URL, loki.Options{})
 	ns, other := namespace(), namespace()
-	mustWriteAll(t, sink, event(ns, "newest"), event(other, "newest")) // both streams are of now
+	mustWriteAll(t, sink, event(ns, "newest"), event(other, "newest")) // both streams have a new entry
 	var good, elsewhere []*v1alpha1.AuditEvent
 	for i := range 300 {
 		when := time.Now().Add(-age + time.Duration(i)*time.Millisecond)
@@ -67,7 +67,7 @@ func late(t *testing.T, age time.Duration) (l *testenv.Loki, odd []testenv.Entry
 	return l, odd, want
 }
 
-// trueTimes checks that an entry tells when its event was.
+// trueTimes checks that each entry has the time of its event in its metadata and line.
 func trueTimes(t *testing.T, entries []testenv.Entry, events []*v1alpha1.AuditEvent) {
 	t.Helper()
 	when := map[string]time.Time{}

@@ -40,10 +40,10 @@ func noise(n int) string {
 func TestTrap400HidesARateLimitAndABadEvent(t *testing.T) {
 	t.Parallel()
 	l := testenv.NewLoki(t, testenv.LokiOptions{ProductionLimits: true, Limits: map[string]any{
-		"max_line_size":               "8KB", // for events that this Loki refuses for good
+		"max_line_size":               "8KB", // so that this Loki refuses long events for good
 		"per_stream_rate_limit":       "400KB",
 		"per_stream_rate_limit_burst": "100KB",
-		// A shard is a stream of its own to Loki, which knows no repeat across two.
+		// A shard is a stream of its own, and Loki does not recognise a repeat in another shard.
 		"shard_streams": map[string]any{"enabled": false},
 	}})
 	sink := retried(t, open(t, l.URL, loki.Options{}), time.Minute)
@@ -82,9 +82,9 @@ func TestTrap400HidesARateLimitAndABadEvent(t *testing.T) {
 	sameEvents(t, entries, append(good, first))
 }
 
-// closeChunks has Loki write its chunks to the store. Until a chunk is closed,
-// Loki recognises an entry that it is sent again only within the last 256 KiB of
-// its stream; a query may find it twice that long.
+// closeChunks makes Loki write its chunks to the store. Before a chunk is closed, Loki
+// recognises only repeats of entries in the last 256 KiB of the stream, and a query may
+// find other repeated entries twice.
 func closeChunks(t *testing.T, l *testenv.Loki) {
 	t.Helper()
 	resp, err := http.Post(l.URL+"/flush", "", nil)
@@ -106,13 +106,13 @@ func TestTrapRateLimitOfTheTenantDelaysButLosesNothing(t *testing.T) {
 func TestTrapRateLimitOfAStreamDelaysButLosesNothing(t *testing.T) {
 	t.Parallel()
 	l := testenv.NewLoki(t, testenv.LokiOptions{ProductionLimits: true, Limits: map[string]any{
-		"ingestion_rate_mb": 1024, "ingestion_burst_size_mb": 1024, // so that the stream's 3 MB/s, bursts of 15 MB, bind
-		"shard_streams": map[string]any{"enabled": false}, // which would raise them
+		"ingestion_rate_mb": 1024, "ingestion_burst_size_mb": 1024, // so that the limits of the stream are reached first: 3 MB/s, bursts of 15 MB
+		"shard_streams": map[string]any{"enabled": false}, // shards would raise the limits
 	}})
 	beyondTheLimit(t, l, 1)
 }
 
-// beyondTheLimit writes 24 MB at once into some streams of one tenant.
+// beyondTheLimit writes 24 MB at once to this many streams of one tenant.
 func beyondTheLimit(t *testing.T, l *testenv.Loki, streams int) {
 	var limited atomic.Int64
 	address := before(t, l, func(w http.ResponseWriter, r *http.Request, next http.Handler) {
@@ -134,7 +134,7 @@ func beyondTheLimit(t *testing.T, l *testenv.Loki, streams int) {
 		}
 	}
 	mustWriteAll(t, sink, all...)
-	// What a 429 had stored was sent again behind other entries.
+	// Entries that were stored although the push was answered 429 were sent again after others.
 	closeChunks(t, l)
 	for ns := range events {
 		eventually(t, func() bool { return len(stored(t, l, "", ns)) == len(events[ns]) })

@@ -47,7 +47,7 @@ func TestRedirectedPushIsNotStoredAndGoesNowhere(t *testing.T) {
 	}
 }
 
-func TestRedirectedTokenRequestTellsNobodyTheSecret(t *testing.T) {
+func TestRedirectedTokenRequestKeepsTheSecret(t *testing.T) {
 	t.Parallel()
 	var elsewhere atomic.Int64
 	other := fake(t, func(w http.ResponseWriter, r *http.Request) {
@@ -59,7 +59,7 @@ func TestRedirectedTokenRequestTellsNobodyTheSecret(t *testing.T) {
 	})
 	tokens := httptest.NewServer(http.RedirectHandler(other, http.StatusTemporaryRedirect))
 	t.Cleanup(tokens.Close)
-	refusing := fake(t, func(w http.ResponseWriter, r *http.Request) { // Authorization, so that the secret goes into the form
+	refusing := fake(t, func(w http.ResponseWriter, r *http.Request) { // it refuses Authorization, so that the secret is sent in the form
 		if r.Header.Get("Authorization") != "" {
 			w.WriteHeader(http.StatusUnauthorized)
 			return

@@ -17,7 +17,7 @@ import (
 	"github.com/paddock-dev/audit/sinks/loki"
 )
 
-// echo answers with the headers that it got, in all the ways that servers quote them.
+// echo answers with the headers of the request, quoted in several ways.
 func echo(t *testing.T, status int) string {
 	return fake(t, func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(status)
@@ -66,7 +66,7 @@ func TestServerThatEchoesCannotRevealSecrets(t *testing.T) {
 					if err == nil {
 						t.Fatal("stored")
 					}
-					// The secret, and in base64 the secret, ops:hunter2 and a:hunter2.
+					// The others are the secret, ops:hunter2 and a:hunter2 in base64.
 					lacks(t, err.Error(), "hunter2", "aHVudGVyM", "b3BzOmh1bnRlcjI", "YTpodW50ZXIy")
 				}
 			}
@@ -90,7 +90,7 @@ func TestLongAnswerCutInsideSecretHidesIt(t *testing.T) {
 	}
 }
 
-func TestShortHeaderDoesNotSpoilWhatLokiSays(t *testing.T) {
+func TestShortHeaderDoesNotSpoilTheAnswerOfLoki(t *testing.T) {
 	t.Parallel()
 	sink := open(t, permissive.get(t).URL, loki.Options{HTTP: promconfig.HTTPClientConfig{
 		HTTPHeaders: &promconfig.Headers{Headers: map[string]promconfig.Header{"X-Team": {Values: []string{"t", "2", "oldest"}}}},
@@ -103,7 +103,7 @@ func TestShortHeaderDoesNotSpoilWhatLokiSays(t *testing.T) {
 
 func TestProxyThatEchoesCannotRevealItsPassword(t *testing.T) {
 	t.Parallel()
-	proxy := fake(t, func(w http.ResponseWriter, r *http.Request) { // asked to CONNECT, or for the page
+	proxy := fake(t, func(w http.ResponseWriter, r *http.Request) { // the request is a CONNECT or a POST
 		conn, _, err := http.NewResponseController(w).Hijack()
 		if err != nil {
 			t.Error(err)

@@ -17,8 +17,8 @@ import (
 	"github.com/paddock-dev/audit/sinks/loki"
 )
 
-// pushJSON sends one entry to a VictoriaLogs as anybody may, and returns the
-// status of the answer.
+// pushJSON pushes one entry to a VictoriaLogs without the sink, and returns the status of
+// the answer.
 func pushJSON(tb testing.TB, v *testenv.VictoriaLogs, query, service string, at time.Time, line string, metadata map[string]string) int {
 	tb.Helper()
 	if metadata == nil {
@@ -58,8 +58,7 @@ func dropped(tb testing.TB, v *testenv.VictoriaLogs, reason string) int {
 	return n
 }
 
-// What the documentation of ServerVictoriaLogs and docs/adr/0021 say of its 204,
-// read from the server.
+// This is what ServerVictoriaLogs and docs/adr/0021 say about a 204 of VictoriaLogs.
 func TestVictoriaLogsConfirmsWhatItDrops(t *testing.T) {
 	t.Parallel()
 	v := testenv.NewVictoriaLogs(t, testenv.VictoriaLogsOptions{})
@@ -72,7 +71,7 @@ func TestVictoriaLogsConfirmsWhatItDrops(t *testing.T) {
 		age      time.Duration
 		line     string
 		metadata map[string]string
-		reason   string // of the count of dropped rows; "" for one that is not counted
+		reason   string // under which the server counts the dropped row; "" when it counts none
 		stored   int
 	}{
 		"a plain row":                       {line: "x", stored: 1},
@@ -96,14 +95,14 @@ func TestVictoriaLogsConfirmsWhatItDrops(t *testing.T) {
 			if n := len(rows(t, v, "", service)); n != c.stored {
 				t.Errorf("the server holds %d rows, want %d", n, c.stored)
 			}
-			if c.reason != "" { // the server gives the same metrics for about a second
+			if c.reason != "" { // the server caches its metrics for about a second
 				eventually(t, func() bool { return dropped(t, v, c.reason) > before })
 			}
 		})
 	}
 }
 
-func TestVictoriaLogsTakesAJSONLineApartUnlessTold(t *testing.T) {
+func TestVictoriaLogsParsesAJSONLineUnlessToldNotTo(t *testing.T) {
 	t.Parallel()
 	v := testenv.SharedVictoriaLogs(t)
 	const line = `{"kind":"of the line","spec":{"reason":"why"}}`
@@ -128,7 +127,7 @@ func TestWriteRefusesWhatVictoriaLogsWouldDrop(t *testing.T) {
 	now := time.Now()
 	for _, c := range []struct {
 		when time.Time
-		say  string // of the error; "" for none
+		say  string // part of the error; "" for no error
 	}{
 		{when: now.Add(-7*day - time.Second), say: "Options.Oldest"},
 		{when: now.Add(-7*day + 30*time.Second), say: "Options.Oldest"}, // within the margin
@@ -189,7 +188,7 @@ func TestCheckFindsWhatVictoriaLogsWouldDrop(t *testing.T) {
 
 func TestCheckRefusesOtherServersAsVictoriaLogs(t *testing.T) {
 	t.Parallel()
-	v := testenv.NewVictoriaLogs(t, testenv.VictoriaLogsOptions{}) // its own, so that no other test raises the count
+	v := testenv.NewVictoriaLogs(t, testenv.VictoriaLogsOptions{}) // not shared, so that no other test raises the count
 	check := func(address string) string {
 		err := open(t, address, loki.Options{Server: loki.ServerVictoriaLogs}).Check(shortly(t))
 		if err == nil {
@@ -205,7 +204,7 @@ func TestCheckRefusesOtherServersAsVictoriaLogs(t *testing.T) {
 	contains(t, check(fake(t, http.NotFound)), "404", "Options.Server")
 	contains(t, check(fake(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") })), "no metrics of a VictoriaLogs")
 	contains(t, check(fake(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "up 1\n") })), "no VictoriaLogs on a single node")
-	// A relay: it answers 204 and gives the metrics of another server.
+	// The relay answers 204 itself, and passes on the metrics of another server.
 	relay := before(t, &testenv.Loki{URL: v.URL}, func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		if r.Method == http.MethodPost {
 			w.WriteHeader(http.StatusNoContent)
@@ -223,7 +222,7 @@ func TestVictoriaLogsAddressMayBeRootOrPushAPI(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"", "/", "/insert", "/insert/", "/insert/loki/api/v1/push", "/gate/way", "/gate/way/insert"} {
 		var got string
-		address := fake(t, func(w http.ResponseWriter, r *http.Request) { // only looks at the path
+		address := fake(t, func(w http.ResponseWriter, r *http.Request) { // it only records the path
 			got = r.URL.RequestURI()
 			w.WriteHeader(http.StatusNoContent)
 		})

@@ -16,7 +16,7 @@ import (
 // serverKillsEnv is how often VictoriaLogs is killed at each level.
 const serverKillsEnv = "AUDIT_LOKI_SERVER_KILLS"
 
-func TestKillsOfVictoriaLogsCostWhatTheLevelSays(t *testing.T) {
+func TestVictoriaLogsKillsLoseWhatTheLevelAllows(t *testing.T) {
 	kills := 1
 	if n, err := strconv.Atoi(os.Getenv(serverKillsEnv)); err == nil {
 		kills = n
@@ -55,7 +55,7 @@ func killedUnderLoad(t *testing.T, level auditing.Level, kills int) (confirmed, 
 			for ctx.Err() == nil {
 				ae := event(ns, "x")
 				if err := sink.Write(context.WithoutCancel(ctx), ae); err != nil {
-					continue // it was told, and may be stored or not
+					continue // a failed write may be stored or not
 				}
 				mu.Lock()
 				names[ae.Name] = true
@@ -89,7 +89,7 @@ func killedUnderLoad(t *testing.T, level auditing.Level, kills int) (confirmed, 
 	return len(names), lost
 }
 
-// waitLong is eventually for what takes several times as long as a disk does.
+// waitLong is eventually with a longer limit, for several waits for the disk.
 func waitLong(tb testing.TB, done func() bool) {
 	tb.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)

@@ -30,7 +30,7 @@ func toVictoriaLogs(service string) loki.Options {
 	return loki.Options{Server: loki.ServerVictoriaLogs, ServiceName: service, Oldest: century}
 }
 
-// rows reads all that a VictoriaLogs holds of a service, of whatever time.
+// rows reads all rows of a service from a VictoriaLogs, of any time.
 func rows(tb testing.TB, v *testenv.VictoriaLogs, tenant, service string) []testenv.Row {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -42,7 +42,8 @@ func rows(tb testing.TB, v *testenv.VictoriaLogs, tenant, service string) []test
 	return found
 }
 
-// eachOnce fails unless the rows are exactly these events, in the order of their times.
+// eachOnce fails the test unless the rows are these events, each once, in the order of
+// their times.
 func eachOnce(tb testing.TB, found []testenv.Row, events []*v1alpha1.AuditEvent) {
 	tb.Helper()
 	events = slices.Clone(events)
@@ -81,7 +82,7 @@ func victoriaLogsHarness(t *testing.T, level auditing.Level) sinktest.Harness {
 	service := "conformance-" + level.String()
 	opts := toVictoriaLogs(service)
 	opts.Level = level
-	// The wait itself is held against a server that is killed, elsewhere.
+	// Other tests check with a killed server that the wait is long enough.
 	newSink := func(address string, opts loki.Options) (*loki.Sink, error) {
 		sink, err := loki.New(address, opts)
 		if err == nil && level == auditing.LevelAcknowledged {
@@ -112,8 +113,8 @@ func victoriaLogsHarness(t *testing.T, level auditing.Level) sinktest.Harness {
 	}
 }
 
-// grown waits until a server has run for longer than it gives the same metrics
-// again: before, it cannot be told from one that has just been restarted.
+// grown waits until a server has run for longer than it caches its metrics. Before that,
+// a server that has just been restarted looks the same.
 func grown(tb testing.TB, v *testenv.VictoriaLogs) {
 	tb.Helper()
 	eventually(tb, func() bool {
@@ -125,8 +126,8 @@ func grown(tb testing.TB, v *testenv.VictoriaLogs) {
 	})
 }
 
-// folded reads the events of a service as readers do: rows that are the same but
-// for nothing are one.
+// folded reads the events of a service as readers do. It returns one event for rows that
+// are equal.
 func folded(ctx context.Context, v *testenv.VictoriaLogs, service string) ([]v1alpha1.AuditEvent, error) {
 	found, err := v.Query(ctx, "", fmt.Sprintf("{service_name=%q}", service), time.Now().Add(-century), time.Now().Add(48*time.Hour))
 	if err != nil {
@@ -247,7 +248,7 @@ func TestVictoriaLogsIsPushedToWithSnappy(t *testing.T) {
 	eachOnce(t, rows(t, v, "", service), []*v1alpha1.AuditEvent{ae})
 }
 
-// proxyTo puts a look at every request before a server.
+// proxyTo puts a proxy in front of a server. The proxy calls a function with every request.
 func proxyTo(tb testing.TB, server string, look func(*http.Request)) string {
 	tb.Helper()
 	return before(tb, &testenv.Loki{URL: server}, func(w http.ResponseWriter, r *http.Request, next http.Handler) {

@@ -2,21 +2,18 @@ package loki
 
 import (
 	"bytes"
-	"fmt"
 	"maps"
-	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/klauspost/compress/s2"
+	"github.com/prometheus/common/model"
 	"google.golang.org/protobuf/encoding/protowire"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
-	"github.com/paddock-dev/audit/driver"
-	"github.com/paddock-dev/audit/internal/eventjson"
+	"github.com/paddock-dev/audit/sinks/loki/internal/lines"
 )
 
 // The field numbers of Loki's push.proto. A test decodes with Grafana's own code.
@@ -25,7 +22,6 @@ const (
 	streamLabels, streamEntries              = 1, 2    // StreamAdapter
 	entryTimestamp, entryLine, entryMetadata = 1, 2, 3 // EntryAdapter
 	pairName, pairValue                      = 1, 2    // LabelPairAdapter
-	timestampSeconds, timestampNanos         = 1, 2    // google.protobuf.Timestamp
 )
 
 // The names of metadata: plain snake_case, which Loki leaves as they are. It
@@ -46,103 +42,17 @@ func (o Options) labelsOf(key streamKey) string {
 		labelServiceName: o.ServiceName, labelComponent: key.component, labelNamespace: key.namespace, labelLate: key.late,
 	}
 	maps.Copy(labels, o.Labels)
-	var pairs []string
-	for _, name := range slices.Sorted(maps.Keys(labels)) {
-		if value := clean(labels[name]); value != "" {
-			pairs = append(pairs, name+"="+strconv.Quote(value))
+	set := model.LabelSet{}
+	for name, value := range labels {
+		if value = lines.Clean(value); value != "" {
+			set[model.LabelName(name)] = model.LabelValue(value)
 		}
 	}
-	return "{" + strings.Join(pairs, ", ") + "}"
+	return set.String()
 }
 
 // metadataFacts are the names of what factsOf returns.
 var metadataFacts = [3]string{"user", "request_id", "trace_id"}
-
-// clean replaces what is not UTF-8, which protobuf does not carry, and U+FFFD
-// itself, which Loki removes from metadata.
-func clean(s string) string {
-	return strings.ReplaceAll(strings.ToValidUTF8(s, "?"), "\uFFFD", "?")
-}
-
-const (
-	annotationOmitted = "paddock.dev/omitted" // says what was left out of metadata
-	detailOmitted     = "audit.omitted"       // the same for spec.detail, as package driver has it
-)
-
-// lineOf returns the line of e: its JSON, or that of a shortened copy when it has more
-// than limit bytes. Equal events give equal bytes.
-func lineOf(e *driver.Event, limit int) []byte {
-	line := e.JSON()
-	for step := 0; len(line) > limit && step < len(shortenings); step++ {
-		line = eventjson.Append(nil, shortenings[step].of(e))
-	}
-	return line
-}
-
-// shortening is one way to make a line shorter. Limits are in bytes, 0 for none.
-type shortening struct {
-	annotations  int
-	omitMetadata bool
-	spec         int
-	omitDetail   bool
-}
-
-// shortenings bring a line under the limit, the least loss first: metadata of the
-// caller's goes before what was decided, and long text before whole entries. After
-// the last one a line is shorter than the least value of Options.MaxLineBytes.
-var shortenings = []shortening{
-	{annotations: 1024},
-	{annotations: 128},
-	{omitMetadata: true},
-	{omitMetadata: true, spec: 512},
-	{omitMetadata: true, spec: 128},
-	{omitMetadata: true, spec: 128, omitDetail: true},
-	{omitMetadata: true, spec: 64, omitDetail: true},
-}
-
-// of returns a shortened copy. Each starts from the whole event, so that the
-// mark in a text tells of the whole text.
-func (s shortening) of(e *driver.Event) *v1alpha1.AuditEvent {
-	ae := e.Object()
-	if s.annotations > 0 {
-		shortenAll(ae.Annotations, s.annotations)
-	}
-	if s.omitMetadata {
-		omitMetadata(ae)
-	}
-	if n := len(ae.Spec.Detail); s.omitDetail && n > 0 {
-		ae.Spec.Detail = map[string]string{detailOmitted: fmt.Sprintf("all %d entries left out: the line would be too long", n)}
-	} else if s.spec > 0 {
-		shortenAll(ae.Spec.Detail, s.spec)
-	}
-	if s.spec > 0 {
-		for text := range eventjson.Texts(&ae.Spec) {
-			*text = driver.Shorten(*text, s.spec)
-		}
-	}
-	return ae
-}
-
-func shortenAll(texts map[string]string, limit int) {
-	for k, v := range texts {
-		texts[k] = driver.Shorten(v, limit)
-	}
-}
-
-// omitMetadata leaves only what this project sets itself, and says so.
-func omitMetadata(ae *v1alpha1.AuditEvent) {
-	before := len(ae.Annotations) + len(ae.Labels)
-	own := []string{v1alpha1.AnnotationTimestamp, v1alpha1.LabelRun, v1alpha1.LabelDecision, v1alpha1.LabelKind, v1alpha1.LabelComponent}
-	foreign := func(key, _ string) bool { return !slices.Contains(own, key) }
-	maps.DeleteFunc(ae.Annotations, foreign)
-	maps.DeleteFunc(ae.Labels, foreign)
-	omitted := before - len(ae.Annotations) - len(ae.Labels) + len(ae.OwnerReferences) + len(ae.Finalizers)
-	ae.OwnerReferences, ae.Finalizers = nil, nil
-	if omitted > 0 {
-		metav1.SetMetaDataAnnotation(&ae.ObjectMeta, annotationOmitted,
-			strconv.Itoa(omitted)+" labels, annotations, owners and finalizers left out: the line would be too long")
-	}
-}
 
 // entryExtra is at most what an entry takes in a request beside its line and the texts
 // of the event: the time, the names of metadata, and what protobuf puts before each.
@@ -157,7 +67,10 @@ func (e *entry) setSize() {
 }
 
 // buffer holds the parts of a request while it is encoded.
-type buffer struct{ pair, entry, stream, raw, packed []byte }
+type buffer struct {
+	time                             timestamppb.Timestamp
+	pair, entry, stream, raw, packed []byte
+}
 
 var buffers = sync.Pool{New: func() any { return new(buffer) }}
 
@@ -180,7 +93,9 @@ func requestBody(labels string, entries []*entry) (body []byte, size int) {
 // metadata. Only the name of a run may be any text: the others are checked when an
 // event is prepared.
 func (b *buffer) encode(e *entry) {
-	b.pair = appendTimestamp(b.pair[:0], e.at.ns)
+	at := time.Unix(0, e.at.ns)
+	b.time.Seconds, b.time.Nanos = at.Unix(), int32(at.Nanosecond())
+	b.pair, _ = proto.MarshalOptions{}.MarshalAppend(b.pair[:0], &b.time) // two numbers cannot fail
 	b.entry = appendField(b.entry[:0], entryTimestamp, b.pair)
 	b.entry = appendField(b.entry, entryLine, e.line)
 	if e.event == nil {
@@ -216,7 +131,7 @@ func factsOf(s *v1alpha1.AuditEventSpec) (texts [3]string) {
 // addText adds structured metadata that may be any text, and none when it is empty:
 // Loki refuses a push for a name without a value.
 func (b *buffer) addText(name, value string) {
-	if value = clean(value); value != "" {
+	if value = lines.Clean(value); value != "" {
 		b.addPair(name, value)
 	}
 }
@@ -225,23 +140,6 @@ func (b *buffer) addText(name, value string) {
 func (b *buffer) addPair(name, value string) {
 	b.pair = appendField(appendField(b.pair[:0], pairName, name), pairValue, value)
 	b.entry = appendField(b.entry, entryMetadata, b.pair)
-}
-
-// appendTimestamp appends ns, in nanoseconds since 1970, as a Timestamp.
-func appendTimestamp(b []byte, ns int64) []byte {
-	seconds, nanos := ns/1e9, ns%1e9
-	if nanos < 0 {
-		seconds, nanos = seconds-1, nanos+1e9
-	}
-	return appendNumber(appendNumber(b, timestampSeconds, seconds), timestampNanos, nanos)
-}
-
-// appendNumber leaves 0 out, as protobuf does.
-func appendNumber(b []byte, number protowire.Number, value int64) []byte {
-	if value == 0 {
-		return b
-	}
-	return protowire.AppendVarint(protowire.AppendTag(b, number, protowire.VarintType), uint64(value))
 }
 
 // appendField appends a field of text or of a message.

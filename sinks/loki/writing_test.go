@@ -18,7 +18,7 @@ import (
 	"github.com/paddock-dev/audit/driver"
 )
 
-// prepared returns an event that holds text, of whatever length.
+// prepared returns a prepared event that holds a text of any length.
 func prepared(t *testing.T, namespace, text string) *driver.Event {
 	t.Helper()
 	detail := map[string]string{}
@@ -70,7 +70,7 @@ func TestEachWriteEndsWithItsOwnContext(t *testing.T) {
 			for sink.store.room.TryAcquire(n) {
 			}
 		}
-		// More than the others give back as they end.
+		// More than the other writes release when they end.
 		write(prepared(t, "a", strings.Repeat("waits for room ", 1000)), prepared(t, "b", "as well"))
 		for i, want := range []struct {
 			class auditing.Class
@@ -93,7 +93,7 @@ func TestEachWriteEndsWithItsOwnContext(t *testing.T) {
 	})
 }
 
-// refusing is a server that is down, and counts who asks.
+// refusing returns a server that is down, and counts the requests.
 type refusing struct{ asked *atomic.Int64 }
 
 func (r refusing) RoundTrip(*http.Request) (*http.Response, error) {
@@ -101,7 +101,7 @@ func (r refusing) RoundTrip(*http.Request) (*http.Response, error) {
 	return nil, syscall.ECONNREFUSED
 }
 
-func TestWritersWhoTryAgainShareAPush(t *testing.T) {
+func TestWritersThatTryAgainShareAPush(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		sink, err := New("http://loki.invalid", Options{ProveEvery: -1})

@@ -247,8 +247,8 @@ func TestMaxStragglersCountsEvents(t *testing.T) {
 	})
 }
 
-// A plain sink is given the events of a batch by several goroutines, and this one
-// ends those that it is called on.
+// Several goroutines give a plain sink the events of a batch. This sink ends each goroutine
+// that calls it.
 func TestAChildThatEndsItsGoroutinesFailsTheWholeBatch(t *testing.T) {
 	a := &keeper{}
 	sink, err := multi.New([]multi.Child{{Name: "a", Sink: driver.New(a)}, {Name: "b", Sink: ender{}}}, multi.Options{})
@@ -305,7 +305,7 @@ func TestCheckAsksAllChildrenAndNamesThoseThatFail(t *testing.T) {
 	}
 }
 
-func TestCheckEndsWithItsContextAndNamesWhoIsSilent(t *testing.T) {
+func TestCheckEndsWithItsContextAndNamesSilentChildren(t *testing.T) {
 	sink, _ := over(t, multi.Options{}, &picky{checked: errRefused}, &unanswered{})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()

@@ -24,8 +24,8 @@ type plain struct{}
 
 func (plain) Write(context.Context, *v1alpha1.AuditEvent) error { return nil }
 
-// BenchmarkWrite measures one writer, and in those that end in -writers 16 for each
-// processor.
+// BenchmarkWrite measures one writer. The cases that end in -writers have 16 writers for
+// each processor.
 func BenchmarkWrite(b *testing.B) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()

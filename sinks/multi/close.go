@@ -20,12 +20,15 @@ func (s *stage) Close(ctx context.Context) error {
 	s.mu.Lock()
 	s.closed = true
 	s.mu.Unlock()
-	defer func() {
-		if ctx.Err() != nil {
-			s.cancelStragglers()
+	err := s.each(ctx, "closing", func(c *child) error { return c.close(ctx) })
+	if ctx.Err() != nil {
+		s.mu.RLock()
+		defer s.mu.RUnlock()
+		for f := range s.stragglers {
+			f.cancel()
 		}
-	}()
-	return s.each(ctx, "closing", func(c *child) error { return c.close(ctx) })
+	}
+	return err
 }
 
 // each calls do for all children at once and joins what fails, named by child. It
@@ -58,13 +61,5 @@ func (c *child) close(ctx context.Context) error {
 		return c.next.Close(ctx)
 	case <-ctx.Done():
 		return errors.Join(fmt.Errorf("writes to it are still under way, so their outcome is unknown: %w", ctx.Err()), c.next.Close(ctx))
-	}
-}
-
-func (s *stage) cancelStragglers() {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	for f := range s.stragglers {
-		f.cancel()
 	}
 }

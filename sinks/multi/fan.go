@@ -16,8 +16,8 @@ import (
 // fan is one call of Store, on its way to all children.
 type fan struct {
 	stage *stage
-	// events is a copy of the caller's slice, because children may outlive Store. one is
-	// its array when there is a single event.
+	// events is a copy of the caller's slice, because children may outlive Store. A
+	// single event needs no allocation for it: the field one is the array.
 	events []*driver.Event
 	one    [1]*driver.Event
 

@@ -33,8 +33,8 @@ type Child struct {
 // Options of New. The zero value requires all children.
 type Options struct {
 	// Component, when not empty, becomes the label paddock.dev/component of every
-	// event. It must be a label value, and that of the children that have one, which
-	// is used when this is empty.
+	// event. It must be a label value. Where children have a component, it must be the
+	// same; when empty, theirs is used.
 	Component string
 	// Require says which children have to succeed; All when zero.
 	Require Policy

@@ -107,7 +107,7 @@ func TestEveryChildGetsTheSameIdentityAndACopyOfItsOwn(t *testing.T) {
 	}
 }
 
-// spoiler changes what it is given, as no sink may.
+// spoiler changes the event that it is given, which no sink may do.
 type spoiler struct{}
 
 func (s spoiler) Write(_ context.Context, ae *v1alpha1.AuditEvent) error {

@@ -105,7 +105,7 @@ func TestCancellationEndsChildrenBeforeTheVerdict(t *testing.T) {
 	}
 }
 
-func TestAWriteWhoseContextEndsSaysWhoIsPending(t *testing.T) {
+func TestWriteWhoseContextEndsNamesPendingChildren(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr := newTrio(t, multi.Options{})
 		tr.a.FailWith(errRefused)

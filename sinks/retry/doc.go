@@ -9,7 +9,7 @@
 //
 // Errors of class permanent, invalid and closed return at once. The error that is
 // returned in the end says how many attempts were made in what time, and unwraps
-// to what they met with.
+// to the errors of the attempts.
 //
 // A component writes behind its own deadline, so put retry next to the
 // destination, inside of what fans out or collapses: multi[retry(kube), ...].

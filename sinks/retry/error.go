@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,7 +27,7 @@ type Error struct {
 	// end of the context says it.
 	GaveUp string
 
-	causes      []error // of the attempts, the last one last; those that read alike once
+	causes      []error // of the attempts, the latest one last; of those with the same text only the latest
 	interrupted error   // what ended a pause, or nil
 }
 
@@ -72,11 +73,8 @@ func (e *Error) Unwrap() []error {
 
 // latestFirst returns the causes, the last one first, then the others in their order.
 func (e *Error) latestFirst() []error {
-	if len(e.causes) == 0 {
-		return nil
-	}
-	last := len(e.causes) - 1
-	return append([]error{e.causes[last]}, e.causes[:last]...)
+	last := max(len(e.causes)-1, 0)
+	return slices.Concat(e.causes[last:], e.causes[:last])
 }
 
 // add records an attempt and its error. Of errors with the same text it keeps
@@ -85,14 +83,9 @@ func (e *Error) latestFirst() []error {
 func (e *Error) add(err error) {
 	e.Attempts++
 	text := brief(err)
-	for i, cause := range e.causes {
-		if brief(cause) == text {
-			e.causes = append(e.causes[:i], e.causes[i+1:]...)
-			break
-		}
-	}
+	e.causes = slices.DeleteFunc(e.causes, func(cause error) bool { return brief(cause) == text })
 	if len(e.causes) == maxCauses {
-		e.causes = append(e.causes[:1], e.causes[2:]...)
+		e.causes = slices.Delete(e.causes, 1, 2)
 	}
 	e.causes = append(e.causes, err)
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/paddock-dev/audit/sinks/retry"
 )
 
-func TestTheErrorTellsOfEveryKindOfFailureOnTheWay(t *testing.T) {
+func TestErrorUnwrapsToEveryKindOfFailedAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		next := answers(syscall.ECONNREFUSED, syscall.ECONNREFUSED, syscall.ECONNRESET, driver.Permanent(syscall.EPERM))
 		err := newSink(t, next, retry.Options{}).Write(t.Context(), event())
@@ -56,7 +56,7 @@ func TestAnErrorThatNobodyMadeCanBePrinted(t *testing.T) {
 	}
 }
 
-// A retry that succeeds in the end is no failure, and one that does not is one.
+// A write that succeeds in the end counts as no failure, and any other as one failure.
 func TestAFailedWriteCountsOnceHoweverManyAttemptsWereMade(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reg := prometheus.NewRegistry()

@@ -1,6 +1,7 @@
 package retry
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,10 +16,7 @@ type metrics struct {
 
 // openMetrics returns the metrics of a Sink in front of next, registered. release gives them back.
 func openMetrics(opts *Options, next string) (m *metrics, release func(), err error) {
-	name := opts.Name
-	if name == "" {
-		name = next
-	}
+	name := cmp.Or(opts.Name, next)
 	attempts := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "paddock_audit_retry_attempts_total",
 		Help: "Attempts to write an event, by what came of them: ok, again (it failed and another followed), " +

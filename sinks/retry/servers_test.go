@@ -95,8 +95,8 @@ func until(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// A server is killed with -9 while writers write, and comes back. Who had the
-// time to wait for it succeeds; who had not is told.
+// A server is killed with -9 while writers write, and comes back. Writers that have the
+// time to wait for it succeed. The others get an error.
 func TestWritersWithTimeSucceedThroughTheDeathOfTheirServer(t *testing.T) {
 	const patient, impatient = 4, 2
 	for _, m := range stagetest.Mortals {

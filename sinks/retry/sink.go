@@ -21,8 +21,8 @@ var errClosed = errors.New("the stage is closed")
 // Options of New. The zero value is valid.
 type Options struct {
 	// Component, when not empty, becomes the label paddock.dev/component of every
-	// event. It must be a label value, and that of the next sink where that has one,
-	// which is used when this is empty.
+	// event. It must be a label value. Where the next sink has a component, it must be
+	// the same; when empty, that of the next sink is used.
 	Component string
 	// Within bounds all attempts at an event and the pauses between them; 30 s when
 	// 0. The caller's deadline, when it is earlier, bounds them as well.

@@ -186,7 +186,7 @@ func TestADelayLongerThanTheTimeLeftIsNotWaitedFor(t *testing.T) {
 
 // A delay that some clock or header has got wrong neither waits for ever nor makes
 // the attempts follow each other at once.
-func TestADelayThatMakesNoSenseIsTakenForWhatItCanMean(t *testing.T) {
+func TestEndlessDelayGivesUpAndNegativeDelayIsIgnored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
 		endless := answers(driver.RetryAfter(syscall.EAGAIN, math.MaxInt64))

@@ -117,7 +117,7 @@ func TestAPoisonedEventHoldsUpNoOther(t *testing.T) {
 	}
 }
 
-func TestAPoisonedEventEndsAsADeadLetterOnceItIsRefused(t *testing.T) {
+func TestRefusedPoisonedEventBecomesDeadLetter(t *testing.T) {
 	dir, _ := backlog(t, 10)
 	d := &destination{}
 	d.poison(errAway, "ae-4")
@@ -131,7 +131,7 @@ func TestAPoisonedEventEndsAsADeadLetterOnceItIsRefused(t *testing.T) {
 	}
 }
 
-func TestARefusedRequestCostsOnlyTheEventItIsRefusedFor(t *testing.T) {
+func TestRefusedRequestBuriesOnlyTheBadEvent(t *testing.T) {
 	for _, panics := range []bool{false, true} {
 		dir, names := backlog(t, 100)
 		d := &destination{wholly: true, fault: func(name string) error {

@@ -18,6 +18,7 @@ import (
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/auditing/sinktest"
 	"github.com/paddock-dev/audit/driver"
+	"github.com/paddock-dev/audit/internal/disk"
 	"github.com/paddock-dev/audit/internal/recordlog"
 	"github.com/paddock-dev/audit/sinks/spool"
 )
@@ -124,7 +125,7 @@ func writeFor(b *testing.B, s auditing.Sink, writers int, turn time.Duration, le
 
 // raw is a file that is synced after every record.
 type raw struct {
-	file   recordlog.File
+	file   disk.File
 	end    int64
 	record []byte
 	syncs  int
@@ -137,7 +138,7 @@ func newRaw(b *testing.B) *raw {
 	if err != nil {
 		b.Fatal(err)
 	}
-	f, err := recordlog.OS.OpenFile(filepath.Join(b.TempDir(), "raw"), os.O_RDWR|os.O_CREATE)
+	f, err := disk.OS.OpenFile(filepath.Join(b.TempDir(), "raw"), os.O_RDWR|os.O_CREATE, disk.PrivateMode)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -61,7 +61,7 @@ func copyOf(t *testing.T, dir, segment string, content []byte) string {
 	return path
 }
 
-func TestABitFlippedAnywhereCostsAtMostTheRecordItIsIn(t *testing.T) {
+func TestFlippedBitCostsAtMostItsRecord(t *testing.T) {
 	t.Parallel()
 	_, segment, names := leftBehind(t, 3)
 	whole, err := os.ReadFile(segment)
@@ -106,7 +106,7 @@ func startOf(data []byte, at int) (begin int) {
 	return begin
 }
 
-func TestASegmentCutAnywhereCostsAtMostTheRecordThatIsCut(t *testing.T) {
+func TestCutSegmentCostsAtMostTheCutRecord(t *testing.T) {
 	t.Parallel()
 	_, segment, names := leftBehind(t, 3)
 	whole, err := os.ReadFile(segment)
@@ -173,7 +173,7 @@ func flip(t *testing.T, path string, at int) {
 	}
 }
 
-func TestADamagedProgressRecordRepeatsDeliveriesAndLosesNone(t *testing.T) {
+func TestDamagedProgressRepeatsAndLosesNone(t *testing.T) {
 	dir := t.TempDir()
 	r := &sinktest.Recorder{}
 	s := open(t, dir, r, quick())

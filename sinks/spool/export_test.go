@@ -1,10 +1,11 @@
 package spool
 
 import (
+	"io/fs"
 	"os"
 	"sync"
 
-	"github.com/paddock-dev/audit/internal/recordlog"
+	"github.com/paddock-dev/audit/internal/disk"
 )
 
 // Fault makes the operations of a FaultyDisk fail.
@@ -49,7 +50,7 @@ func (d *FaultyDisk) On(opts Options) Options {
 	return opts
 }
 
-func (d *FaultyDisk) OpenFile(path string, flag int) (recordlog.File, error) {
+func (d *FaultyDisk) OpenFile(path string, flag int, mode fs.FileMode) (disk.File, error) {
 	op := "open"
 	if flag&os.O_CREATE != 0 {
 		op = "create"
@@ -57,25 +58,27 @@ func (d *FaultyDisk) OpenFile(path string, flag int) (recordlog.File, error) {
 	if _, err := d.ask(op, path); err != nil {
 		return nil, err
 	}
-	f, err := recordlog.OS.OpenFile(path, flag)
+	f, err := disk.OS.OpenFile(path, flag, mode)
 	if err != nil {
 		return nil, err
 	}
 	return &faultyFile{File: f, disk: d, path: path}, nil
 }
 
+func (d *FaultyDisk) Link(from, to string) error { return disk.OS.Link(from, to) }
+
 func (d *FaultyDisk) Rename(from, to string) error {
 	if _, err := d.ask("rename", from); err != nil {
 		return err
 	}
-	return recordlog.OS.Rename(from, to)
+	return disk.OS.Rename(from, to)
 }
 
 func (d *FaultyDisk) Remove(path string) error {
 	if _, err := d.ask("remove", path); err != nil {
 		return err
 	}
-	return recordlog.OS.Remove(path)
+	return disk.OS.Remove(path)
 }
 
 func (d *FaultyDisk) SyncDir(path string) error {
@@ -85,11 +88,11 @@ func (d *FaultyDisk) SyncDir(path string) error {
 	if d.Unsynced {
 		return nil
 	}
-	return recordlog.OS.SyncDir(path)
+	return disk.OS.SyncDir(path)
 }
 
 type faultyFile struct {
-	recordlog.File
+	disk.File
 
 	disk *FaultyDisk
 	path string

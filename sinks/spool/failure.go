@@ -26,8 +26,8 @@ const (
 	maxRetrying = 16
 )
 
-// refused reports that a second attempt at the event would fail as well. A next sink that
-// is closed says nothing of the event.
+// refused reports that a second attempt at the event would fail as well. The error of a next
+// sink that is closed does not count: it says nothing about the event.
 func refused(err error) bool {
 	class, _ := driver.ClassOf(err) // transient for nil
 	return class == auditing.ClassPermanent || class == auditing.ClassInvalid
@@ -175,7 +175,7 @@ func (s *stage) backoff() *backoff.ExponentialBackOff {
 	}
 }
 
-// sleep reports whether it could before ctx ended.
+// sleep waits for pause. It reports false when ctx ended first.
 func sleep(ctx context.Context, pause time.Duration) bool {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()

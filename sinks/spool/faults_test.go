@@ -38,7 +38,7 @@ var diskFaults = []struct {
 	{"no segment can be made", spool.Fault{On: refuse(syscall.EROFS, "create", "write")}, auditing.ClassTransient, syscall.EROFS},
 }
 
-func TestFaultsOfTheDiskFailWritesAndLoseNothingConfirmed(t *testing.T) {
+func TestDiskFaultsLoseNoConfirmedEvent(t *testing.T) {
 	for _, f := range diskFaults {
 		t.Run(f.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -101,7 +101,7 @@ func TestASegmentIsNeverWrittenAfterAFailedFsync(t *testing.T) {
 	}
 }
 
-func TestADeadLetterThatCannotBeKeptStaysInTheSpool(t *testing.T) {
+func TestEventStaysWhenLetterCannotBeWritten(t *testing.T) {
 	dir := t.TempDir()
 	disk := &spool.FaultyDisk{}
 	r := &sinktest.Recorder{}

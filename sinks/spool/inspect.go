@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/paddock-dev/audit/driver"
+	"github.com/paddock-dev/audit/internal/disk"
 	"github.com/paddock-dev/audit/internal/recordlog"
 )
 
@@ -76,7 +77,7 @@ func Show(dir, id string) (DeadLetter, error) {
 }
 
 func readLetter(path string) (letter DeadLetter, err error) {
-	text, err := recordlog.ReadFile(path)
+	text, err := disk.ReadFile(path, disk.All)
 	if err != nil {
 		return DeadLetter{}, err
 	}

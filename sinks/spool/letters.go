@@ -15,7 +15,7 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/driver"
-	"github.com/paddock-dev/audit/internal/recordlog"
+	"github.com/paddock-dev/audit/internal/disk"
 )
 
 // The folders for dead letters, and for those on their way back into the log.
@@ -75,7 +75,7 @@ func (s *stage) bury(e *entry, reason error) error {
 // writeLetter completes the letter of an event and stores it in folder. Its ID begins with
 // the sequence number, so that a letter that is written again after a crash is the same
 // file.
-func writeLetter(d recordlog.Disk, folder string, seq uint64, e *driver.Event, letter DeadLetter) (id string, err error) {
+func writeLetter(d disk.Disk, folder string, seq uint64, e *driver.Event, letter DeadLetter) (id string, err error) {
 	ae := e.Object()
 	ae.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("AuditEvent")) // for readers of the file
 	letter.Event, letter.StoredAt, letter.RefusedAt = *ae, letter.StoredAt.UTC(), time.Now().UTC()
@@ -91,7 +91,7 @@ func writeLetter(d recordlog.Disk, folder string, seq uint64, e *driver.Event, l
 		return '_'
 	}, e.Name())
 	id = strconv.FormatUint(seq, 10) + "-" + clean[:min(len(clean), most)]
-	return id, recordlog.WriteFile(d, filepath.Join(folder, id+letterSuffix), append(text, '\n'))
+	return id, disk.WriteFile(d, filepath.Join(folder, id+letterSuffix), append(text, '\n'))
 }
 
 // letterIDs returns the IDs of the letters in a folder, oldest first, and the bytes that

@@ -26,7 +26,7 @@ func refusal(t *testing.T, dir string) (s *spool.Sink, r *sinktest.Recorder, id 
 	return s, r, h.deadLetters()[0]
 }
 
-func TestARefusedEventIsADeadLetterAndHoldsNoOther(t *testing.T) {
+func TestRefusedEventBecomesDeadLetter(t *testing.T) {
 	dir := t.TempDir()
 	s, _, id := refusal(t, dir)
 	drain(t, s)
@@ -154,7 +154,7 @@ func TestIDsThatAreNotFileNamesAreRefused(t *testing.T) {
 	}
 }
 
-func TestStatsCountsWhatWaitsWhileASinkHasTheDirectoryOpen(t *testing.T) {
+func TestStatsCountsEventsOfOpenSpool(t *testing.T) {
 	dir := t.TempDir()
 	r := &sinktest.Recorder{}
 	r.FailWith(errors.New("away"))

@@ -9,8 +9,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/internal/disk"
 	"github.com/paddock-dev/audit/internal/options"
-	"github.com/paddock-dev/audit/internal/recordlog"
 )
 
 // FullPolicy says what Write does when the spool is full.
@@ -84,7 +84,7 @@ type Options struct {
 	// Registerer takes the metrics paddock_audit_spool_* until Close. nil for none.
 	Registerer prometheus.Registerer
 
-	disk recordlog.Disk // the real one when nil
+	disk disk.Disk // the real one when nil
 }
 
 // Validate names every option that is wrong.
@@ -93,7 +93,7 @@ func (o Options) Validate() error { return o.complete() }
 // complete sets defaults, and says what is wrong.
 func (o *Options) complete() error {
 	if o.disk == nil {
-		o.disk = recordlog.OS
+		o.disk = disk.OS
 	}
 	err := options.Complete(o)
 	if o.MaxBackoff < o.MinBackoff {

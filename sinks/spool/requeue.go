@@ -12,6 +12,7 @@ import (
 
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/driver"
+	"github.com/paddock-dev/audit/internal/disk"
 	"github.com/paddock-dev/audit/internal/recordlog"
 )
 
@@ -28,16 +29,14 @@ import (
 func Requeue(dir string, ids ...string) error {
 	var errs []error
 	for _, id := range ids {
+		requeue := requeueLetter
 		if recordlog.IsSegment(id) {
-			errs = append(errs, requeueSegment(dir, id))
-			continue
+			requeue = requeueSegment
 		}
-		if err := requeueLetter(dir, id); err != nil {
-			errs = append(errs, err)
-		}
+		errs = append(errs, requeue(dir, id))
 	}
 	for _, folder := range []string{requeueDir, deadDir} {
-		if err := recordlog.OS.SyncDir(filepath.Join(dir, folder)); err != nil {
+		if err := disk.OS.SyncDir(filepath.Join(dir, folder)); err != nil {
 			errs = append(errs, fmt.Errorf("spool: making the requeueing durable: %w", err))
 		}
 	}
@@ -51,7 +50,7 @@ func requeueLetter(dir, id string) error {
 	}
 	info, err := os.Lstat(from)
 	if err == nil && !info.Mode().IsRegular() {
-		err = recordlog.ErrIrregular
+		err = disk.ErrIrregular
 	}
 	if err == nil {
 		err = os.Rename(from, filepath.Join(dir, requeueDir, id+letterSuffix))
@@ -69,7 +68,7 @@ func requeueSegment(dir, name string) error {
 		if err != nil {
 			return err
 		}
-		_, err = writeLetter(recordlog.OS, filepath.Join(dir, requeueDir), record.Seq, e, DeadLetter{
+		_, err = writeLetter(disk.OS, filepath.Join(dir, requeueDir), record.Seq, e, DeadLetter{
 			Reason: "kept in " + name, StoredAt: record.At,
 		})
 		return err

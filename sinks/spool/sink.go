@@ -13,6 +13,7 @@ import (
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/driver"
+	"github.com/paddock-dev/audit/internal/disk"
 	"github.com/paddock-dev/audit/internal/hooks"
 	"github.com/paddock-dev/audit/internal/recordlog"
 )
@@ -48,7 +49,7 @@ type stage struct {
 	info    driver.Info
 	log     *recordlog.Log
 	dead    deadLetters
-	stuck   map[string]stuckLetter // by ID; of the upkeep
+	stuck   map[string]stuckLetter // by ID; only the upkeep uses it
 	metrics *metrics
 
 	reading    sync.Mutex    // held by the sender that reads the log
@@ -109,7 +110,7 @@ func New(dir string, next auditing.Sink, opts Options) (*Sink, error) {
 // open opens the log and starts to deliver from it.
 func (s *stage) open() (err error) {
 	for _, folder := range []string{deadDir, requeueDir} {
-		if err := recordlog.MakeDir(s.opts.disk, filepath.Join(s.dir, folder)); err != nil {
+		if err := disk.MakeDir(s.opts.disk, filepath.Join(s.dir, folder)); err != nil {
 			return err
 		}
 	}
@@ -149,7 +150,7 @@ func (s *stage) Info() driver.Info { return s.info }
 // Check asks the next sink.
 func (s *stage) Check(ctx context.Context) error { return s.next.Check(ctx) }
 
-// buffers are for the JSON of events. maxPooled keeps the buffer of a rare giant event out.
+// buffers are for the JSON of events. A larger buffer than maxPooled is not kept.
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 const maxPooled = 64 << 10
@@ -197,7 +198,7 @@ var (
 		"see why the next sink does not take them, and requeue or remove the dead letters")
 )
 
-// full says which bound of the Options leaves no room, when this waits.
+// full returns an error when waiting exceeds a bound of the Options. It names the bound.
 func (s *stage) full(waiting recordlog.Stats) error {
 	switch {
 	case waiting.Bytes+s.dead.bytes.Load() > s.opts.MaxBytes:
@@ -224,7 +225,7 @@ func (s *stage) damaged(segment string, bytes recordlog.Step, savedAs string, er
 	_ = hooks.Call("Options.OnDamage of the spool", func() { s.opts.OnDamage(d) }) // it is logged
 }
 
-// report tells OnFailure of e, which may be nil.
+// report tells OnFailure of err. e is the event concerned, and nil when there is none.
 func (s *stage) report(e *driver.Event, err error) {
 	if s.opts.OnFailure == nil {
 		return
@@ -236,7 +237,8 @@ func (s *stage) report(e *driver.Event, err error) {
 	_ = hooks.Call("Options.OnFailure of the spool", func() { s.opts.OnFailure(s.sending, ae, err) }) // it is logged
 }
 
-// trouble tells OnFailure of an error that concerns no single event; nil for none.
+// trouble tells OnFailure of an error that concerns no single event. It does nothing when err
+// is nil.
 func (s *stage) trouble(err error) {
 	if err != nil {
 		s.report(nil, fmt.Errorf("spool: %w", err))

@@ -61,7 +61,7 @@ func TestRestartDeliversNothingAgain(t *testing.T) {
 	mustHold(t, second, late)
 }
 
-func TestTransientErrorsAreRetriedUntilTheDestinationIsBack(t *testing.T) {
+func TestTransientErrorsAreRetriedUntilSuccess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &destination{}
 		d.leave()

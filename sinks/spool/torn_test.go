@@ -35,7 +35,7 @@ func crashed(t *testing.T, change func(second, third []byte)) (dir string) {
 	return dir
 }
 
-func TestWriteThatACrashCutIsTornAndNoDamage(t *testing.T) {
+func TestWriteCutByCrashIsTornNotDamaged(t *testing.T) {
 	for name, change := range map[string]func(second, third []byte){
 		"the first block is missing":  func(second, _ []byte) { clear(second) },
 		"a part of it is missing":     func(second, _ []byte) { clear(second[40:]) },

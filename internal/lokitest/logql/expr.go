@@ -8,21 +8,21 @@ type Expr interface{ isExpr() }
 // LogExpr selects log lines.
 type LogExpr struct {
 	Matchers []Matcher // of the stream's labels; at least one
-	Stages   []Stage   // each gets what the one before has left
+	Stages   []Stage   // each gets the rows that the stage before it has let through
 }
 
-// RangeExpr counts or sums the lines of a time before each moment.
+// RangeExpr counts or sums the lines in a range of time that ends at the time of evaluation.
 type RangeExpr struct {
 	Op     string // count_over_time, sum_over_time or rate
 	Log    *LogExpr
-	Unwrap string // the label whose value sum_over_time adds up; "" for the others
+	Unwrap string // the label whose values sum_over_time adds up; "" for other operations
 	Range  time.Duration
 }
 
-// VectorExpr adds up or chooses among series.
+// VectorExpr aggregates series, or selects some of them.
 type VectorExpr struct {
 	Op    string   // sum, min, max, count or topk
-	Param int      // of topk: how many
+	Param int      // the number of series that topk keeps
 	By    []string // the labels that are kept
 	Inner Expr     // a *RangeExpr or a *VectorExpr
 }
@@ -40,8 +40,8 @@ type Stage interface {
 	names() (read, made []string)
 }
 
-// References returns the names of labels and metadata that a query needs from Loki: those that it reads and does not
-// make itself. A name may come more than once.
+// References returns the names of labels and metadata that a query reads from Loki. Fields that the query has made itself
+// are not among them. A name may be there more than once.
 func References(e Expr) []string {
 	switch e := e.(type) {
 	case *LogExpr:

@@ -25,10 +25,10 @@ type token struct {
 	at   int // byte offset in the query
 }
 
-// signs are the operators and brackets, the longer ones first.
+// signs are the operators and brackets. An operator comes before others that it begins with.
 var signs = []string{"|=", "|~", "!=", "!~", "=~", "|", "=", "{", "}", "(", ")", "[", "]", ","}
 
-// lex cuts a query into tokens; the last one is kindEnd.
+// lex splits a query into tokens. The last token is of kindEnd.
 func lex(query string) ([]token, error) {
 	var tokens []token
 	for at := 0; ; {
@@ -48,7 +48,7 @@ func lex(query string) ([]token, error) {
 	}
 }
 
-// next reads the token that text begins with, and says how many bytes it takes.
+// next returns the token at the beginning of text, and its length in bytes.
 func next(text string) (token, int, error) {
 	switch c := text[0]; {
 	case c == '"' || c == '`':

@@ -28,7 +28,7 @@ func newMatcher(name, op, value string) (Matcher, error) {
 	return m, fmt.Errorf("unknown comparison %q: want =, !=, =~ or !~", op)
 }
 
-// Matches reports whether the value fits.
+// Matches reports whether the value satisfies the matcher.
 func (m Matcher) Matches(value string) bool {
 	switch m.Op {
 	case "=":
@@ -42,7 +42,7 @@ func (m Matcher) Matches(value string) bool {
 	}
 }
 
-// Selects reports whether the labels of a stream fit all matchers. A label that is not there has the value "".
+// Selects reports whether the labels of a stream satisfy all matchers. A missing label has the value "".
 func Selects(matchers []Matcher, labels map[string]string) bool {
 	for _, m := range matchers {
 		if !m.Matches(labels[m.Name]) {

@@ -16,14 +16,14 @@ type Sample struct {
 	Value  float64
 }
 
-// Point is a row that a range has let through, as a value.
+// Point is the value of a row that the pipeline of a range has let through.
 type Point struct {
 	Time   int64 // in nanoseconds since 1970
 	Value  float64
 	Labels map[string]string
 }
 
-// RangeOf returns the innermost range of a metric query, nil for a log query.
+// RangeOf returns the innermost range of a metric query, or nil for a log query.
 func RangeOf(e Expr) *RangeExpr {
 	switch e := e.(type) {
 	case *RangeExpr:
@@ -34,7 +34,7 @@ func RangeOf(e Expr) *RangeExpr {
 	return nil
 }
 
-// Point puts a row through the range's pipeline. It returns false when the row is left out.
+// Point runs the range's pipeline on a row. It returns false when the pipeline leaves the row out.
 func (e *RangeExpr) Point(r *Row) (Point, bool, error) {
 	keep, err := e.Log.Run(r)
 	if err != nil || !keep {
@@ -55,7 +55,7 @@ func (e *RangeExpr) Point(r *Row) (Point, bool, error) {
 	return p, true, nil
 }
 
-// At evaluates a metric query at a moment from the points of its range.
+// At evaluates a metric query at a time. points are the points of its range.
 func At(e Expr, points []Point, at int64) []Sample {
 	switch e := e.(type) {
 	case *RangeExpr:
@@ -99,7 +99,8 @@ func (e *VectorExpr) combine(in []Sample) []Sample {
 	return group(in, by, func(a, b float64) float64 { return a + b })
 }
 
-// group joins the values of samples that have the same labels, of which only those named stay; nil keeps all.
+// group removes from each sample all labels except those named (nil keeps all labels), and joins the values of samples
+// that then have the same labels.
 func group(in []Sample, by []string, join func(a, b float64) float64) []Sample {
 	var out []Sample
 	index := map[string]int{}
@@ -125,7 +126,7 @@ func group(in []Sample, by []string, join func(a, b float64) float64) []Sample {
 	return out
 }
 
-// LabelText writes labels as Loki does: sorted by name, with Go's quotes.
+// LabelText formats labels as Loki does: sorted by name, and quoted as Go quotes.
 func LabelText(labels map[string]string) string {
 	var b strings.Builder
 	b.WriteByte('{')
@@ -138,7 +139,7 @@ func LabelText(labels map[string]string) string {
 	return b.String() + "}"
 }
 
-// Steps returns the moments from start to end that a range query is evaluated at.
+// Steps returns the times from start to end at which a range query is evaluated.
 func Steps(start, end int64, step time.Duration) (moments []int64) {
 	for at := start; at <= end; at += int64(step) {
 		moments = append(moments, at)

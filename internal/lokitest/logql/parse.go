@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Parse reads a query. An error says at which byte the query is wrong, or names what this package does not know.
+// Parse parses a query. The error says at which byte the query is wrong, or which part of it this package does not know.
 func Parse(query string) (Expr, error) {
 	tokens, err := lex(query)
 	if err != nil {
@@ -26,7 +26,7 @@ func Parse(query string) (Expr, error) {
 	return e, nil
 }
 
-// ParseSelector reads a stream selector alone: {a="b"}.
+// ParseSelector parses a query that is only a stream selector: {a="b"}.
 func ParseSelector(query string) ([]Matcher, error) {
 	e, err := Parse(query)
 	if err != nil {
@@ -54,7 +54,7 @@ func (p *parser) take() token {
 	return t
 }
 
-// is takes the token when it is this sign or name.
+// is skips the next token and returns true when it is this sign or name.
 func (p *parser) is(text string) bool {
 	t := p.peek()
 	if (t.kind == kindSign || t.kind == kindName) && t.text == text {
@@ -201,7 +201,7 @@ func (p *parser) rangeExpr() (Expr, error) {
 	return e, p.want(")")
 }
 
-// parseDuration knows days beside what Go knows.
+// parseDuration parses a duration in Go's form, or a number of days.
 func parseDuration(text string) (time.Duration, error) {
 	if days, ok := strings.CutSuffix(text, "d"); ok {
 		n, err := strconv.Atoi(days)
@@ -210,7 +210,7 @@ func parseDuration(text string) (time.Duration, error) {
 	return time.ParseDuration(text)
 }
 
-// ParseLabels reads the labels of a stream as a push has them. Unlike a selector it may have none, or empty ones only.
+// ParseLabels parses the labels of a stream in a push. Unlike a selector, they may be none, or all have empty values.
 func ParseLabels(text string) ([]Matcher, error) {
 	tokens, err := lex(text)
 	if err != nil {

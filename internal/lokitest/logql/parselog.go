@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// log reads a stream selector and its pipeline.
+// log parses a stream selector and its pipeline.
 func (p *parser) log() (*LogExpr, error) {
 	e := &LogExpr{}
 	var err error
@@ -35,10 +35,10 @@ func (p *parser) log() (*LogExpr, error) {
 	return e, nil
 }
 
-// comparisons are the operators of labels.
+// comparisons are the operators that compare labels.
 var comparisons = []string{"=", "!=", "=~", "!~"}
 
-// matchers reads {a="b", c="d"}.
+// matchers parses {a="b", c="d"}.
 func (p *parser) matchers() (all []Matcher, err error) {
 	if err := p.want("{"); err != nil {
 		return nil, err
@@ -78,7 +78,7 @@ func (p *parser) comparison(name string) (Matcher, error) {
 	return newMatcher(name, op, value)
 }
 
-// stage reads one stage of a pipeline; nil when there is no further one.
+// stage parses the next stage of a pipeline. It returns nil at the end of the pipeline.
 func (p *parser) stage() (Stage, error) {
 	t := p.peek()
 	if t.kind != kindSign {
@@ -113,7 +113,7 @@ func (p *parser) stage() (Stage, error) {
 	return p.either()
 }
 
-// either reads label filters joined by or, both those joined by and or a comma, which binds more tightly.
+// either parses label filters that are joined by or. both parses those joined by and or a comma, which bind more tightly.
 func (p *parser) either() (Stage, error) {
 	first, err := p.both()
 	for err == nil && p.is("or") {
@@ -178,7 +178,7 @@ func (p *parser) json() (Stage, error) {
 	return s, nil
 }
 
-// unwrap names the field whose value a range adds up. It stands in a pipeline only while it is read.
+// unwrap names the field whose values a range adds up. The parser takes it out of the pipeline again.
 type unwrap struct{ name string }
 
 func (u unwrap) apply(*Row) (bool, error) {

@@ -2,16 +2,16 @@ package logql
 
 import "maps"
 
-// Row is one log line on its way through a pipeline.
+// Row is one log line in a pipeline.
 type Row struct {
 	Time     int64 // in nanoseconds since 1970
 	Line     string
-	Labels   map[string]string // of its stream; shared, so it must not be changed
-	Metadata map[string]string // shared as well
-	Parsed   map[string]string // what stages have made; nil for nothing
+	Labels   map[string]string // of its stream; shared with other rows, so never changed
+	Metadata map[string]string // shared and never changed, too
+	Parsed   map[string]string // fields that stages have made; nil when there are none
 }
 
-// value returns the value of a field, "" when there is none.
+// value returns the value of a field, or "" for a missing one.
 func (r *Row) value(name string) string {
 	for _, fields := range []map[string]string{r.Parsed, r.Metadata, r.Labels} {
 		if v, ok := fields[name]; ok {
@@ -21,7 +21,7 @@ func (r *Row) value(name string) string {
 	return ""
 }
 
-// Fields returns labels, metadata and what was parsed, together. A metadata name that is a label too gets the suffix
+// Fields returns the labels, the metadata and the parsed fields. A name of metadata that is also a label gets the suffix
 // _extracted.
 func (r *Row) Fields() map[string]string {
 	all := maps.Clone(r.Labels)
@@ -38,7 +38,7 @@ func (r *Row) Fields() map[string]string {
 	return all
 }
 
-// Run puts a row through the pipeline. It returns false when the row is left out.
+// Run runs the pipeline on a row. It returns false when the pipeline leaves the row out.
 func (e *LogExpr) Run(r *Row) (bool, error) {
 	for _, s := range e.Stages {
 		if keep, err := s.apply(r); err != nil || !keep {

@@ -9,7 +9,7 @@ import (
 	"text/template/parse"
 )
 
-// lineFilter looks for text in the line.
+// lineFilter keeps or leaves out rows by the text of their line.
 type lineFilter struct {
 	op      string // |=, !=, |~ or !~
 	text    string
@@ -43,7 +43,7 @@ func (f lineFilter) apply(r *Row) (bool, error) {
 
 func (f lineFilter) names() (read, made []string) { return nil, nil }
 
-// labelFilter compares one field.
+// labelFilter keeps rows by the value of one field.
 type labelFilter struct{ Matcher }
 
 func (f labelFilter) apply(r *Row) (bool, error)   { return f.Matches(r.value(f.Name)), nil }
@@ -80,7 +80,8 @@ func namesOf(stages ...Stage) (all []string) {
 	return all
 }
 
-// jsonStage makes fields of the line's JSON. An object or a list becomes its JSON text, a missing field "".
+// jsonStage makes fields from the line's JSON. The value of an object or a list is its JSON, and that of a missing field
+// is "".
 type jsonStage struct{ fields []jsonField }
 
 type jsonField struct {
@@ -133,7 +134,7 @@ func lookUp(value json.RawMessage, path []string) string {
 	return string(value)
 }
 
-// lineFormat writes the line anew.
+// lineFormat replaces the line.
 type lineFormat struct{ template *template.Template }
 
 func newLineFormat(text string) (Stage, error) {
@@ -150,7 +151,7 @@ func newLineFormat(text string) (Stage, error) {
 	return f, nil
 }
 
-// unknown reports a template that is more than text and names of fields.
+// unknown returns an error for a template with more than text and names of fields.
 func (f lineFormat) unknown(node parse.Node) bool {
 	switch node := node.(type) {
 	case *parse.TextNode:

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// conn asks one Loki one fact. Its streams have a label that no other conn has.
+// conn checks one fact with one Loki. Its streams have a label that the streams of no other conn have.
 type conn struct {
 	ctx    context.Context
 	server Server
@@ -51,7 +51,7 @@ type stream struct {
 	lines  []line
 }
 
-// of returns a stream of this conn alone, with further labels in pairs of name and value.
+// of returns a stream that belongs to this conn, with further labels in pairs of name and value.
 func (c *conn) of(lines []line, labels ...string) stream {
 	all := map[string]string{"service_name": "lokifacts", "fact": c.id}
 	for i := 0; i+1 < len(labels); i += 2 {
@@ -63,19 +63,19 @@ func (c *conn) of(lines []line, labels ...string) stream {
 // selector selects the streams of this conn.
 func (c *conn) selector() string { return fmt.Sprintf("{fact=%q}", c.id) }
 
-// now is the time to the second, so that words that tell of seconds can be compared.
+// now returns the time without its fraction of a second, which the texts of answers leave out as well.
 func now() time.Time { return time.Now().Truncate(time.Second).UTC() }
 
 func one(at time.Time, text string) []line { return []line{{at: at, text: text}} }
 
-// reply is what Loki answered.
+// reply is an answer of Loki.
 type reply struct {
 	status int
 	text   string
 	header http.Header
 }
 
-// is fails unless the reply has this status and its text these parts.
+// is returns an error unless the reply has this status, and its text contains these parts.
 func (r reply) is(status int, parts ...string) error {
 	if r.status != status {
 		return fmt.Errorf("it answers %d %.500s, want %d", r.status, r.text, status)
@@ -114,7 +114,7 @@ func (c *conn) push(streams ...stream) (reply, error) {
 	return c.do(http.MethodPost, pushPath, header, encode(streams))
 }
 
-// pushJSON sends them as JSON, compressed or not.
+// pushJSON sends streams as JSON, compressed or not.
 func (c *conn) pushJSON(zip bool, streams ...stream) (reply, error) {
 	var all []any
 	for _, s := range streams {
@@ -136,7 +136,7 @@ func (c *conn) pushJSON(zip bool, streams ...stream) (reply, error) {
 	if zip {
 		var zipped bytes.Buffer
 		w := gzip.NewWriter(&zipped)
-		_, _ = w.Write(body) // into memory
+		_, _ = w.Write(body) // in memory, so it cannot fail
 		if err := w.Close(); err != nil {
 			return reply{}, err
 		}
@@ -146,7 +146,7 @@ func (c *conn) pushJSON(zip bool, streams ...stream) (reply, error) {
 	return c.do(http.MethodPost, pushPath, header, body)
 }
 
-// stored fails unless Loki answers 204 to the push.
+// stored returns an error unless Loki answers 204 to the push.
 func (c *conn) stored(streams ...stream) error {
 	r, err := c.push(streams...)
 	if err == nil {
@@ -155,7 +155,7 @@ func (c *conn) stored(streams ...stream) error {
 	return err
 }
 
-// refused fails unless Loki answers the push with this status and these words.
+// refused returns an error unless Loki answers the push with this status and these words.
 func (c *conn) refused(status int, s stream, parts ...string) error {
 	r, err := c.push(s)
 	if err == nil {
@@ -164,12 +164,12 @@ func (c *conn) refused(status int, s stream, parts ...string) error {
 	return err
 }
 
-// get asks for a path with parameters, in pairs of name and value.
+// get sends a GET for a path with parameters, in pairs of name and value.
 func (c *conn) get(path string, parameters ...string) (reply, error) {
 	return c.do(http.MethodGet, path+"?"+encodeQuery(parameters), nil, nil)
 }
 
-// encodeQuery writes parameters, in pairs of name and value; of two with one name the later wins.
+// encodeQuery encodes parameters, in pairs of name and value. Of two with the same name, the later one is taken.
 func encodeQuery(parameters []string) string {
 	values := url.Values{}
 	for i := 0; i+1 < len(parameters); i += 2 {

@@ -1,4 +1,4 @@
-// Package lokifacts is what this project knows about Loki: a table in which each fact is a sentence, its source, the
-// configuration that it needs, and a question that is asked over HTTP alone. The stand-in in package lokitest is held to
-// it in make test, and make test-loki asks any real Loki the same and names the facts that differ.
+// Package lokifacts is a table of what this project knows about Loki. Each fact has a sentence, its source, the
+// configuration that it needs, and a check that uses only HTTP. make test checks the facts with the stand-in of package
+// lokitest. make test-loki checks them with a real Loki, and names the facts that differ.
 package lokifacts

@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// encode writes a PushRequest of Loki's push.proto, compressed with snappy.
+// encode returns a PushRequest of Loki's push.proto, compressed with snappy.
 func encode(streams []stream) []byte {
 	var request []byte
 	for _, s := range streams {
@@ -37,7 +37,7 @@ func number(b []byte, field protowire.Number, value int64) []byte {
 	return protowire.AppendVarint(protowire.AppendTag(b, field, protowire.VarintType), uint64(value))
 }
 
-// labelText writes labels as a push has them.
+// labelText formats labels in the form that they have in a push.
 func labelText(labels map[string]string) string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(labels)) {

@@ -12,13 +12,13 @@ import (
 const (
 	// Recorded facts were seen on a real Loki 3.7.8.
 	Recorded = "recorded from 3.7.8"
-	// Documented facts stand in Loki's documentation; nobody here has seen them.
+	// Documented facts are in Loki's documentation. This project has not observed them.
 	Documented = "Loki's documentation, not recorded"
-	// Derived facts follow from recorded ones.
+	// Derived facts follow from recorded facts.
 	Derived = "derived from what was recorded from 3.7.8"
 )
 
-// Fact is one thing that is known about Loki.
+// Fact is one statement about Loki's behaviour.
 type Fact struct {
 	// Name is a sentence. It is unique.
 	Name string
@@ -26,20 +26,20 @@ type Fact struct {
 	// Source is Recorded, Documented or Derived.
 	Source string
 
-	// Profile is the configuration that the fact is about.
+	// Profile is the configuration with which the fact is true.
 	Profile lokitest.Profile
 
-	// Alone asks for a Loki, or a tenant, that nothing else writes to: the fact is about rates.
+	// Alone is set for a fact about rates. It needs a Loki, or a tenant, to which nothing else writes.
 	Alone bool
 
-	// OwnProcess says that a Loki which serves all profiles as tenants cannot answer: the fact needs a restart, or an
-	// option that is one for all tenants.
+	// OwnProcess is set for a fact that needs a restart, or an option that holds for all tenants. It cannot be checked
+	// with a Loki that serves all profiles as tenants.
 	OwnProcess bool
 
 	ask func(c *conn) error
 }
 
-// Ask asks a Loki with the fact's profile. The error says what differs.
+// Ask checks the fact with a Loki that has the fact's profile. The error says what differs.
 func (f Fact) Ask(ctx context.Context, s Server) error {
 	c := newConn(ctx, s)
 	defer c.close()
@@ -49,12 +49,12 @@ func (f Fact) Ask(ctx context.Context, s Server) error {
 	return nil
 }
 
-// Server is a Loki that can be asked.
+// Server is a Loki with which facts are checked.
 type Server struct {
-	// URL is its root, without a slash at its end.
+	// URL of its root, without a slash at the end.
 	URL string
 
-	// Restart kills it with SIGKILL and starts it again on the same data; only facts with OwnProcess use it.
+	// Restart kills it with SIGKILL and starts it again with the same data. Only facts with OwnProcess call it.
 	Restart func(ctx context.Context) error
 }
 

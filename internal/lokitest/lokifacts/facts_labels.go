@@ -12,7 +12,7 @@ import (
 func labelFacts() []Fact {
 	p := lokitest.ProfileProduction
 	return []Fact{
-		{Name: "labels of any text come back as they were", Source: Recorded, Profile: p, ask: func(c *conn) error {
+		{Name: "labels with any text are read back unchanged", Source: Recorded, Profile: p, ask: func(c *conn) error {
 			odd := "a \"quoted\" \\ one\ntwo\r\tthree }, x=\"y\" räksmörgås 😀 \u2028"
 			if err := c.stored(c.of(one(now(), "x"), "odd", odd)); err != nil {
 				return err
@@ -23,17 +23,17 @@ func labelFacts() []Fact {
 			}
 			return err
 		}},
-		{Name: "15 labels beside service_name are stored", Source: Recorded, Profile: p, ask: func(c *conn) error {
+		{Name: "15 labels in addition to service_name are stored", Source: Recorded, Profile: p, ask: func(c *conn) error {
 			if err := c.stored(c.of(one(now(), "x"), manyLabels(14)...)); err != nil {
 				return err
 			}
 			return c.holds("x")
 		}},
-		{Name: "16 labels beside service_name are refused with 400", Source: Recorded, Profile: p, ask: func(c *conn) error {
+		{Name: "16 labels in addition to service_name are refused with 400", Source: Recorded, Profile: p, ask: func(c *conn) error {
 			err := c.refused(http.StatusBadRequest, c.of(one(now(), "x"), manyLabels(15)...), "label names; limit 15")
 			return errors.Join(err, c.holds())
 		}},
-		{Name: "a label's name may have 1024 bytes and not 1025", Source: Recorded, Profile: p, ask: func(c *conn) error {
+		{Name: "a label name of 1024 bytes is stored and one of 1025 is refused", Source: Recorded, Profile: p, ask: func(c *conn) error {
 			if err := c.stored(c.of(one(now(), "x"), strings.Repeat("n", 1024), "v")); err != nil {
 				return err
 			}
@@ -41,7 +41,7 @@ func labelFacts() []Fact {
 				c.refused(http.StatusBadRequest, c.of(one(now(), "y"), strings.Repeat("n", 1025), "v"), "has label name too long"),
 				c.holds("x"))
 		}},
-		{Name: "a label's value may have 2048 bytes and not 2049", Source: Recorded, Profile: p, ask: func(c *conn) error {
+		{Name: "a label value of 2048 bytes is stored and one of 2049 is refused", Source: Recorded, Profile: p, ask: func(c *conn) error {
 			if err := c.stored(c.of(one(now(), "x"), "n", strings.Repeat("v", 2048))); err != nil {
 				return err
 			}
@@ -52,14 +52,14 @@ func labelFacts() []Fact {
 		{Name: "a stream without labels is refused with 400", Source: Documented, Profile: p, ask: func(c *conn) error {
 			return c.refused(http.StatusBadRequest, stream{lines: one(now(), "x")}, "at least one label pair is required")
 		}},
-		{Name: "a label with an empty value is the same as none", Source: Recorded, Profile: p, ask: func(c *conn) error {
+		{Name: "a label with an empty value is left out", Source: Recorded, Profile: p, ask: func(c *conn) error {
 			at := now()
 			if err := errors.Join(c.stored(c.of(one(at, "x"), "empty", "")), c.stored(c.of(one(at, "x")))); err != nil {
 				return err
 			}
 			return c.holds("x")
 		}},
-		{Name: "a stream without service_name gets one", Source: Documented, Profile: p, ask: func(c *conn) error {
+		{Name: "a stream without service_name gets that label", Source: Documented, Profile: p, ask: func(c *conn) error {
 			s := c.of(one(now(), "x"))
 			delete(s.labels, "service_name")
 			if err := c.stored(s); err != nil {
@@ -74,7 +74,7 @@ func labelFacts() []Fact {
 	}
 }
 
-// manyLabels returns n labels with values, in pairs. A stream of a conn has the label fact beside them.
+// manyLabels returns n labels, in pairs of name and value. A stream of a conn has the label fact in addition.
 func manyLabels(n int) (pairs []string) {
 	for i := range n {
 		pairs = append(pairs, fmt.Sprintf("label_%d", i), "v")
@@ -85,7 +85,7 @@ func manyLabels(n int) (pairs []string) {
 func metadataFacts() []Fact {
 	p := lokitest.ProfileProduction
 	return []Fact{
-		{Name: "metadata is kept apart from labels when it is asked for so", Source: Recorded, Profile: p, ask: func(c *conn) error {
+		{Name: "metadata is apart from labels with categorized labels", Source: Recorded, Profile: p, ask: func(c *conn) error {
 			if err := c.stored(c.of([]line{{now(), "x", map[string]string{"kind": "tea"}}})); err != nil {
 				return err
 			}
@@ -95,7 +95,7 @@ func metadataFacts() []Fact {
 			}
 			return err
 		}},
-		{Name: "metadata is among the labels when it is not asked for", Source: Recorded, Profile: p, ask: func(c *conn) error {
+		{Name: "metadata is among the labels without categorized labels", Source: Recorded, Profile: p, ask: func(c *conn) error {
 			if err := c.stored(c.of([]line{{now(), "x", map[string]string{"kind": "tea"}}})); err != nil {
 				return err
 			}
@@ -127,7 +127,7 @@ func metadataFacts() []Fact {
 		{Name: "metadata whose name cannot be normalised is answered 500 for the whole push", Source: Recorded, Profile: p, ask: func(c *conn) error {
 			return c.badMetadata("***")
 		}},
-		{Name: "U+FFFD is taken out of metadata", Source: Recorded, Profile: p, ask: func(c *conn) error {
+		{Name: "U+FFFD is removed from metadata", Source: Recorded, Profile: p, ask: func(c *conn) error {
 			if err := c.stored(c.of([]line{{now(), "x", map[string]string{"kind": "te\uFFFDa"}}})); err != nil {
 				return err
 			}

@@ -12,7 +12,7 @@ import (
 	"github.com/paddock-dev/audit/internal/lokitest"
 )
 
-// trail stores five lines with metadata, JSON and two streams.
+// trail stores five lines of JSON with metadata, in two streams.
 func (c *conn) trail() error {
 	at := now().Add(-time.Minute)
 	entry := func(i int, kind, decision, host string, count int) line {
@@ -27,7 +27,7 @@ func (c *conn) trail() error {
 		c.of([]line{entry(4, "block", "denied", "a.example.com", 4), entry(5, "fail", "warned", "", 5)}, "component", "broker"))
 }
 
-// finding is a pipeline and the numbers of the trail's lines that it leaves.
+// finding is a pipeline, and the numbers of the lines of the trail that it finds.
 type finding struct {
 	query string
 	lines []int
@@ -59,7 +59,7 @@ func (c *conn) findings(all ...finding) error {
 func logqlFacts() []Fact {
 	p := lokitest.ProfileProduction
 	return []Fact{
-		{Name: "streams are selected with = != =~ !~, and a pattern is of the whole value", Source: Documented, Profile: p, ask: func(c *conn) error {
+		{Name: "streams are selected with = != =~ !~, and a pattern matches the whole value", Source: Documented, Profile: p, ask: func(c *conn) error {
 			return c.findings(
 				finding{`{fact=%q, component="proxy"}`, []int{1, 2, 3}},
 				finding{`{fact=%q, component!="proxy"}`, []int{4, 5}},
@@ -68,7 +68,7 @@ func logqlFacts() []Fact {
 				finding{`{fact=%q, component!~"pro.*"}`, []int{4, 5}},
 				finding{`{fact=%q, nothing=""}`, []int{1, 2, 3, 4, 5}})
 		}},
-		{Name: "metadata is filtered with = != =~ !~, and and or", Source: Documented, Profile: p, ask: func(c *conn) error {
+		{Name: "metadata is filtered with = != =~ !~, joined by and, or", Source: Documented, Profile: p, ask: func(c *conn) error {
 			return c.findings(
 				finding{`{fact=%q} | decision="denied"`, []int{1, 2, 4}},
 				finding{`{fact=%q} | decision!="denied"`, []int{3, 5}},
@@ -86,13 +86,13 @@ func logqlFacts() []Fact {
 				finding{`{fact=%q} |~ "[ab].example"`, []int{1, 2, 4}},
 				finding{"{fact=%q} !~ `[ab]\\.example` | kind=\"fail\"", []int{5}})
 		}},
-		{Name: "json makes fields of the line, which can be filtered and grouped by", Source: Documented, Profile: p, ask: func(c *conn) error {
+		{Name: "json makes fields of the line to filter and group by", Source: Documented, Profile: p, ask: func(c *conn) error {
 			return c.findings(
 				finding{`{fact=%q} | json host="spec.destination.host" | host="a.example.com"`, []int{1, 4}},
 				finding{`{fact=%q} | json host="spec.destination.host" | host!=""`, []int{1, 2, 4}},
 				finding{`{fact=%q} | json nothing="spec.nothing" | nothing!=""`, nil})
 		}},
-		{Name: "line_format writes the line anew", Source: Documented, Profile: p, ask: func(c *conn) error {
+		{Name: "line_format replaces the line", Source: Documented, Profile: p, ask: func(c *conn) error {
 			if err := c.trail(); err != nil {
 				return err
 			}
@@ -102,7 +102,7 @@ func logqlFacts() []Fact {
 	}
 }
 
-// vector returns the values of an instant query by the value of one label.
+// vector returns the values that an instant query is answered with, by the value of one label.
 func (c *conn) vector(query, label string) (map[string]string, error) {
 	r, err := c.get("/loki/api/v1/query", "query", query, "time", nanoseconds(time.Now()))
 	if err == nil {
@@ -144,7 +144,7 @@ func (c *conn) measures(query, label string, want map[string]string) error {
 func metricFacts() []Fact {
 	p := lokitest.ProfileProduction
 	return []Fact{
-		{Name: "sum adds up what count_over_time counts", Source: Documented, Profile: p, ask: func(c *conn) error {
+		{Name: "sum adds up the counts of count_over_time", Source: Documented, Profile: p, ask: func(c *conn) error {
 			if err := c.trail(); err != nil {
 				return err
 			}
@@ -152,7 +152,7 @@ func metricFacts() []Fact {
 				c.measures(`sum(count_over_time({fact=%q} | decision="denied" [1h]))`, "", map[string]string{"": "3"}),
 				c.measures(`sum(count_over_time({fact=%q} | decision="nothing" [1h]))`, "", map[string]string{}))
 		}},
-		{Name: "sum by keeps labels and metadata apart", Source: Documented, Profile: p, ask: func(c *conn) error {
+		{Name: "sum by groups by labels and by metadata", Source: Documented, Profile: p, ask: func(c *conn) error {
 			if err := c.trail(); err != nil {
 				return err
 			}
@@ -160,13 +160,13 @@ func metricFacts() []Fact {
 				c.measures(`sum by (component) (count_over_time({fact=%q}[1h]))`, "component", map[string]string{"proxy": "3", "broker": "2"}),
 				c.measures(`sum by (kind) (count_over_time({fact=%q}[1h]))`, "kind", map[string]string{"block": "3", "allow": "1", "fail": "1"}))
 		}},
-		{Name: "sum_over_time adds up a number of the line", Source: Documented, Profile: p, ask: func(c *conn) error {
+		{Name: "sum_over_time adds up a number in the lines", Source: Documented, Profile: p, ask: func(c *conn) error {
 			if err := c.trail(); err != nil {
 				return err
 			}
 			return c.measures(`sum(sum_over_time({fact=%q} | json count="spec.count" | unwrap count [1h]))`, "", map[string]string{"": "15"})
 		}},
-		{Name: "topk keeps the largest", Source: Documented, Profile: p, ask: func(c *conn) error {
+		{Name: "topk keeps the largest values", Source: Documented, Profile: p, ask: func(c *conn) error {
 			if err := c.trail(); err != nil {
 				return err
 			}

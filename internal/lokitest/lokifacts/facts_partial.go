@@ -18,7 +18,7 @@ func partialFacts() []Fact {
 			err := c.refused(http.StatusBadRequest, c.of(lines), "has timestamp too old")
 			return errors.Join(err, c.holds("good", "good too"))
 		}},
-		{Name: "a 400 for entries behind their stream says how many of how many", Source: Recorded, Profile: p, ask: func(c *conn) error {
+		{Name: "a 400 for entries behind their stream says how many were ignored", Source: Recorded, Profile: p, ask: func(c *conn) error {
 			lines := []line{{now(), "newest", nil}, {now().Add(-2 * time.Hour), "behind", nil}, {now().Add(-3 * time.Hour), "behind too", nil}}
 			err := c.refused(http.StatusBadRequest, c.of(lines), "entry too far behind", "total ignored: 2 out of 3 for stream")
 			return errors.Join(err, c.holds("newest"))
@@ -45,7 +45,7 @@ func partialFacts() []Fact {
 		}},
 		{Name: "a 400 can hide entries that were only over a stream's rate", Source: Recorded, Profile: lokitest.ProfileSmall, ask: func(c *conn) error {
 			var lines []line
-			for i := range 300 { // 300 KB, of which the stream takes 100 KiB at once
+			for i := range 300 { // 300 KB, of which the stream accepts 100 KiB at once
 				lines = append(lines, line{now(), fmt.Sprintf("%d %01000d", i, 0), nil})
 			}
 			lines = append(lines, line{now().Add(-2 * time.Hour), "behind", nil})
@@ -74,7 +74,7 @@ func partialFacts() []Fact {
 	}
 }
 
-// someOf fails unless the streams hold more than none and less than all.
+// someOf returns an error unless the streams hold some of the lines and not all.
 func (c *conn) someOf(all int) error {
 	lines, err := c.lines(c.selector())
 	if err == nil && (len(lines) == 0 || len(lines) >= all) {
@@ -106,7 +106,7 @@ func rateFacts() []Fact {
 			return errors.Join(c.refused(http.StatusInternalServerError, c.of(kilobytes(5<<10)), "larger than max"), c.holds())
 		}},
 		{
-			Name: "a tenant over its rate of 4 MB/s is answered 429, nothing of the push is stored, and later it is", Source: Recorded,
+			Name: "a push over the rate of 4 MB/s is answered 429, stored in no part, and accepted later", Source: Recorded,
 			Profile: p, Alone: true, ask: func(c *conn) error {
 				const most, megabyte = 100, 1 << 10
 				for i := range most {
@@ -132,7 +132,7 @@ func rateFacts() []Fact {
 	}
 }
 
-// eventually pushes until it is answered 204.
+// eventually repeats the push until it is answered 204.
 func (c *conn) eventually(s stream) error {
 	const patience = 10 * time.Second
 	for deadline := time.Now().Add(patience); ; {
@@ -165,7 +165,7 @@ func blockedFacts() []Fact {
 		{Name: "a Loki that is blocked with status 200 answers 204 and stores nothing", Source: Recorded, Profile: lokitest.ProfileBlockedUnseen, ask: func(c *conn) error {
 			return errors.Join(c.stored(c.of(one(now(), "x"))), c.holds())
 		}},
-		{Name: "a Loki that is blocked with status 200 answers 204 to the year 2262 too", Source: Recorded, Profile: lokitest.ProfileBlockedUnseen, ask: func(c *conn) error {
+		{Name: "a Loki that is blocked with status 200 answers 204 to an entry of the year 2262", Source: Recorded, Profile: lokitest.ProfileBlockedUnseen, ask: func(c *conn) error {
 			return c.stored(c.of(one(lastSecond, "x")))
 		}},
 	}

@@ -25,7 +25,7 @@ func pushFacts() []Fact {
 			}
 			return errors.Join(err, c.holds("x"))
 		}},
-		{Name: "a timestamp is kept to the nanosecond", Source: Recorded, Profile: p, ask: func(c *conn) error {
+		{Name: "a timestamp is stored to the nanosecond", Source: Recorded, Profile: p, ask: func(c *conn) error {
 			at := now().Add(123_456_789)
 			if err := c.stored(c.of(one(at, "x"))); err != nil {
 				return err
@@ -36,7 +36,7 @@ func pushFacts() []Fact {
 			}
 			return err
 		}},
-		{Name: "a line comes back byte for byte", Source: Recorded, Profile: p, ask: func(c *conn) error {
+		{Name: "a line is read back byte for byte", Source: Recorded, Profile: p, ask: func(c *conn) error {
 			text := "quotes \" ' `, a newline \n, \\ and \x01, räksmörgås 😀 \u2028 {a=\"b\"} | json"
 			if err := c.stored(c.of(one(now(), text))); err != nil {
 				return err
@@ -45,7 +45,7 @@ func pushFacts() []Fact {
 		}},
 		{Name: "a push in JSON is stored, with its metadata", Source: Recorded, Profile: p, ask: func(c *conn) error { return c.storesJSON(false) }},
 		{Name: "a push in JSON may be compressed with gzip", Source: Documented, Profile: p, ask: func(c *conn) error { return c.storesJSON(true) }},
-		{Name: "a body that is not what it says is refused with 400", Source: Recorded, Profile: p, ask: func(c *conn) error {
+		{Name: "a body that does not match its content type is refused with 400", Source: Recorded, Profile: p, ask: func(c *conn) error {
 			for mediaType, body := range map[string]string{"application/json": "{", "application/x-protobuf": "not snappy \xff"} {
 				r, err := c.do(http.MethodPost, pushPath, http.Header{"Content-Type": {mediaType}}, []byte(body))
 				if err == nil {
@@ -58,7 +58,7 @@ func pushFacts() []Fact {
 			return nil
 		}},
 		{Name: "a body over distributor.max_recv_msg_size is refused with 413", Source: Documented, Profile: p, ask: func(c *conn) error {
-			// Only the head of a body that would have 200 MiB once it is unpacked.
+			// Only the beginning of a compressed body, which states that it has 200 MiB uncompressed.
 			body := append(protowire.AppendVarint(nil, 200<<20), s2.EncodeSnappy(nil, []byte("x"))...)
 			r, err := c.do(http.MethodPost, pushPath, http.Header{"Content-Type": {"application/x-protobuf"}}, body)
 			if err == nil {
@@ -66,7 +66,7 @@ func pushFacts() []Fact {
 			}
 			return err
 		}},
-		{Name: "an unknown path is 404", Source: Recorded, Profile: p, ask: func(c *conn) error {
+		{Name: "an unknown path is answered 404", Source: Recorded, Profile: p, ask: func(c *conn) error {
 			r, err := c.do(http.MethodPost, "/loki/api/v1/pushes", nil, nil)
 			if err == nil {
 				err = r.is(http.StatusNotFound)
@@ -80,11 +80,11 @@ func pushFacts() []Fact {
 			}
 			return c.holds(text)
 		}},
-		{Name: "a longer line is refused with 400 and words about its size", Source: Recorded, Profile: p, ask: func(c *conn) error {
+		{Name: "a line over 256 KiB is refused with 400 and its size", Source: Recorded, Profile: p, ask: func(c *conn) error {
 			err := c.refused(http.StatusBadRequest, c.of(one(now(), strings.Repeat("x", 256<<10+1))), "max entry size '262144' bytes exceeded")
 			return errors.Join(err, c.holds())
 		}},
-		{Name: "a longer line is cut and answered 204 where the operator allows it", Source: Documented, Profile: lokitest.ProfileCutLines, ask: func(c *conn) error {
+		{Name: "a long line is cut and answered 204 if the operator allows it", Source: Documented, Profile: lokitest.ProfileCutLines, ask: func(c *conn) error {
 			if err := c.stored(c.of(one(now(), strings.Repeat("x", 10_000)))); err != nil {
 				return err
 			}

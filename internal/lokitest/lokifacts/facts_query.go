@@ -11,7 +11,7 @@ import (
 	"github.com/paddock-dev/audit/internal/lokitest"
 )
 
-// fourMinutes stores a line for each of the 4 minutes before now, the oldest first, and returns the first one's time.
+// fourMinutes stores a line for each of the last 4 minutes, and returns the time of the oldest.
 func (c *conn) fourMinutes() (first time.Time, err error) {
 	const n = 4
 	first = now().Add(-n * time.Minute)
@@ -22,7 +22,7 @@ func (c *conn) fourMinutes() (first time.Time, err error) {
 	return first, c.stored(c.of(lines))
 }
 
-// texts returns the lines of a range query in the order of the answer.
+// texts returns the lines that answer a range query, in the order of the answer.
 func (c *conn) texts(parameters ...string) ([]string, error) {
 	r, err := c.get("/loki/api/v1/query_range", append([]string{"query", c.selector()}, parameters...)...)
 	if err == nil {
@@ -58,7 +58,7 @@ func (c *conn) wrong(words, path string, parameters ...string) error {
 func queryFacts() []Fact {
 	p := lokitest.ProfileProduction
 	return []Fact{
-		{Name: "a range has its start and not its end", Source: Recorded, Profile: p, ask: func(c *conn) error {
+		{Name: "a range includes its start and not its end", Source: Recorded, Profile: p, ask: func(c *conn) error {
 			first, err := c.fourMinutes()
 			if err != nil {
 				return err
@@ -113,7 +113,7 @@ func queryFacts() []Fact {
 			}
 			return err
 		}},
-		{Name: "an answer over 4 MiB with categorized labels is 200 without what did not fit", Source: Recorded, Profile: lokitest.ProfilePermissive, ask: func(c *conn) error {
+		{Name: "an answer over 4 MiB with categorized labels is 200 and incomplete", Source: Recorded, Profile: lokitest.ProfilePermissive, ask: func(c *conn) error {
 			if err := c.fiveMegabytes(); err != nil {
 				return err
 			}
@@ -126,13 +126,13 @@ func queryFacts() []Fact {
 		{Name: "a query that cannot be read is refused with 400", Source: Recorded, Profile: p, ask: func(c *conn) error {
 			return c.wrong("parse error", "/loki/api/v1/query_range", "query", `{fact=`)
 		}},
-		{Name: "a selector that would take every stream is refused with 400", Source: Documented, Profile: p, ask: func(c *conn) error {
+		{Name: "a selector that matches every stream is refused with 400", Source: Documented, Profile: p, ask: func(c *conn) error {
 			return c.wrong("queries require at least one", "/loki/api/v1/query_range", "query", `{fact=~".*"}`)
 		}},
 		{Name: "a log query as an instant query is refused with 400", Source: Documented, Profile: p, ask: func(c *conn) error {
 			return c.wrong("log queries are not supported as an instant query type", "/loki/api/v1/query", "query", c.selector())
 		}},
-		{Name: "label names and values are those of the streams that a selector takes", Source: Recorded, Profile: p, ask: func(c *conn) error {
+		{Name: "label names and values are those of the selected streams", Source: Recorded, Profile: p, ask: func(c *conn) error {
 			if err := c.stored(c.of(one(now(), "x"), "n", "1"), c.of(one(now(), "x"), "n", "2", "m", "1")); err != nil {
 				return err
 			}
@@ -149,7 +149,7 @@ func queryFacts() []Fact {
 			}
 			return errors.Join(err, err2)
 		}},
-		{Name: "series are the labels of the streams that a selector takes", Source: Documented, Profile: p, ask: func(c *conn) error {
+		{Name: "series are the labels of the selected streams", Source: Documented, Profile: p, ask: func(c *conn) error {
 			if err := c.stored(c.of(one(now(), "x"), "n", "1")); err != nil {
 				return err
 			}

@@ -12,21 +12,21 @@ import (
 func repeatFacts() []Fact {
 	p := lokitest.ProfilePermissive
 	return []Fact{
-		{Name: "an entry that is pushed again at once is held once", Source: Recorded, Profile: p, ask: func(c *conn) error {
+		{Name: "an entry that is pushed again at once is stored once", Source: Recorded, Profile: p, ask: func(c *conn) error {
 			s := c.of([]line{{now(), "x", map[string]string{"kind": "tea"}}})
 			if err := errors.Join(c.stored(s), c.stored(s)); err != nil {
 				return err
 			}
 			return c.holds("x")
 		}},
-		{Name: "an entry that is twice in a push is held once", Source: Derived, Profile: p, ask: func(c *conn) error {
+		{Name: "an entry that is twice in a push is stored once", Source: Derived, Profile: p, ask: func(c *conn) error {
 			at := now()
 			if err := c.stored(c.of([]line{{at, "x", nil}, {at, "x", nil}})); err != nil {
 				return err
 			}
 			return c.holds("x")
 		}},
-		{Name: "entries that differ in timestamp, line or metadata alone are all held", Source: Recorded, Profile: p, ask: func(c *conn) error {
+		{Name: "entries that differ only in timestamp, line or metadata are all stored", Source: Recorded, Profile: p, ask: func(c *conn) error {
 			at := now()
 			tea, milk := map[string]string{"kind": "tea"}, map[string]string{"kind": "milk"}
 			if err := c.stored(c.of([]line{{at, "x", tea}, {at.Add(1), "x", tea}, {at, "y", tea}, {at, "x", milk}})); err != nil {
@@ -34,7 +34,7 @@ func repeatFacts() []Fact {
 			}
 			return c.holds("x", "x", "x", "y")
 		}},
-		{Name: "200 entries of one timestamp are all held", Source: Recorded, Profile: p, ask: func(c *conn) error {
+		{Name: "200 entries with the same timestamp are all stored", Source: Recorded, Profile: p, ask: func(c *conn) error {
 			at := now()
 			var lines []line
 			var want []string
@@ -48,7 +48,7 @@ func repeatFacts() []Fact {
 			return c.holds(want...)
 		}},
 		{
-			Name: "a repeat of an entry before the last 256 KiB of its stream is held once after a flush, and maybe twice before", Source: Recorded,
+			Name: "a repeat of an entry before the last 256 KiB is stored once after a flush and maybe twice before", Source: Recorded,
 			Profile: p, ask: func(c *conn) error {
 				at := now()
 				first := c.of([]line{{at, "first", nil}})
@@ -66,7 +66,7 @@ func repeatFacts() []Fact {
 				return c.flushedUntil(func() error { return c.finds(query, "first") })
 			},
 		},
-		{Name: "a repeat of an entry that was flushed is held once", Source: Recorded, Profile: p, ask: func(c *conn) error {
+		{Name: "a repeat of a flushed entry is stored once", Source: Recorded, Profile: p, ask: func(c *conn) error {
 			s := c.of(one(now(), "x"))
 			if err := c.stored(s); err != nil {
 				return err
@@ -89,8 +89,8 @@ func repeatFacts() []Fact {
 	}
 }
 
-// flushedUntil has Loki write its chunks, which POST /flush answers 204 to, and asks until there is no error. Loki goes
-// on writing after it has answered.
+// flushedUntil has Loki write its chunks with POST /flush. Loki answers 204 and goes on writing, so flushedUntil repeats the
+// check until it returns no error.
 func (c *conn) flushedUntil(ask func() error) error {
 	r, err := c.do(http.MethodPost, "/flush", nil, nil)
 	if err == nil {
@@ -121,7 +121,7 @@ func tenantFacts() []Fact {
 			}
 			return errors.Join(err, c.refused(http.StatusUnauthorized, c.of(one(now(), "x")), "no org id"))
 		}},
-		{Name: "a tenant with a character that none may have is refused with 400", Source: Recorded, Profile: p, ask: func(c *conn) error {
+		{Name: "a tenant with an invalid character is refused with 400", Source: Recorded, Profile: p, ask: func(c *conn) error {
 			return c.as("a/b").refused(http.StatusBadRequest, c.of(one(now(), "x")), "unsupported character")
 		}},
 		{Name: "tenants do not see each other's entries", Source: Recorded, Profile: p, ask: func(c *conn) error {
@@ -131,7 +131,7 @@ func tenantFacts() []Fact {
 			}
 			return errors.Join(red.holds("x"), blue.holds())
 		}},
-		{Name: "a Loki without tenants does not mind the header", Source: Recorded, Profile: lokitest.ProfilePermissive, ask: func(c *conn) error {
+		{Name: "a Loki without tenants ignores the header", Source: Recorded, Profile: lokitest.ProfilePermissive, ask: func(c *conn) error {
 			if err := c.as("red").stored(c.of(one(now(), "x"))); err != nil {
 				return err
 			}
@@ -143,7 +143,7 @@ func tenantFacts() []Fact {
 func restartFacts() []Fact {
 	restart := func(c *conn) error { return c.server.Restart(c.ctx) }
 	return []Fact{
-		{Name: "what was answered 204 is there after a kill -9", Source: Recorded, Profile: lokitest.ProfilePermissive, OwnProcess: true, ask: func(c *conn) error {
+		{Name: "an entry that was answered 204 is there after a kill -9", Source: Recorded, Profile: lokitest.ProfilePermissive, OwnProcess: true, ask: func(c *conn) error {
 			s := c.of([]line{{now().Add(1), "x", map[string]string{"kind": "tea"}}})
 			if err := errors.Join(c.stored(s), restart(c)); err != nil {
 				return err
@@ -161,7 +161,7 @@ func restartFacts() []Fact {
 			}
 			return c.flushedUntil(func() error { return c.holds("x") })
 		}},
-		{Name: "what is behind a stream is still behind it after a kill -9", Source: Derived, Profile: lokitest.ProfileProduction, OwnProcess: true, ask: func(c *conn) error {
+		{Name: "an entry behind its stream is still refused after a kill -9", Source: Derived, Profile: lokitest.ProfileProduction, OwnProcess: true, ask: func(c *conn) error {
 			if err := errors.Join(c.stored(c.of(one(now(), "newest"))), restart(c)); err != nil {
 				return err
 			}

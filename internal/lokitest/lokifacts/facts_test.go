@@ -12,14 +12,14 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
 
-// servers are Lokis by the name of their profile, which end with the test that shared is of.
+// servers are Lokis by the name of their profile. They end with the test of shared.
 type servers struct {
 	shared *testing.T
 	start  func(t *testing.T, p lokitest.Profile) lokifacts.Server
 	all    map[string]lokifacts.Server
 }
 
-// of returns the server for a fact. Facts share one a profile, but for those that need their own.
+// of returns the server for a fact. Facts with the same profile share a server, unless a fact needs its own.
 func (s *servers) of(t *testing.T, f lokifacts.Fact) lokifacts.Server {
 	t.Helper()
 	if f.Alone || f.OwnProcess {
@@ -31,7 +31,8 @@ func (s *servers) of(t *testing.T, f lokifacts.Fact) lokifacts.Server {
 	return s.all[f.Profile.Name]
 }
 
-// TestFacts asks every fact of the Loki that testenv starts: the stand-in as a process, or in make test-loki a real one.
+// TestFacts checks every fact with the Loki that testenv starts: the stand-in as a process, or in make test-loki a real
+// Loki.
 func TestFacts(t *testing.T) {
 	s := &servers{shared: t, all: map[string]lokifacts.Server{}, start: func(t *testing.T, p lokitest.Profile) lokifacts.Server {
 		l := testenv.NewLoki(t, testenv.ProfileOptions(p))
@@ -54,7 +55,7 @@ func TestFacts(t *testing.T) {
 	}
 }
 
-// TestFactsInProcess asks them of the stand-in as an http.Handler, which is closed and opened again for a restart.
+// TestFactsInProcess checks every fact with the stand-in as an http.Handler. A restart closes and opens it.
 func TestFactsInProcess(t *testing.T) {
 	s := &servers{shared: t, all: map[string]lokifacts.Server{}, start: func(t *testing.T, p lokitest.Profile) lokifacts.Server {
 		return serve(t, p, wrong{})
@@ -68,7 +69,7 @@ func TestFactsInProcess(t *testing.T) {
 	}
 }
 
-func TestEveryFactHasItsOwnNameAndASource(t *testing.T) {
+func TestEveryFactHasAUniqueNameAndASource(t *testing.T) {
 	seen := map[string]bool{}
 	for _, f := range lokifacts.All() {
 		if seen[f.Name] || f.Name == "" {

@@ -10,7 +10,7 @@ import (
 	"github.com/paddock-dev/audit/internal/lokitest"
 )
 
-// lastSecond is the last one that Loki can express, in 2262. The sink sends it as a proof.
+// lastSecond is the last second that Loki can represent, in 2262. The sink sends an entry of that time as a proof.
 var lastSecond = time.Unix(9223372036, 0)
 
 func timeFacts() []Fact {
@@ -41,7 +41,7 @@ func timeFacts() []Fact {
 			}
 			return c.holds("x")
 		}},
-		{Name: "an entry an hour behind its stream's newest is refused with 400 and what would do", Source: Recorded, Profile: p, ask: func(c *conn) error {
+		{Name: "an entry an hour behind its stream's newest is refused with 400 and the oldest acceptable time", Source: Recorded, Profile: p, ask: func(c *conn) error {
 			newest := now()
 			if err := c.stored(c.of(one(newest, "newest"))); err != nil {
 				return err
@@ -68,11 +68,11 @@ func timeFacts() []Fact {
 		}},
 		{Name: "an entry of the year 2262 is refused as too new", Source: Recorded, Profile: p, ask: refuses2262},
 		{
-			Name: "an entry of the year 2262 is refused as too new even where limits let everything through", Source: Recorded,
+			Name: "an entry of the year 2262 is refused as too new without limits", Source: Recorded,
 			Profile: lokitest.ProfilePermissive, ask: refuses2262,
 		},
 		{
-			Name: "entries of any age are stored and visible at once where limits let everything through", Source: Recorded,
+			Name: "entries of any age are stored and visible at once without limits", Source: Recorded,
 			Profile: lokitest.ProfilePermissive, OwnProcess: true, ask: func(c *conn) error {
 				const day = 24 * time.Hour
 				var want []string
@@ -93,7 +93,7 @@ func refuses2262(c *conn) error {
 	return errors.Join(err, c.holds())
 }
 
-// near fails unless the time after the words is within a minute of what is wanted.
+// near returns an error unless the time that follows the words is within a minute of want.
 func near(text, words string, want time.Time) error {
 	m := regexp.MustCompile(regexp.QuoteMeta(words) + `(\d\S*Z)`).FindStringSubmatch(text)
 	if m == nil {

@@ -19,7 +19,7 @@ type found struct {
 
 var categorized = http.Header{"X-Loki-Response-Encoding-Flags": {"categorize-labels"}}
 
-// wide spans all times that facts write at.
+// wide is a range of time that contains all entries that facts write.
 func wide() (start, end string) {
 	const day = 24 * time.Hour
 	return nanoseconds(time.Now().Add(-25 * day)), nanoseconds(time.Now().Add(2 * day))
@@ -27,7 +27,7 @@ func wide() (start, end string) {
 
 func nanoseconds(t time.Time) string { return strconv.FormatInt(t.UnixNano(), 10) }
 
-// queryRange asks for log lines of all times, with further parameters in pairs.
+// queryRange queries log lines of all times, with further parameters in pairs of name and value.
 func (c *conn) queryRange(query string, header http.Header, parameters ...string) ([]found, error) {
 	start, end := wide()
 	r, err := c.do(http.MethodGet, "/loki/api/v1/query_range?"+encodeQuery(append([]string{
@@ -88,7 +88,7 @@ func decode(body string) (all []found, err error) {
 	return all, nil
 }
 
-// lines returns the lines that a query finds, sorted by text.
+// lines returns the lines that a query finds, sorted by their text.
 func (c *conn) lines(query string, parameters ...string) ([]string, error) {
 	all, err := c.queryRange(query, nil, parameters...)
 	var texts []string
@@ -99,10 +99,10 @@ func (c *conn) lines(query string, parameters ...string) ([]string, error) {
 	return texts, err
 }
 
-// holds fails unless the streams of this conn hold exactly these lines, in any order.
+// holds returns an error unless the streams of this conn hold exactly these lines, in any order.
 func (c *conn) holds(want ...string) error { return c.finds(c.selector(), want...) }
 
-// finds fails unless a query finds exactly these lines, in any order.
+// finds returns an error unless a query finds exactly these lines, in any order.
 func (c *conn) finds(query string, want ...string) error {
 	got, err := c.lines(query)
 	if err != nil {
@@ -115,7 +115,7 @@ func (c *conn) finds(query string, want ...string) error {
 	return nil
 }
 
-// only returns the one line of this conn's streams, with its metadata.
+// only returns the line in this conn's streams, with its metadata. It is an error when there is not exactly one line.
 func (c *conn) only() (found, error) {
 	all, err := c.queryRange(c.selector(), categorized)
 	if err == nil && len(all) != 1 {

@@ -12,15 +12,15 @@ import (
 	"github.com/paddock-dev/audit/internal/lokitest/lokifacts"
 )
 
-// wrong is what is wrong with a stand-in; the zero value is nothing.
+// wrong is a fault of a stand-in. The zero value is no fault.
 type wrong struct {
 	limits map[string]any                                               // keys of limits_config
-	config func(c *lokitest.Config)                                     // any other configuration
-	answer func(r *http.Request, status int, body string) (int, string) // another answer
+	config func(c *lokitest.Config)                                     // other changes of the configuration
+	answer func(r *http.Request, status int, body string) (int, string) // changes an answer
 	forget bool                                                         // a restart loses everything
 }
 
-// serve serves a stand-in in process.
+// serve serves a stand-in with this fault in the process of the test.
 func serve(t *testing.T, p lokitest.Profile, w wrong) lokifacts.Server {
 	t.Helper()
 	c := p.Config()

@@ -1,10 +1,10 @@
-// Command lokistandin serves the stand-in for Loki, which is no Loki, on one address until it is killed. What it has
-// confirmed is in the folder -data, and there again when it is started the next time.
+// Command lokistandin serves the stand-in for Loki on one address until it is killed. It stores what it has confirmed in
+// the folder -data, and reads it back when it is started again.
 //
 //	go run ./internal/lokitest/lokistandin -listen 127.0.0.1:3100 -data DIR
 //
-// Without -config it has every profile of package lokitest as a tenant, as a real Loki has with the files in
-// internal/lokitest/testdata.
+// Without -config it has every profile of package lokitest as a tenant. A real Loki has the same tenants with the files
+// in internal/lokitest/testdata.
 package main
 
 import (

@@ -1,12 +1,15 @@
 package lokiclient
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"sync"
 
 	"github.com/go-kit/kit/log"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
 
 	"github.com/paddock-dev/audit/internal/texts"
 )
@@ -23,35 +26,21 @@ const (
 type counted struct{ sent, dropped int64 }
 
 func readCounters(host string) (counted, error) {
-	families, err := prometheus.DefaultGatherer.Gather()
-	var c counted
-	found := 0
-	for _, family := range families {
-		var to *int64
-		switch family.GetName() {
-		case sentEntries:
-			to = &c.sent
-		case droppedEntries:
-			to = &c.dropped
-		default:
-			continue
-		}
-		for _, m := range family.GetMetric() {
-			for _, l := range m.GetLabel() {
-				if l.GetName() == hostLabel && l.GetValue() == host {
-					*to = int64(m.GetCounter().GetValue())
-					found++
-				}
-			}
+	families, gathering := prometheus.DefaultGatherer.Gather()
+	samples, err := expfmt.ExtractSamples(&expfmt.DecodeOptions{}, families...)
+	counts := map[model.LabelValue]int64{}
+	for _, s := range samples {
+		if string(s.Metric[hostLabel]) == host {
+			counts[s.Metric[model.MetricNameLabel]] = int64(s.Value)
 		}
 	}
-	if found == 2 {
-		return c, nil // another collector's error is not ours
+	sent, hasSent := counts[sentEntries]
+	dropped, hasDropped := counts[droppedEntries]
+	if hasSent && hasDropped {
+		return counted{sent: sent, dropped: dropped}, nil // another collector's error is not ours
 	}
-	if err == nil {
-		err = fmt.Errorf("prometheus.DefaultGatherer has no %s and %s for the host: something replaced it", sentEntries, droppedEntries)
-	}
-	return c, err
+	missing := fmt.Errorf("prometheus.DefaultGatherer has no %s and %s for the host: something replaced it", sentEntries, droppedEntries)
+	return counted{}, cmp.Or(gathering, err, missing)
 }
 
 // dropped returns the error of Close, or nil when the client says of no entry

@@ -11,7 +11,7 @@ import (
 )
 
 func Example() {
-	server, err := testenv.StartLoki(testenv.LokiOptions{}) // yours runs somewhere else
+	server, err := testenv.StartLoki(testenv.LokiOptions{}) // in a program, this is the address of your Loki
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -28,7 +28,7 @@ func record(ctx context.Context, address string) (err error) {
 	if err != nil {
 		return err
 	}
-	// Whether what Write said nil to was sent is known here, and not before.
+	// Write returns nil before the event is sent. Only Close knows whether it was sent.
 	defer func() { err = errors.Join(err, sink.Close(ctx)) }()
 	fmt.Printf("%s: %s\n", auditing.Chain(sink), auditing.LevelOf(sink))
 	return sink.Write(ctx, auditing.NewEgressBlock(auditing.EgressInput{

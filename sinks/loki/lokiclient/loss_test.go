@@ -11,9 +11,9 @@ import (
 	"github.com/paddock-dev/audit/internal/testenv"
 )
 
-// The tests of this file show what the README says that this client loses.
+// The tests in this file show the losses of this client that the README lists.
 
-func TestNilComesBeforeAnythingIsSent(t *testing.T) {
+func TestWriteReturnsNilBeforeTheEventIsSent(t *testing.T) {
 	l := testenv.NewLoki(t, testenv.LokiOptions{})
 	sink := newSink(t, l.URL, oneBatch())
 	ns := namespace()
@@ -52,7 +52,7 @@ func TestARefusedEventIsLostAfterNil(t *testing.T) {
 	t.Logf("Close: %v", err)
 }
 
-func TestALokiThatIsToldToDropLosesEverythingUnseen(t *testing.T) {
+func TestBlockedLokiLosesAllEventsUnnoticed(t *testing.T) {
 	l := testenv.NewLoki(t, testenv.LokiOptions{Limits: map[string]any{"block_ingestion_until": "2100-01-01T00:00:00Z"}})
 	sink := newSink(t, l.URL, quick)
 	ns := namespace()
@@ -69,7 +69,7 @@ func TestALokiThatIsToldToDropLosesEverythingUnseen(t *testing.T) {
 	t.Logf("%d events: Write nil, Close nil, stored 0", n)
 }
 
-func TestOneStreamsRefusalHidesBehindAnothers(t *testing.T) {
+func TestRefusalOfOneStreamIsHiddenByAnother(t *testing.T) {
 	l := testenv.NewLoki(t, testenv.LokiOptions{ProductionLimits: true})
 	ns := namespace()
 	now := time.Now()
@@ -101,7 +101,7 @@ func TestOneStreamsRefusalHidesBehindAnothers(t *testing.T) {
 func TestEventsAreAcceptedWhileLokiIsDown(t *testing.T) {
 	l := testenv.NewLoki(t, testenv.LokiOptions{})
 	opts := quick
-	opts.BatchWait = 0 // as the client has it
+	opts.BatchWait = 0 // the client's own default
 	opts.MinBackoff, opts.MaxBackoff = 200*time.Millisecond, 400*time.Millisecond
 	sink := newSink(t, l.URL, opts)
 	ns := namespace()

@@ -24,13 +24,13 @@ func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
 
 const patience = 30 * time.Second
 
-// quick makes the client give up soon; with its defaults that takes minutes.
+// quick makes the client give up soon. With its defaults, that takes minutes.
 var quick = lokiclient.Options{
 	Component: "broker", BatchWait: 20 * time.Millisecond,
 	MinBackoff: time.Millisecond, MaxBackoff: 2 * time.Millisecond, MaxRetries: 3,
 }
 
-// oneBatch has the client send everything at Close.
+// oneBatch makes the client send all events in one batch, at Close.
 func oneBatch() lokiclient.Options {
 	opts := quick
 	opts.BatchWait = time.Hour
@@ -70,7 +70,7 @@ func mustWrite(tb testing.TB, sink auditing.Sink, events ...*v1alpha1.AuditEvent
 
 var namespaces atomic.Int64
 
-// namespace returns one that no other test uses.
+// namespace returns a namespace that no other test uses.
 func namespace() string { return fmt.Sprintf("ns-%d-%d", os.Getpid(), namespaces.Add(1)) }
 
 func event(ns string, when time.Time) *v1alpha1.AuditEvent {
@@ -106,8 +106,9 @@ func parse(entries []testenv.Entry) ([]v1alpha1.AuditEvent, error) {
 	return events, nil
 }
 
-// front stands before a Loki: the client keeps its connections for minutes after
-// Stop, and here they end with close. While hold is in force nothing is answered.
+// front is a proxy in front of a Loki. The client keeps its connections for minutes after
+// Stop, but those to the proxy end with close. After hold, no request is answered until
+// its release.
 type front struct {
 	*httptest.Server
 	transport *http.Transport
@@ -137,7 +138,7 @@ func newFront(l *testenv.Loki) (*front, error) {
 	return f, nil
 }
 
-// hold keeps every request until release, which may be called again.
+// hold makes every request wait until release is called. Calling release again does nothing.
 func (f *front) hold() (release func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -161,10 +162,11 @@ func (f *front) close() {
 type busy struct {
 	sink    *lokiclient.Sink
 	front   *front
-	release func() // has Loki answer
+	release func() // makes Loki answer
 }
 
-// newBusy writes two events: with one byte a batch the second sends the first.
+// newBusy writes two events. A batch has at most one byte, so the second event makes the
+// client send the first.
 func newBusy(ctx context.Context, l *testenv.Loki, opts lokiclient.Options) (*busy, error) {
 	f, err := newFront(l)
 	if err != nil {

@@ -1,6 +1,7 @@
 package lokiclient
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -68,15 +69,15 @@ func (o Options) config(address string) (loki.Config, error) {
 	}
 	c := loki.Config{
 		URL:       urlutil.URLValue{URL: push},
-		BatchWait: or(o.BatchWait, loki.BatchWait),
-		BatchSize: or(o.BatchBytes, loki.BatchSize),
+		BatchWait: cmp.Or(o.BatchWait, loki.BatchWait),
+		BatchSize: cmp.Or(o.BatchBytes, loki.BatchSize),
 		Client:    o.HTTP,
 		BackoffConfig: backoff.BackoffConfig{
-			MinBackoff: or(o.MinBackoff, loki.MinBackoff),
-			MaxBackoff: or(o.MaxBackoff, loki.MaxBackoff),
-			MaxRetries: or(o.MaxRetries, loki.MaxRetries),
+			MinBackoff: cmp.Or(o.MinBackoff, loki.MinBackoff),
+			MaxBackoff: cmp.Or(o.MaxBackoff, loki.MaxBackoff),
+			MaxRetries: cmp.Or(o.MaxRetries, loki.MaxRetries),
 		},
-		Timeout:  or(o.Timeout, loki.Timeout),
+		Timeout:  cmp.Or(o.Timeout, loki.Timeout),
 		TenantID: o.TenantID,
 	}
 	for name, number := range map[string]int64{
@@ -92,14 +93,6 @@ func (o Options) config(address string) (loki.Config, error) {
 		err = errors.Join(err, errors.New("HTTP.FollowRedirects: is true: set it to false, for another host could confirm events that it does not store"))
 	}
 	return c, err
-}
-
-func or[T comparable](value, fallback T) T {
-	var zero T
-	if value == zero {
-		return fallback
-	}
-	return value
 }
 
 // endpoint returns the address of the push API from that of Loki's root, of a

@@ -1,6 +1,7 @@
 package lokiclient
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,7 +45,7 @@ func New(address string, opts Options) (*Sink, error) {
 	}
 	h := &handler{
 		component:   opts.Component,
-		serviceName: or(opts.ServiceName, defaultServiceName),
+		serviceName: cmp.Or(opts.ServiceName, defaultServiceName),
 		said:        &said{next: opts.Logger},
 		host:        config.URL.Host,
 		turn:        make(chan struct{}, 1),
@@ -131,7 +132,7 @@ func (h *handler) hand(ctx context.Context, e *driver.Event) error {
 }
 
 // Close is that of Sink.
-func (h *handler) Close(ctx context.Context) error {
+func (h *handler) Close(ctx context.Context) (err error) {
 	h.once.Do(func() {
 		close(h.closing)
 		go func() {
@@ -142,15 +143,12 @@ func (h *handler) Close(ctx context.Context) error {
 	})
 	select {
 	case <-h.stopped:
-		return h.dropped()
-	default:
-	}
-	select {
-	case <-h.stopped:
-		return h.dropped()
 	case <-ctx.Done():
-		return errors.Join(
-			fmt.Errorf("lokiclient: closed while the client was still sending: %s: %w", h.unconfirmed(), ctx.Err()),
-			h.dropped())
+		select {
+		case <-h.stopped: // both have ended
+		default:
+			err = fmt.Errorf("lokiclient: closed while the client was still sending: %s: %w", h.unconfirmed(), ctx.Err())
+		}
 	}
+	return errors.Join(err, h.dropped())
 }

@@ -51,7 +51,7 @@ func TestWriteStoresTheEventWithItsLabelsAndMetadata(t *testing.T) {
 	}
 }
 
-func TestAWriteThatTimedOutIsStoredOnceWhenWrittenAgain(t *testing.T) {
+func TestTimedOutWriteIsStoredOnceAfterARetry(t *testing.T) {
 	l := testenv.NewLoki(t, testenv.LokiOptions{})
 	b := mustBusy(t, l)
 	ns := namespace()
@@ -102,7 +102,7 @@ func TestCloseSaysHowManyEntriesHaveNoOutcome(t *testing.T) {
 	}
 }
 
-func TestASinkDoesNotTellOfAnothersDrops(t *testing.T) {
+func TestSinkDoesNotReportDropsOfAnotherSink(t *testing.T) {
 	l := testenv.NewLoki(t, testenv.LokiOptions{ProductionLimits: true})
 	good, bad := newSink(t, l.URL, quick), newSink(t, l.URL, quick)
 	mustWrite(t, good, event(namespace(), time.Time{}))
@@ -115,7 +115,7 @@ func TestASinkDoesNotTellOfAnothersDrops(t *testing.T) {
 	}
 }
 
-func TestTheLoggerHearsOfEveryRetry(t *testing.T) {
+func TestLoggerGetsEveryRetry(t *testing.T) {
 	l := testenv.NewLoki(t, testenv.LokiOptions{})
 	if err := l.Kill(); err != nil {
 		t.Fatal(err)

@@ -1,4 +1,4 @@
-package recordlog
+package disk
 
 import (
 	"errors"

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package recordlog
+package disk
 
 import "os"
 
