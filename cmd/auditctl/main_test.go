@@ -14,8 +14,14 @@ import (
 // auditctl runs the command and returns its exit code and what it prints.
 func auditctl(t *testing.T, args ...string) (code int, out, errOut string) {
 	t.Helper()
+	return auditctlReading(t, "", args...)
+}
+
+// auditctlReading is auditctl with a text on its standard input.
+func auditctlReading(t *testing.T, in string, args ...string) (code int, out, errOut string) {
+	t.Helper()
 	var o, e strings.Builder
-	code = run(t.Context(), args, &o, &e)
+	code = run(t.Context(), args, strings.NewReader(in), &o, &e)
 	return code, o.String(), e.String()
 }
 
