@@ -13,6 +13,7 @@ import (
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/config"
 	"github.com/paddock-dev/audit/config/builtin"
+	"github.com/paddock-dev/audit/sinks/redact"
 	"github.com/paddock-dev/audit/sinks/retry"
 )
 
@@ -97,7 +98,8 @@ var may = time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
 func TestAComponentWithARedactionWritesThroughIt(t *testing.T) {
 	p := newPrivate(t)
 	trail := p.open()
-	if got, want := trail.String(), "proxy: redact(retry(log(" + p.path("audit.log") + "))): accepted, fails open"; !strings.Contains(got, want) {
+	want := "proxy: redact(retry(log(" + p.path("audit.log") + "))): accepted, fails open"
+	if got := trail.String(); !strings.Contains(got, want) {
 		t.Errorf("chains %s, want %s", got, want)
 	}
 	if got := auditing.Chain(trail.For("broker")); got != "log("+p.path("audit.log")+")" {
@@ -214,6 +216,25 @@ func TestProblemsOfRedactionsHaveTheirLines(t *testing.T) {
 	}
 	if got := fmt.Sprint(f.Warnings()); !strings.Contains(got, "audit.yaml:4: redactions.people: is used by no component") {
 		t.Errorf("warnings %s", got)
+	}
+}
+
+func TestTheRedactionInTheDocsIsValid(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/redaction.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(doc), "```yaml\n")
+	example, _, _ = strings.Cut(example, "```")
+	text := "apiVersion: audit.paddock.dev/v1alpha1\nkind: AuditConfiguration\nsinks: {everywhere: {type: kube}}\n" + example
+	f, err := config.Parse("docs", []byte(text), builtin.Types())
+	if err != nil || len(f.Warnings()) > 0 {
+		t.Errorf("%v, %v", err, f)
+	}
+	for _, path := range redact.FieldPaths() {
+		if path = strings.TrimSuffix(path, "*"); !strings.Contains(string(doc), "`"+path) {
+			t.Errorf("the table of fields lacks %s", path)
+		}
 	}
 }
 
