@@ -40,9 +40,9 @@ const AllFields = eventjson.AllFields
 // in the annotation only, because the garbage collector deletes an object whose owner it
 // does not find.
 //
-// change gets texts as the writer gave them, and the new ones are brought within the
-// bounds of the schema. Only an event of Decode, or of a destination, and the facts of a
-// request have been shortened before. A label, or the key
+// change gets texts as the writer gave them when Info.Redacts says so, and the new ones
+// are brought within the bounds of the schema. Only an event of Decode, or of a
+// destination, and the facts of a request have been shortened before. A label, or the key
 // of a label or an annotation, that is not valid any more is repaired as the label of a
 // run is: to a readable prefix and a hash of the new text. The labels and annotations
 // that Write sets are not given to change.

@@ -226,6 +226,7 @@ func TestAnInvalidEventIsRefusedWithoutItsTexts(t *testing.T) {
 	const secret = "Jane Doe"
 	ae := private()
 	ae.Namespace, ae.GenerateName, ae.Name = secret, secret, secret
+	ae.Labels[v1alpha1.LabelComponent] = secret
 	ae.Labels["team"], ae.Labels[secret], ae.Annotations[secret] = secret, "x", "x"
 	ae.Finalizers = []string{secret}
 	controller := new(true)
@@ -236,9 +237,10 @@ func TestAnInvalidEventIsRefusedWithoutItsTexts(t *testing.T) {
 	}
 	ae.Spec.Decision, ae.Spec.Kind = secret, secret
 	err := refusal(t, ae, "")
-	text := writeError(t, err).Err.Error()
-	if strings.Contains(text, "Jane") {
-		t.Errorf("%s", text)
+	failed := writeError(t, err)
+	text := failed.Err.Error()
+	if strings.Contains(text+failed.Component, "Jane") {
+		t.Errorf("%s of %q", text, failed.Component)
 	}
 	for _, field := range []string{"decision", "kind", "labels", "annotations", "finalizers", "ownerReferences", "generateName"} {
 		if !strings.Contains(text, field) {

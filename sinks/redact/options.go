@@ -30,9 +30,9 @@ const (
 
 // Rule says what becomes of some texts of some events.
 type Rule struct {
-	// Kinds are the kinds of events that the rule is for. An asterisk stands for any
-	// characters: "prompt-*". All when empty.
-	Kinds []string `yaml:"kinds" doc:"kinds of events; * stands for any characters; all when empty"`
+	// Kinds are the kinds of events that the rule is for, as in "run-failed" or
+	// "prompt-*": a * stands for any characters, and a ? for one. All when empty.
+	Kinds []string `yaml:"kinds" doc:"kinds of events, with * for any characters and ? for one; all when empty"`
 	// Fields are the fields that the rule is for, as paths: "spec.actor.user",
 	// "spec.detail.token". An asterisk stands for all that begins so, "spec.actor.*",
 	// and alone for every field; within a key for any characters,
@@ -144,8 +144,8 @@ func compile(rules []Rule) ([]*rule, error) {
 		part := fmt.Sprintf("rules[%d].", i)
 		c := &rule{kinds: slices.Clone(r.Kinds), action: r.Action}
 		for j, kind := range r.Kinds {
-			if strings.Trim(kind, "abcdefghijklmnopqrstuvwxyz0123456789-*") != "" || kind == "" {
-				errs = append(errs, wrong(fmt.Sprintf("%skinds[%d]", part, j), "matches no kind, which has lower-case letters, digits and dashes: * stands for any"))
+			if strings.Trim(kind, "abcdefghijklmnopqrstuvwxyz0123456789-*?") != "" || kind == "" {
+				errs = append(errs, wrong(fmt.Sprintf("%skinds[%d]", part, j), "matches no kind: want lower-case letters, digits and dashes, with * for any of them and ? for one"))
 			}
 		}
 		if len(r.Fields) == 0 {

@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"path"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -47,7 +48,7 @@ func (r *rule) isFor(kind string) bool {
 		return true
 	}
 	for _, glob := range r.kinds {
-		if matches(glob, kind) {
+		if ok, _ := path.Match(glob, kind); ok { // compile found no bad one, and kinds have no slashes
 			return true
 		}
 	}

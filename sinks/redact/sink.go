@@ -44,6 +44,7 @@ func New(next auditing.Sink, opts Options) (*Sink, error) {
 	}
 	s.info = s.next.Info()
 	s.info.Name, s.info.Chain, s.info.Component = sinkName, sinkName+"("+s.info.Chain+")", component
+	s.info.Redacts = true
 	return &Sink{driver.New(s)}, nil
 }
 
