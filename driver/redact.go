@@ -50,9 +50,9 @@ func (e *Event) Redacted(fields Fields, change func(f Field, key, text string) s
 	r := redaction{fields: fields, change: change}
 	c := &Event{}
 	if e.whole != nil { // what is cut off could be the half of a private text
-		c.flat.CopyOf(e.whole)
+		c.flat.CopyOf(e.whole, AllFields) // fit changes any of them
 	} else {
-		c.flat.CopyOf(&e.flat)
+		c.flat.CopyOf(&e.flat, fields)
 	}
 	c.flat.Detail = r.pairs(c.flat.Detail, eventjson.FieldDetail, eventjson.FieldDetailKey)
 	detail := r.changed
@@ -114,8 +114,11 @@ func bounded(f Field, text string) string {
 
 func (r *redaction) spec(s *v1alpha1.AuditEventSpec) {
 	for text, f := range eventjson.Texts(s) {
-		if *text != "" && r.fields.Has(f) {
-			*text = r.text(f, "", *text)
+		if *text == "" || !r.fields.Has(f) {
+			continue
+		}
+		if to := r.text(f, "", *text); to != *text {
+			*text = to
 		}
 	}
 	if !r.changed {
@@ -127,7 +130,7 @@ func (r *redaction) spec(s *v1alpha1.AuditEventSpec) {
 	if s.MatchedPolicy != nil && s.MatchedPolicy.Name == "" {
 		s.MatchedPolicy = nil
 	}
-	if s.Actor != nil {
+	if s.Actor != nil && r.fields.Has(eventjson.FieldActorGroup) {
 		s.Actor.Groups = slices.DeleteFunc(s.Actor.Groups, func(group string) bool { return group == "" })
 	}
 }
@@ -149,20 +152,22 @@ func (r *redaction) pairs(pairs eventjson.Pairs, values, keys Field) eventjson.P
 	if !r.fields.Has(values) && !r.fields.Has(keys) {
 		return pairs
 	}
-	kept, renamed := pairs[:0], false
-	for _, pair := range pairs {
-		if keys != eventjson.FieldDetailKey && own(pair.Key) {
-			kept = append(kept, pair)
+	n, renamed := 0, false // how many are kept
+	for i, pair := range pairs {
+		is := pair
+		if keys == eventjson.FieldDetailKey || !own(pair.Key) {
+			is = eventjson.Pair{Value: r.text(values, pair.Key, pair.Value), Key: r.text(keys, "", pair.Key)}
+		}
+		if is.Value == "" && pair.Value != "" || is.Key == "" && pair.Key != "" {
 			continue
 		}
-		value := r.text(values, pair.Key, pair.Value)
-		key := r.text(keys, "", pair.Key)
-		if value == "" && pair.Value != "" || key == "" && pair.Key != "" {
-			continue
+		renamed = renamed || is.Key != pair.Key
+		if n < i || is != pair { // writing to an object of the heap takes longer than comparing
+			pairs[n] = is
 		}
-		renamed = renamed || key != pair.Key
-		kept = append(kept, eventjson.Pair{Key: key, Value: value})
+		n++
 	}
+	kept := pairs[:n]
 	if renamed {
 		r.distinguish(kept, keys)
 	}
@@ -254,9 +259,9 @@ func (r *redaction) ownersOf(e *eventjson.Event, owners []metav1.OwnerReference)
 	}
 	e.Annotations = setPair(e.Annotations, v1alpha1.AnnotationOwner, text)
 	if a := e.Attached; a != nil {
-		a.OwnerReferences = untouched
-		if len(untouched)+len(a.Finalizers) == 0 {
-			e.Attached = nil
+		e.Attached = nil
+		if len(untouched)+len(a.Finalizers) > 0 {
+			e.Attached = &eventjson.Attached{OwnerReferences: untouched, Finalizers: a.Finalizers}
 		}
 	}
 }

@@ -106,32 +106,47 @@ func (e *Event) Copy(ae *v1alpha1.AuditEvent) {
 	e.Detail, _ = sorted(all, ae.Spec.Detail, nil)
 }
 
-// CopyOf makes e a copy of another event that shares nothing with it but texts. e was
-// never used before.
-func (e *Event) CopyOf(other *Event) {
+// CopyOf makes e a copy of another event in which these fields may be changed, with the
+// label of the run and the annotation of the owners. The copy shares the rest with the
+// other event. e was never used before.
+func (e *Event) CopyOf(other *Event, fields Fields) {
 	e.Name, e.GenerateName, e.Namespace = other.Name, other.GenerateName, other.Namespace
-	e.copySpec(&other.Spec)
-	if a := other.Attached; a != nil {
-		e.Attached = copyAttached(a.OwnerReferences, a.Finalizers)
+	e.Spec, e.Attached = other.Spec, other.Attached
+	s := &e.Spec
+	if fields&ofDecision != 0 {
+		s.RunRef = copied(&e.run, s.RunRef)
+		s.MatchedPolicy = copied(&e.policy, s.MatchedPolicy)
+		s.Destination = copied(&e.destination, s.Destination)
+		s.Credential = copied(&e.credential, s.Credential)
+		s.SampleDestinations = slices.Clone(s.SampleDestinations)
 	}
-	all := e.room[:0]
-	if n := len(other.Labels) + len(other.Annotations) + len(other.Detail); n > len(e.room) {
-		all = make([]Pair, 0, n)
+	if fields&ofActor != 0 && s.Actor != nil {
+		s.Actor = new(*s.Actor)
+		s.Actor.Groups = slices.Clone(s.Actor.Groups)
 	}
-	e.Labels, all = appended(all, other.Labels)
-	e.Annotations, all = appended(all, other.Annotations)
-	e.Detail, _ = appended(all, other.Detail)
+	if fields&ofRequest != 0 && HasFacts(s) {
+		r := &rare{}
+		s.Object = copied(&r.object, s.Object)
+		s.Request = copied(&r.request, s.Request)
+		s.Trace = copied(&r.trace, s.Trace)
+	}
+	room := e.room[:]
+	e.Labels, room = other.Labels.copied(fields&ofLabels != 0, room)
+	e.Annotations, room = other.Annotations.copied(fields&ofAnnotations != 0, room)
+	e.Detail, _ = other.Detail.copied(fields&ofDetail != 0, room)
 }
 
-// appended appends pairs to all, which has room for them. It returns the copy, and all
-// with it.
-func appended(all []Pair, pairs Pairs) (Pairs, []Pair) {
-	if len(pairs) == 0 {
-		return nil, all
+// copied returns the pairs, or a copy of them in room, which may be too small, and the
+// rest of it.
+func (p Pairs) copied(really bool, room []Pair) (Pairs, []Pair) {
+	if !really || len(p) == 0 {
+		return p, room
 	}
-	start := len(all)
-	all = append(all, pairs...)
-	return all[start:len(all):len(all)], all
+	if len(p) > len(room) {
+		return slices.Clone(p), room
+	}
+	n := copy(room, p)
+	return room[:n:n], room[n:]
 }
 
 func (e *Event) copySpec(s *v1alpha1.AuditEventSpec) {

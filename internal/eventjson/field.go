@@ -107,6 +107,28 @@ func (s Fields) With(f Field) Fields { return s | 1<<f }
 // Has reports whether a field is in the set.
 func (s Fields) Has(f Field) bool { return s>>f&1 != 0 }
 
+// The fields of a spec whose texts stand in what the spec points to.
+var (
+	ofDecision = fieldsFrom(FieldRun, FieldSampleHost)
+	ofActor    = fieldsFrom(FieldActorUser, FieldActorUserAgent)
+	ofRequest  = fieldsFrom(FieldObjectGroup, FieldSpanID)
+)
+
+// The fields that stand in the maps of an event, or that an entry follows.
+var (
+	ofLabels      = fieldsFrom(FieldLabel, FieldLabelKey).With(FieldRun)
+	ofAnnotations = fieldsFrom(FieldAnnotation, FieldAnnotationKey).With(FieldOwnerName).With(FieldOwnerUID)
+	ofDetail      = fieldsFrom(FieldDetail, FieldDetailKey)
+)
+
+// fieldsFrom returns the fields from the first to the last.
+func fieldsFrom(first, last Field) (s Fields) {
+	for f := first; f <= last; f++ {
+		s = s.With(f)
+	}
+	return s
+}
+
 // Texts yields the texts of a spec, but for those of detail, each with its field. They
 // may be changed.
 func Texts(s *v1alpha1.AuditEventSpec) iter.Seq2[*string, Field] {

@@ -41,8 +41,9 @@ func measured() *v1alpha1.AuditEvent {
 }
 
 // BenchmarkRedact compares redacting an event with encoding it, which every
-// destination does. The aim is at most twice the time. It takes turns with both, for
-// what else the machine does then slows both down.
+// destination does. The aim is at most twice the time. It takes turns with both and
+// compares the medians, because what else the machine does then slows both down. What
+// the garbage collector does at times is in neither median.
 func BenchmarkRedact(b *testing.B) {
 	e, err := driver.Prepare(measured(), "proxy")
 	if err != nil {

@@ -48,7 +48,7 @@ var never = map[string]string{
 // selection is a set of fields.
 type selection struct {
 	whole [eventjson.NumFields]bool
-	keys  [eventjson.NumFields][]string // of maps, with asterisks
+	keys  [eventjson.NumFields][]glob // of maps
 }
 
 // add adds the fields of a path, as Rule.Fields has them.
@@ -59,7 +59,7 @@ func (s *selection) add(path string) error {
 	for f := range eventjson.NumFields {
 		begin, isMap := strings.CutSuffix(f.Path(), "*")
 		if key, ok := strings.CutPrefix(path, begin); isMap && ok && key != "" && key != "*" {
-			s.keys[f] = append(s.keys[f], key)
+			s.keys[f] = append(s.keys[f], newGlob(key))
 			return nil
 		}
 	}
@@ -96,8 +96,8 @@ func (s *selection) has(f eventjson.Field, key string) bool {
 	if s.whole[f] {
 		return true
 	}
-	for _, glob := range s.keys[f] {
-		if matches(glob, key) {
+	for _, g := range s.keys[f] {
+		if g.matches(key) {
 			return true
 		}
 	}
@@ -107,23 +107,29 @@ func (s *selection) has(f eventjson.Field, key string) bool {
 // any reports whether the field is selected for some key.
 func (s *selection) any(f eventjson.Field) bool { return s.whole[f] || len(s.keys[f]) > 0 }
 
-// matches reports whether s is glob, in which an asterisk stands for any characters.
-func matches(glob, s string) bool {
-	begin, rest, more := strings.Cut(glob, "*")
-	s, ok := strings.CutPrefix(s, begin)
-	if !ok || !more {
+// glob is a text in which an asterisk stands for any characters.
+type glob struct {
+	begin string
+	parts []string // between the asterisks, and behind the last one; none without any
+}
+
+func newGlob(text string) glob {
+	all := strings.Split(text, "*")
+	return glob{begin: all[0], parts: all[1:]}
+}
+
+func (g glob) matches(s string) bool {
+	s, ok := strings.CutPrefix(s, g.begin)
+	if !ok || len(g.parts) == 0 {
 		return ok && s == ""
 	}
-	for {
-		var part string
-		part, rest, more = strings.Cut(rest, "*")
-		if !more {
-			return strings.HasSuffix(s, part)
-		}
+	last := len(g.parts) - 1
+	for _, part := range g.parts[:last] {
 		i := strings.Index(s, part)
 		if i < 0 {
 			return false
 		}
 		s = s[i+len(part):]
 	}
+	return strings.HasSuffix(s, g.parts[last])
 }

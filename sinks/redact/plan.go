@@ -36,11 +36,20 @@ func newPlan(rules []*rule, kind v1alpha1.AuditKind) *plan {
 		for f := range eventjson.NumFields {
 			if r.fields.any(f) {
 				p.rules[f] = append(p.rules[f], r)
-				p.fields = p.fields.With(f)
 			}
 		}
 	}
+	for f, rules := range p.rules {
+		if len(rules) > 0 && !rules[0].keepsAll(eventjson.Field(f)) {
+			p.fields = p.fields.With(eventjson.Field(f))
+		}
+	}
 	return p
+}
+
+// keepsAll reports that the rule leaves every text of a field as it is.
+func (r *rule) keepsAll(f eventjson.Field) bool {
+	return r.action == Keep && r.pattern == nil && r.fields.whole[f]
 }
 
 func (r *rule) isFor(kind string) bool {
