@@ -35,7 +35,7 @@ func FuzzNoSecretIsStored(f *testing.F) {
 		n := 0
 		ae, facts := planted("team-a", func() string {
 			n++
-			return before + strings.Repeat("x", int(pad)) + secret + "0123456789" + string(rune('a'+n%26)) + behind
+			return before + strings.Repeat("x", int(pad%8192)) + secret + "0123456789" + string(rune('a'+n%26)) + behind
 		})
 		if badLabel {
 			ae.Labels["example.com/value"] = before + secret

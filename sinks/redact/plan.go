@@ -39,7 +39,7 @@ func newPlan(rules []*rule, kind v1alpha1.AuditKind) *plan {
 			}
 		}
 	}
-	for f, rules := range p.rules {
+	for f, rules := range &p.rules {
 		if len(rules) > 0 && !rules[0].keepsAll(eventjson.Field(f)) {
 			p.fields = p.fields.With(eventjson.Field(f))
 		}
