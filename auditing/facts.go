@@ -17,7 +17,8 @@ import (
 type Facts struct {
 	// Actor, Object, Request and Trace are what an event gets in the fields of its spec
 	// of the same names, each as a whole and where the event has none of its own. nil for
-	// unknown.
+	// unknown. An event that its component has named gets no Request and no Trace, so
+	// that it is the same event when the component writes it in another request.
 	Actor   *v1alpha1.AuditActor
 	Object  *v1alpha1.AuditObject
 	Request *v1alpha1.AuditRequest

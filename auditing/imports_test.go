@@ -43,6 +43,8 @@ const (
 	grafana    = "github.com/grafana"
 	sinks      = module + "/sinks"
 	prometheus = "github.com/prometheus/client_golang"
+	otelTrace  = "go.opentelemetry.io/otel/trace"
+	adapters   = module + "/adapters"
 )
 
 // arrows is what one package may import and link.
@@ -66,8 +68,11 @@ var allArrows = []arrows{
 	{pkg: "internal/recordlog", imports: []string{onDisk}},
 	{
 		pkg: "auditing", imports: []string{api, machinery, prometheus, eventJSON, text, naming, eventMetrics, hooks},
-		never: []string{client, runtime, zap, grafana, sinks, author, module + "/config"},
+		never: []string{client, runtime, zap, grafana, sinks, author, module + "/config", adapters, otelTrace},
 	},
+	{pkg: "adapters/audithttp", imports: []string{api, core}, never: []string{client, runtime, zap, grafana, sinks, author, otelTrace}},
+	{pkg: "adapters/auditctrl", imports: []string{api, core, machinery, runtime}, never: []string{zap, grafana, sinks, author, otelTrace}},
+	{pkg: "adapters/auditotel", imports: []string{api, core, otelTrace}, never: []string{client, runtime, zap, grafana, sinks, author}},
 	{
 		pkg: "driver", imports: []string{api, core, machinery, eventJSON, text, naming, eventMetrics, hooks},
 		never: []string{client, runtime, zap, grafana, sinks, module + "/config"},
@@ -82,6 +87,7 @@ var allArrows = []arrows{
 	{pkg: "sinks/spool", ownImports: []string{api, core, author, onDisk, recordLog, optionTags, hooks}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/flood", ownImports: []string{api, core, author, shared, optionTags}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/redact", ownImports: []string{api, core, author, eventJSON, text, optionTags}, never: []string{client, runtime, zap, grafana}},
+	{pkg: "reading", imports: []string{api, machinery, eventJSON, naming, text, "cel.dev/cel-go"}, never: []string{runtime, zap, grafana, sinks, core, author}},
 	{pkg: "config", never: []string{sinks, client, runtime, zap, grafana}},
 	{
 		pkg: "retention", ownImports: []string{api, core, author, hooks, onDisk, module + "/internal/stopping", module + "/internal/switching", module + "/config"},
@@ -146,8 +152,8 @@ func below(path string, roots []string) bool {
 // counted an event itself would do it a second time.
 func TestOnlyTheCoreNamesAndCountsEvents(t *testing.T) {
 	allowed := map[string][]string{
-		naming:       {core, author},
-		eventMetrics: {core, author, module + "/config"}, // which tells of the kinds that cannot be registered
+		naming:       {core, author, module + "/reading", module + "/reading/kubesource"}, // readers read times and labels
+		eventMetrics: {core, author, module + "/config"},                                  // which tells of the kinds that cannot be registered
 	}
 	for path, p := range dependencies(t, "./...") {
 		for internal, importers := range allowed {

@@ -32,6 +32,7 @@ func prepare(ae *v1alpha1.AuditEvent, info *Info, facts *auditing.Facts) (*Event
 		return nil, WithClass(auditing.ClassInvalid, err)
 	}
 	_, again := ae.Annotations[v1alpha1.AnnotationTimestamp]
+	named := ae.Name != ""
 	if err := identify(ae, info.Component); err != nil {
 		return nil, WithClass(auditing.ClassInvalid, err)
 	}
@@ -42,7 +43,7 @@ func prepare(ae *v1alpha1.AuditEvent, info *Info, facts *auditing.Facts) (*Event
 		e.whole.Copy(ae)
 	}
 	if facts != nil && !again {
-		stamp(ae, &e.flat, facts)
+		stamp(ae, &e.flat, facts, named)
 		if e.whole != nil {
 			e.whole.SetFacts(&e.flat.Spec)
 		}

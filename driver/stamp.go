@@ -19,7 +19,11 @@ type stamped struct {
 // stamp gives an event, and its copy e, the facts that the event lacks. The copy shares
 // them with the context, which bounds them and never changes them. The caller may
 // change its own event, so that one gets copies.
-func stamp(ae *v1alpha1.AuditEvent, e *eventjson.Event, f *auditing.Facts) {
+//
+// A component that names an event itself does so to write one event, however often it
+// comes by: in several reconciliations, say. Such an event gets no request and no trace,
+// which are others each time and would make it another event of the same name.
+func stamp(ae *v1alpha1.AuditEvent, e *eventjson.Event, f *auditing.Facts, named bool) {
 	s, own := &ae.Spec, &stamped{}
 	if s.Actor == nil && f.Actor != nil {
 		e.Spec.Actor, s.Actor, own.actor = f.Actor, &own.actor, *f.Actor
@@ -29,6 +33,9 @@ func stamp(ae *v1alpha1.AuditEvent, e *eventjson.Event, f *auditing.Facts) {
 	}
 	if s.Object == nil && f.Object != nil {
 		e.Spec.Object, s.Object, own.object = f.Object, &own.object, *f.Object
+	}
+	if named {
+		return
 	}
 	if s.Request == nil && f.Request != nil {
 		e.Spec.Request, s.Request, own.request = f.Request, &own.request, *f.Request

@@ -84,6 +84,28 @@ func TestARetryIsNotStampedAgain(t *testing.T) {
 	}
 }
 
+// A controller names the event of a run, and comes by again in another reconciliation.
+func TestANamedEventIsTheSameInAnotherRequest(t *testing.T) {
+	var stored *driver.Event
+	s := keeping(&stored)
+	write := func(requestID string) *driver.Event {
+		f := facts()
+		f.Request.ID, f.Trace.SpanID = requestID, requestID
+		ae := denial()
+		ae.Name = "run-1-denied"
+		if err := s.Write(auditing.With(t.Context(), f), ae); err != nil {
+			t.Fatal(err)
+		}
+		if ae.Spec.Request != nil || ae.Spec.Trace != nil || ae.Spec.Object == nil {
+			t.Errorf("stamped %s", indented(t, ae.Spec))
+		}
+		return stored
+	}
+	if first, second := write("1"), write("2"); !bytes.Equal(first.JSON(), second.JSON()) {
+		t.Errorf("first %s, then %s", first.JSON(), second.JSON())
+	}
+}
+
 // The events of one request, written at once, share nothing that their callers change.
 func TestStampedEventsShareNothingWithEachOther(t *testing.T) {
 	ctx := auditing.With(t.Context(), facts())

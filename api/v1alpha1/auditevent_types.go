@@ -282,7 +282,15 @@ type AuditEventSpec struct {
 // +kubebuilder:printcolumn:name="Decision",type=string,JSONPath=`.spec.decision`
 // +kubebuilder:printcolumn:name="Component",type=string,JSONPath=`.metadata.labels.paddock\.dev/component`
 // +kubebuilder:printcolumn:name="Run",type=string,JSONPath=`.spec.runRef.name`
+// +kubebuilder:printcolumn:name="Target",type=string,JSONPath=`.spec.destination.host`
 // +kubebuilder:printcolumn:name="When",type=date,JSONPath=`.spec.timestamp`
+// +kubebuilder:printcolumn:name="Credential",type=string,priority=1,JSONPath=`.spec.credential.name`
+// +kubebuilder:printcolumn:name="Policy",type=string,priority=1,JSONPath=`.spec.matchedPolicy.name`
+// +kubebuilder:printcolumn:name="User",type=string,priority=1,JSONPath=`.spec.actor.user`
+// +kubebuilder:printcolumn:name="Reason",type=string,priority=1,JSONPath=`.spec.reason`
+// +kubebuilder:selectablefield:JSONPath=`.spec.kind`
+// +kubebuilder:selectablefield:JSONPath=`.spec.decision`
+// +kubebuilder:selectablefield:JSONPath=`.spec.runRef.name`
 type AuditEvent struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`

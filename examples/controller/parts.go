@@ -9,11 +9,14 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
+	"github.com/paddock-dev/audit/adapters/auditctrl"
+	"github.com/paddock-dev/audit/adapters/audithttp"
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/config"
 )
@@ -21,19 +24,25 @@ import (
 // templateLabel on a ConfigMap makes it a run of this example.
 const templateLabel = "example.paddock.dev/template"
 
-// setUp gives each part its sink, by the part's name.
+// setUp gives each part its sink, by the part's name, and the facts of what it serves.
 func setUp(mgr ctrl.Manager, trail *config.Trail, listen string) error {
+	mgr.GetWebhookServer().Register("/admit", &admission.Webhook{
+		Handler: auditctrl.Admission(&admitter{trail: trail.For("webhook")}),
+	})
 	mux := http.NewServeMux()
-	mux.Handle("POST /credential", &broker{trail: trail.For("broker")})
-	mux.Handle("POST /admit", &admission.Webhook{Handler: &webhook{trail: trail.For("webhook")}})
+	mux.Handle("POST /credential", audithttp.Handler(&broker{trail: trail.For("broker")}, audithttp.Options{}))
 	listener, err := net.Listen("tcp", listen) //nolint:noctx // it is bound at once
 	if err != nil {
 		return err
 	}
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	err = mgr.Add(&manager.Server{Name: "broker and webhook", Server: server, Listener: listener})
-	return errors.Join(err, ctrl.NewControllerManagedBy(mgr).For(&corev1.ConfigMap{}).
-		Complete(&reconciler{client: mgr.GetClient(), trail: trail.For("controller")}))
+	configMaps := schema.GroupResource{Resource: "configmaps"}
+	return errors.Join(
+		mgr.Add(&manager.Server{Name: "broker", Server: server, Listener: listener}),
+		mgr.AddReadyzCheck("audit", auditctrl.Ready(trail.For("broker"))),
+		ctrl.NewControllerManagedBy(mgr).For(&corev1.ConfigMap{}).
+			Complete(auditctrl.Reconciler(configMaps, &reconciler{client: mgr.GetClient(), trail: trail.For("controller")})),
+	)
 }
 
 // broker issues a credential when its event is safe, and not otherwise.
@@ -51,11 +60,11 @@ func (b *broker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, "a credential")
 }
 
-// webhook admits runs of known templates. Its file lets it go on when the event
+// admitter admits runs of known templates. Its file lets it go on when the event
 // cannot be written; then Write says nil, and the failure is counted and logged.
-type webhook struct{ trail auditing.Sink }
+type admitter struct{ trail auditing.Sink }
 
-func (h *webhook) Handle(ctx context.Context, req admission.Request) admission.Response {
+func (h *admitter) Handle(ctx context.Context, req admission.Request) admission.Response {
 	in := auditing.AdmissionInput{Namespace: req.Namespace, RunName: req.Name, Reason: "runs are ConfigMaps"}
 	if req.Kind.Kind != "ConfigMap" {
 		if err := h.trail.Write(ctx, auditing.NewPolicyRejected(in)); err != nil {

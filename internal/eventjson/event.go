@@ -1,6 +1,7 @@
 package eventjson
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -173,9 +174,14 @@ func (e *Event) copyRare(s *v1alpha1.AuditEventSpec) {
 	r.actor.Groups = slices.Clone(r.actor.Groups)
 }
 
-// SetFacts gives e what s says of the request behind the decision. They share it.
+// SetFacts gives e what it lacks of what s says of the request behind the decision. They
+// share it.
 func (e *Event) SetFacts(s *v1alpha1.AuditEventSpec) {
-	e.Spec.Actor, e.Spec.Object, e.Spec.Request, e.Spec.Trace = s.Actor, s.Object, s.Request, s.Trace
+	own := &e.Spec
+	own.Actor = cmp.Or(own.Actor, s.Actor)
+	own.Object = cmp.Or(own.Object, s.Object)
+	own.Request = cmp.Or(own.Request, s.Request)
+	own.Trace = cmp.Or(own.Trace, s.Trace)
 }
 
 // HasFacts reports that s says something of the request behind the decision.

@@ -21,7 +21,7 @@ func (k *Kube) StartControllers(ctx context.Context, names ...string) error {
 		return err
 	}
 	kubeconfig := filepath.Join(k.group.dir, "controllers.kubeconfig")
-	if err := clientcmd.WriteToFile(asKubeconfig(k.Config), kubeconfig); err != nil {
+	if err := clientcmd.WriteToFile(k.Kubeconfig(), kubeconfig); err != nil {
 		return fmt.Errorf("testenv: write the controllers' kubeconfig: %w", err)
 	}
 	_, err = onFreePorts(func() (struct{}, error) { return struct{}{}, k.startControllers(ctx, path, kubeconfig, names) })
@@ -58,13 +58,14 @@ func (k *Kube) startControllers(ctx context.Context, path, kubeconfig string, na
 	return p.waitReady(ctx, client, get, "")
 }
 
-func asKubeconfig(config *rest.Config) clientcmdapi.Config {
+// Kubeconfig returns Config in the form of a file, which clientcmd.WriteToFile writes.
+func (k *Kube) Kubeconfig() clientcmdapi.Config {
 	const name = "testenv"
 	return clientcmdapi.Config{
 		Clusters: map[string]*clientcmdapi.Cluster{
-			name: {Server: config.Host, CertificateAuthorityData: config.CAData},
+			name: {Server: k.Config.Host, CertificateAuthorityData: k.Config.CAData},
 		},
-		AuthInfos:      map[string]*clientcmdapi.AuthInfo{name: {Token: config.BearerToken}},
+		AuthInfos:      map[string]*clientcmdapi.AuthInfo{name: {Token: k.Config.BearerToken}},
 		Contexts:       map[string]*clientcmdapi.Context{name: {Cluster: name, AuthInfo: name}},
 		CurrentContext: name,
 	}

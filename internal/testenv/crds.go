@@ -11,12 +11,11 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apiextensions-apiserver/pkg/client/clientset/clientset"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
 	"sigs.k8s.io/yaml"
 )
 
-// installCRDs creates the CRD in each file and returns when the server serves them.
-func installCRDs(ctx context.Context, config *rest.Config, dir string) error {
+// InstallCRDs creates the CRD of each YAML file in dir and returns when the server serves them.
+func (k *Kube) InstallCRDs(ctx context.Context, dir string) error {
 	files, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
 	if err == nil && len(files) == 0 {
 		err = errors.New("there is none: run make generate")
@@ -24,7 +23,7 @@ func installCRDs(ctx context.Context, config *rest.Config, dir string) error {
 	if err != nil {
 		return fmt.Errorf("testenv: find the CRDs in %s: %w", dir, err)
 	}
-	clients, err := clientset.NewForConfig(config)
+	clients, err := clientset.NewForConfig(k.Config)
 	if err != nil {
 		return fmt.Errorf("testenv: make a client of the API server: %w", err)
 	}

@@ -25,29 +25,31 @@ type Kube struct {
 	apiserver *process
 	etcdURL   string
 	path      string   // of kube-apiserver
+	flags     []string // of the caller
 	args      []string // kept, so that a restart listens on the same port with the same credentials
 	pair      *keyPair
 }
 
 // StartKube starts both servers and returns when they are ready and the CRDs of deploy/crd are served. A
-// missing binary is built first, which takes minutes. Stop it when done; it also ends with this process.
-func StartKube() (*Kube, error) {
+// missing binary is built first, which takes minutes. Stop it when done; it also ends with this process. The flags
+// are given to the API server after those that it needs.
+func StartKube(flags ...string) (*Kube, error) {
 	root, err := moduleRoot()
 	if err != nil {
 		return nil, err
 	}
-	k, err := StartEmptyKube()
+	k, err := StartEmptyKube(flags...)
 	if err != nil {
 		return nil, err
 	}
-	if err := installCRDs(context.Background(), k.Config, filepath.Join(root, "deploy", "crd")); err != nil {
+	if err := k.InstallCRDs(context.Background(), filepath.Join(root, "deploy", "crd")); err != nil {
 		return nil, errors.Join(err, k.Stop())
 	}
 	return k, nil
 }
 
 // StartEmptyKube is StartKube without the CRDs.
-func StartEmptyKube() (*Kube, error) {
+func StartEmptyKube(flags ...string) (*Kube, error) {
 	etcd, apiserver, err := kubeBinaries()
 	if err != nil {
 		return nil, err
@@ -57,7 +59,7 @@ func StartEmptyKube() (*Kube, error) {
 		if err != nil {
 			return nil, err
 		}
-		k := &Kube{group: g, path: apiserver}
+		k := &Kube{group: g, path: apiserver, flags: flags}
 		if err := k.start(etcd); err != nil {
 			return nil, errors.Join(err, g.close())
 		}
@@ -103,7 +105,7 @@ func (k *Kube) startEtcd(ctx context.Context, path, clientAddress, peerAddress s
 
 // configure sets the flags of the API server and the admin's configuration for it.
 func (k *Kube) configure(etcdURL, address string) error {
-	pair, err := newKeyPair(k.group.dir)
+	pair, err := newKeyPair(k.group.dir, "apiserver")
 	if err != nil {
 		return err
 	}
@@ -128,6 +130,7 @@ func (k *Kube) configure(etcdURL, address string) error {
 		"--service-cluster-ip-range=10.0.0.0/24",
 		"--disable-admission-plugins=ServiceAccount", // no controller makes the accounts that it requires
 	}
+	k.args = append(k.args, k.flags...)
 	k.Config = &rest.Config{
 		Host:            "https://" + address,
 		BearerToken:     token,

@@ -26,8 +26,7 @@ func Shorten(text string, limit int) string {
 	if Fits(clean, limit) {
 		return clean
 	}
-	sum := sha256.Sum256([]byte(text))
-	mark := fmt.Sprintf("…[%d bytes, sha256 %s]", len(text), hex.EncodeToString(sum[:6]))
+	mark := markOf(text)
 	keep := limit - utf8.RuneCountInString(mark)
 	for i := range clean {
 		if keep <= 0 {
@@ -48,6 +47,18 @@ func Cut(s string) bool {
 	}
 	_, behind, found := strings.Cut(s, "…[")
 	return found && strings.Contains(behind, " bytes, sha256 ")
+}
+
+// markOf returns what stands for the end of a text that was shortened.
+func markOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return fmt.Sprintf("…[%d bytes, sha256 %s]", len(text), hex.EncodeToString(sum[:6]))
+}
+
+// IsShortened reports that short is what Shorten makes of whole with some limit.
+func IsShortened(short, whole string) bool {
+	start, marked := strings.CutSuffix(short, markOf(whole))
+	return marked && strings.HasPrefix(strings.ToValidUTF8(whole, "\uFFFD"), start)
 }
 
 // Visible returns s with its control characters escaped as in JSON: those that end a line
