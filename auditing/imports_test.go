@@ -86,6 +86,7 @@ var allArrows = []arrows{
 	{pkg: "sinks/route", ownImports: []string{api, core, author, shared, optionTags}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/spool", ownImports: []string{api, core, author, onDisk, recordLog, optionTags, hooks}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/flood", ownImports: []string{api, core, author, shared, optionTags}, never: []string{client, runtime, zap, grafana}},
+	{pkg: "sinks/redact", ownImports: []string{api, core, author, eventJSON, text, optionTags}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "reading", imports: []string{api, machinery, eventJSON, naming, text, "cel.dev/cel-go"}, never: []string{runtime, zap, grafana, sinks, core, author}},
 	{pkg: "config", never: []string{sinks, client, runtime, zap, grafana}},
 	{

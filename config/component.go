@@ -27,6 +27,8 @@ var reactions = []string{string(failClosed), string(failOpen)}
 // component says where a component writes.
 type component struct {
 	Sink Ref `yaml:"sink" required:"true" doc:"the name of the sink to write to"`
+	// Redact is "" for none.
+	Redact string `yaml:"redact" doc:"the name of the redaction that its events go through first; none where nothing is said"`
 	// OnFailure is failClosed for each decision that it does not name.
 	OnFailure onFailure `yaml:"onFailure" doc:"closed returns the error to the component, open counts and reports it and lets the component go on; one word, or one for each decision (granted, denied, warned); closed where nothing is said"`
 	// Timeout of each Write. When it is 0, only the context of the caller bounds it, or

@@ -222,7 +222,7 @@ func (d *decoder) fillKeys(line int, entries []entry, v reflect.Value, path stri
 		case d.problems.full():
 			d.problems.all++ // without looking for a key with a similar name
 		default:
-			hint := cmp.Or(nearest(e.name, names), ": there are "+list(names))
+			hint := cmp.Or(options.Nearest(e.name, names), ": there are "+list(names))
 			if len(names) == 0 {
 				hint = ": there are no keys here"
 			}

@@ -47,6 +47,7 @@ type header struct {
 	Kind       string    `yaml:"kind" required:"true" enum:"AuditConfiguration" doc:"kind: AuditConfiguration"`
 	Check      string    `yaml:"check" default:"fail" enum:"fail,warn,skip" doc:"what a destination that fails its check at the start means: the component does not start, logs a warning, or does not ask"`
 	Kinds      []kind    `yaml:"kinds" doc:"kinds of events of your own, 100 at most, which then count in metrics under their names and not as other"`
+	Redactions yaml.Node `yaml:"redactions" doc:"rules for private texts, each set under a name of your own, which components name under redact"`
 	Sinks      yaml.Node `yaml:"sinks" required:"true" doc:"the destinations and stages, each under a name of your own"`
 	Components yaml.Node `yaml:"components" required:"true" doc:"the components, each with the sink that it writes to; * is every other one"`
 }
@@ -63,6 +64,7 @@ type File struct {
 	sinks      map[string]*definition
 	names      []string // of all sinks, sorted
 	order      []string // of sinks that components use, each after those behind it
+	redactions map[string]*redaction
 	components map[string]component
 	kinds      []v1alpha1.AuditKind
 	warnings   []Problem
@@ -93,13 +95,15 @@ func Parse(name string, data []byte, types *Types) (*File, error) {
 		return nil, errNoTypes
 	}
 	d := newDecoder(name, fmt.Sprintf("apiVersion: %s and kind: %s", APIVersion, Kind), "name the sink and refer to it by its name")
-	f := &File{name: name, sinks: map[string]*definition{}, components: map[string]component{}}
+	f := &File{name: name, sinks: map[string]*definition{}, redactions: map[string]*redaction{}, components: map[string]component{}}
 	if root := d.read(data); root != nil {
 		h := header{}
 		d.fill(root, reflect.ValueOf(&h).Elem(), "", options.Field{})
 		d.readKinds(f, &h)
 		d.readSinks(f, &h, types)
+		d.readRedactions(f, &h, types)
 		d.readComponents(f, &h)
+		d.redact(f)
 		d.checkGraph(f)
 		d.checkComponents(f)
 	}

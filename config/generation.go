@@ -79,7 +79,7 @@ func openFile(ctx context.Context, f *File, old *generation, deps Deps, check bo
 
 // failed names the sink, as the problems of the file itself do.
 func (f *File) failed(def *definition, format string, err error) error {
-	return fmt.Errorf("%s: sinks.%s: "+format, f.name, def.name, err)
+	return fmt.Errorf("%s: %s: "+format, f.name, def.path, err)
 }
 
 // unchanged returns the open sink of a definition that is the same as before, together

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -30,7 +31,7 @@ func (d *decoder) known(f *File, ref reference) bool {
 // checkGraph resolves the references of sinks, refuses cycles, and plans every chain
 // without a problem.
 func (d *decoder) checkGraph(f *File) {
-	for _, name := range f.names {
+	for _, name := range slices.Sorted(maps.Keys(f.sinks)) {
 		if f.sinks[name].depth == 0 {
 			d.visit(f, name, nil)
 		}
@@ -73,7 +74,7 @@ func (d *decoder) visit(f *File, name string, front []string) {
 
 // planned plans a sink, unless its chain is too long.
 func (d *decoder) planned(def *definition, plans map[Ref]Plan) {
-	path := join("sinks", def.name)
+	path := def.path
 	if def.depth > maxDepth {
 		def.sound = false
 		if def.depth == maxDepth+1 { // those in front of it are too long for the same reason

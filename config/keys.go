@@ -16,6 +16,7 @@ import (
 )
 
 var (
+	timeType        = reflect.TypeFor[time.Time]()
 	durationType    = reflect.TypeFor[time.Duration]()
 	refType         = reflect.TypeFor[Ref]()
 	onFailureType   = reflect.TypeFor[onFailure]()

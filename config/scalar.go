@@ -24,6 +24,7 @@ func kindOf(n *yaml.Node) string {
 var tagKinds = map[string]string{
 	"!!map": "a mapping", "!!seq": "a list",
 	"!!str": "a text", "!!int": "a number", "!!float": "a number", "!!bool": "true or false", "!!null": "empty",
+	"!!timestamp": "a time",
 }
 
 // textForms says how types that read themselves are written, by their names.
@@ -53,6 +54,9 @@ func scalarForm(n *yaml.Node, t reflect.Type, f options.Field) (tags []string, w
 	}
 	want = "want a text"
 	switch {
+	case t == timeType:
+		want = "want a time, such as 2026-01-31T00:00:00Z"
+		return []string{"!!timestamp", "!!str"}, want, want
 	case t == refType:
 		want = "want the name of a sink"
 	case n.Kind == yaml.ScalarNode:
@@ -72,7 +76,7 @@ func (d *decoder) fillScalar(n *yaml.Node, v reflect.Value, path string, f optio
 	case len(f.Enum) > 0 && !slices.Contains(f.Enum, n.Value):
 		hint := ""
 		if shown(n.Value) == n.Value {
-			hint = nearest(n.Value, f.Enum)
+			hint = options.Nearest(n.Value, f.Enum)
 		}
 		d.problem(n.Line, path, "is not one of the words it can be%s", cmp.Or(hint, ": want "+strings.Join(f.Enum, " or ")))
 		return

@@ -43,6 +43,15 @@ func (t *Types) JSONSchema() ([]byte, error) {
 		"propertyNames":        schema{"pattern": namePattern, "maxLength": maxNameLength},
 		"additionalProperties": schema{"oneOf": sinks},
 	})
+	if t.redaction == nil {
+		delete(properties, "redactions")
+	} else {
+		maps.Copy(properties["redactions"].(schema), schema{
+			"type":                 "object",
+			"propertyNames":        schema{"pattern": namePattern, "maxLength": maxNameLength},
+			"additionalProperties": structSchema(reflect.ValueOf(t.redaction()).Elem()),
+		})
+	}
 	maps.Copy(properties["components"].(schema), schema{
 		"type":                 "object",
 		"minProperties":        1,
@@ -141,6 +150,9 @@ func textSchema(f options.Field) schema {
 		return schema{"type": "string", "pattern": namePattern, "maxLength": maxNameLength}
 	}
 	s := schema{"type": "string"}
+	if f.Type == timeType {
+		s["format"] = "date-time"
+	}
 	if len(f.Enum) > 0 {
 		s["enum"] = f.Enum
 	}

@@ -19,6 +19,7 @@ import (
 // definition is one sink of a file.
 type definition struct {
 	name    string
+	path    string // in the file
 	typ     string
 	check   string
 	section Section
@@ -79,7 +80,7 @@ func (d *decoder) readSinks(f *File, h *header, types *Types) {
 			d.problem(e.key.Line, at, "want a name of at most 63 letters, digits, dashes, dots and underscores")
 			continue
 		}
-		def := &definition{name: e.name}
+		def := &definition{name: e.name, path: at}
 		f.sinks[e.name] = def
 		before := d.problems.all
 		d.readSink(def, e.value, at, h.Check, types)
@@ -124,10 +125,15 @@ func (d *decoder) readSink(def *definition, n *yaml.Node, at, check string, type
 		return
 	}
 	def.typ, def.check, def.section = typ.Name, common.Check, section
+	def.content = contentOf(n, at)
+	d.validated(section, at)
+}
+
+// contentOf returns a hash of what stands under a path.
+func contentOf(n *yaml.Node, path string) string {
 	var content map[string]any // which prints in the order of its keys
 	err := n.Decode(&content)  // it fails for duplicate keys, which are reported already
-	def.content = digest(at, fmt.Sprintf("%#v %v", content, err))
-	d.validated(section, at)
+	return digest(path, fmt.Sprintf("%#v %v", content, err))
 }
 
 func digest(parts ...string) string {

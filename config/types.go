@@ -141,7 +141,10 @@ func (s Secret) MarshalText() ([]byte, error) {
 
 // Types are the types of sinks that a file may use. The zero value has none. Once all
 // are added, Types may be used by any number of goroutines.
-type Types struct{ byName map[string]Type }
+type Types struct {
+	byName    map[string]Type
+	redaction func() Redaction // nil for none
+}
 
 // Add adds a type. It refuses an invalid name, a name that is taken, and a section
 // that is not a pointer to a struct of supported fields.

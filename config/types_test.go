@@ -49,6 +49,43 @@ type typeSection struct {
 	Type string `yaml:"type"`
 }
 
+type redactionOf struct {
+	C chan int `yaml:"c"`
+}
+
+func (*redactionOf) In(config.Ref) config.Section { return valueSection{} }
+
+func TestSetRedactionRefusesWhatCannotWork(t *testing.T) {
+	types := &config.Types{}
+	for want, made := range map[string]func() config.Redaction{
+		"needs a function":                       nil,
+		"must be a pointer to a struct":          func() config.Redaction { return nil },
+		"key c: a chan int cannot be written in": func() config.Redaction { return &redactionOf{} },
+	} {
+		if err := types.SetRedaction(made); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
+
+func TestRedactionsThatNoProgramKnowsAreRefused(t *testing.T) {
+	types := &config.Types{}
+	if err := types.Add(config.Type{Name: "recorder", New: func() config.Section { return &recorderSection{} }}); err != nil {
+		t.Fatal(err)
+	}
+	const text = `apiVersion: audit.paddock.dev/v1alpha1
+kind: AuditConfiguration
+redactions: {people: {rules: []}}
+sinks: {a: {type: recorder}}
+components: {broker: {sink: a, redact: people, onFailure: open}}
+`
+	_, err := config.Parse("audit.yaml", []byte(text), types)
+	if err == nil || !strings.Contains(err.Error(), "audit.yaml:3: redactions: are unknown to this program") ||
+		!strings.Contains(err.Error(), "components.broker.redact: there is no redaction people") {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestParseWithoutTypesFails(t *testing.T) {
 	if _, err := config.Parse("audit.yaml", nil, nil); err == nil || !strings.Contains(err.Error(), "builtin.Types()") {
 		t.Errorf("Parse: %v", err)

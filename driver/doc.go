@@ -7,8 +7,8 @@
 // it once, and wraps the errors.
 //
 // A stage is a Driver that hands events on to other drivers, which it gets from Of
-// when it is made. An event goes through a chain unchanged, and nothing about it
-// travels in the context.
+// when it is made. An event never changes: a stage that redacts hands on a copy. Nothing
+// about it travels in the context.
 //
 // Package sinktest tests whether a Sink and its Driver keep the contract.
 package driver

@@ -52,6 +52,10 @@ type Info struct {
 	Level auditing.Level
 	// Namespaced refuses events without a namespace, before anything is stored.
 	Namespaced bool
+	// Redacts says that the driver, or one behind it, calls Event.Redacted: a text that
+	// is too long is then kept as a whole beside the one that is shortened. A stage that
+	// begins with the Info of its next driver has it from there.
+	Redacts bool
 	// Batch is how many events one Store takes well at most; 0 for any number. A
 	// stage with a backlog hands on as many.
 	Batch int

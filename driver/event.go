@@ -23,6 +23,9 @@ import (
 type Event struct {
 	flat eventjson.Event
 	self [1]*Event // the slice that Store gets of a single event
+	// whole is the event before it was brought within the bounds of the schema, for
+	// Redacted; nil when it was within them, or no driver redacts.
+	whole *eventjson.Event
 
 	json atomic.Pointer[[]byte] // encoded when first needed
 }

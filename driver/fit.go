@@ -20,11 +20,12 @@ const maxDetailJSON = 128 << 10
 // detailOmitted is the key of the note about entries that fit removed from detail.
 const detailOmitted = "audit.omitted"
 
-// fit brings e within the bounds of the schema. It shortens long texts visibly and
-// replaces what is not UTF-8. The result is the same each time.
-func fit(e *eventjson.Event) {
+// fit brings e within the bounds of the schema, and reports whether it was beyond them.
+// It shortens long texts visibly and replaces what is not UTF-8. The result is the same
+// each time.
+func fit(e *eventjson.Event) (changed bool) {
 	s := &e.Spec
-	eventjson.Bound(s)
+	changed = eventjson.Bound(s)
 	var notes map[string]string // values that their fields cannot hold, for detail
 	note := func(key string, value int) {
 		if notes == nil {
@@ -48,7 +49,9 @@ func fit(e *eventjson.Event) {
 	}
 	if len(notes) > 0 || !detailFits(e.Detail) {
 		e.SetDetail(fitDetail(e.Detail.Map(), notes))
+		changed = true
 	}
+	return changed
 }
 
 func portFits(port int32) bool { return port >= 0 && port <= names.MaxPort }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/internal/eventjson"
 	"github.com/paddock-dev/audit/internal/names"
 )
 
@@ -21,25 +22,31 @@ const defaultGenerateName = "ae-"
 // identity. It shortens text beyond the bounds of the schema in the event, and not in
 // ae. Its errors are of auditing.ClassInvalid.
 func Prepare(ae *v1alpha1.AuditEvent, component string) (*Event, error) {
-	return prepare(ae, component, false, nil)
+	return prepare(ae, &Info{Component: component}, nil)
 }
 
 // prepare does what Prepare does. An event that no Write has seen yet gets those facts
 // that it lacks; one that is written again stays the event that it was.
-func prepare(ae *v1alpha1.AuditEvent, component string, namespaced bool, facts *auditing.Facts) (*Event, error) {
-	if err := validate(ae, component, namespaced); err != nil {
+func prepare(ae *v1alpha1.AuditEvent, info *Info, facts *auditing.Facts) (*Event, error) {
+	if err := validate(ae, info.Component, info.Namespaced); err != nil {
 		return nil, WithClass(auditing.ClassInvalid, err)
 	}
 	_, again := ae.Annotations[v1alpha1.AnnotationTimestamp]
 	named := ae.Name != ""
-	if err := identify(ae, component); err != nil {
+	if err := identify(ae, info.Component); err != nil {
 		return nil, WithClass(auditing.ClassInvalid, err)
 	}
 	e := &Event{}
 	e.flat.Copy(ae)
-	fit(&e.flat)
+	if fit(&e.flat) && info.Redacts {
+		e.whole = &eventjson.Event{}
+		e.whole.Copy(ae)
+	}
 	if facts != nil && !again {
 		stamp(ae, &e.flat, facts, named)
+		if e.whole != nil {
+			e.whole.SetFacts(&e.flat.Spec)
+		}
 	}
 	return e.finish(), nil
 }

@@ -28,6 +28,7 @@ var (
 	countPath         = specPath.Child("count")
 	runNamePath       = specPath.Child("runRef", "name")
 	matchedPolicyPath = specPath.Child("matchedPolicy", "name")
+	ownersPath        = metaPath.Child("ownerReferences")
 	componentPath     = field.NewPath("component")
 )
 
@@ -68,7 +69,19 @@ func validate(ae *v1alpha1.AuditEvent, component string, namespaced bool) error 
 	if len(errs) == 0 {
 		return nil
 	}
-	return fmt.Errorf("invalid event: %w", errs.ToAggregate())
+	return fmt.Errorf("invalid event: %w", withoutTexts(errs).ToAggregate())
+}
+
+// withoutTexts removes what errors quote of the event: it may be private, and no
+// redaction has seen it.
+func withoutTexts(errs field.ErrorList) field.ErrorList {
+	for _, err := range errs {
+		err.BadValue = field.OmitValueType{}
+		if err.Field == ownersPath.String() { // the only error of them all together
+			err.Detail = "only one owner can be the controller"
+		}
+	}
+	return errs
 }
 
 func validateKind(kind v1alpha1.AuditKind, path *field.Path) (errs field.ErrorList) {

@@ -9,6 +9,7 @@ import (
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/internal/hooks"
 	"github.com/paddock-dev/audit/internal/metrics"
+	"github.com/paddock-dev/audit/internal/names"
 )
 
 // Write is the Write of a Sink that is a struct literal, as kube.Sink is:
@@ -34,7 +35,7 @@ func (l *link) write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 	if facts != nil && facts.DryRun {
 		return l.dryRun(ae)
 	}
-	e, err := prepare(ae, l.info.Component, l.info.Namespaced, facts)
+	e, err := prepare(ae, &l.info, facts)
 	if err != nil {
 		return l.invalid(ae, err, counted)
 	}
@@ -98,8 +99,8 @@ func (l *link) refusal(ae *v1alpha1.AuditEvent, err error) *auditing.WriteError 
 		return we
 	}
 	we.Event = ref(ae.Namespace, ae.Name)
-	if we.Component == "" {
-		we.Component = ae.Labels[v1alpha1.LabelComponent]
+	if own := ae.Labels[v1alpha1.LabelComponent]; we.Component == "" && names.IsLabelValue(own) { // any other text may be private
+		we.Component = own
 	}
 	return we
 }

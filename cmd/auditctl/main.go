@@ -4,6 +4,7 @@
 //	auditctl sinks                                  list the types of sinks with their keys and defaults
 //	auditctl send --config FILE --component NAME    write one test event and say what was confirmed
 //	auditctl schema                                 print the JSON Schema of the file
+//	auditctl redact hash --config FILE ...          print the hash of a value, to search events by
 //	auditctl spool stats|list|show|requeue DIR ...  look into a spool and requeue its dead letters
 //
 // It exits with 0 when all is well, with 1 when it is not, and with 2 when it
@@ -28,6 +29,9 @@ const usage = `usage:
   auditctl sinks
   auditctl send --config FILE --component NAME [--namespace NAME] [--decision granted|denied|warned] [--timeout 10s]
   auditctl schema
+  auditctl redact hash --config FILE --redaction NAME [--at TIME] [VALUE]
+                                    the hash of a value under each key, or under the key of that time; the value comes
+                                    from the standard input when it is - or missing: arguments show in process lists
   auditctl spool stats DIR          depth, bytes and the oldest event
   auditctl spool list DIR           the dead letters
   auditctl spool show DIR ID        one of them, with its reason
@@ -39,7 +43,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	// Nothing that is cut off loses what is stored: not even a requeue.
-	code, ended := stopping.Promptly(ctx, func() int { return run(ctx, os.Args[1:], os.Stdout, os.Stderr) })
+	code, ended := stopping.Promptly(ctx, func() int { return run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr) })
 	if !ended {
 		code = 1
 	}
@@ -50,7 +54,7 @@ func main() {
 var errUsage = errors.New("wrong arguments")
 
 // run is main with its arguments and streams as parameters. It returns the exit code.
-func run(ctx context.Context, args []string, out, errOut io.Writer) int {
+func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
 	var err error
 	switch {
 	case len(args) == 2 && args[0] == "check":
@@ -64,6 +68,8 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 		}
 	case len(args) > 0 && args[0] == "spool":
 		err = inspectSpool(args[1:], out)
+	case len(args) > 1 && args[0] == "redact" && args[1] == "hash":
+		err = redactHash(args[2:], in, out)
 	case len(args) > 0 && args[0] == "send":
 		err = send(ctx, args[1:], out, errOut)
 	default:

@@ -14,8 +14,14 @@ import (
 // auditctl runs the command and returns its exit code and what it prints.
 func auditctl(t *testing.T, args ...string) (code int, out, errOut string) {
 	t.Helper()
+	return auditctlReading(t, "", args...)
+}
+
+// auditctlReading is auditctl with a text on its standard input.
+func auditctlReading(t *testing.T, in string, args ...string) (code int, out, errOut string) {
+	t.Helper()
 	var o, e strings.Builder
-	code = run(t.Context(), args, &o, &e)
+	code = run(t.Context(), args, strings.NewReader(in), &o, &e)
 	return code, o.String(), e.String()
 }
 
@@ -31,8 +37,8 @@ func file(t *testing.T, text string) string {
 func TestCheckPrintsTheChainsOfTheExamplesFiles(t *testing.T) {
 	for path, want := range map[string]string{
 		"../../examples/controller/audit.yaml": `broker: multi(all)[kube, retry(loki)]: acknowledged, fails closed, timeout 3s, detached
-controller: kube: acknowledged, fails open
-webhook: log(stderr): accepted, fails open
+controller: kube: acknowledged, fails open, timeout 5s, detached
+webhook: log(stderr): accepted, fails open, timeout 2s, detached
 `,
 		"../../examples/failclosed/audit.yaml": "broker: log(audit.log): durable, fails closed, timeout 3s, detached\n",
 	} {

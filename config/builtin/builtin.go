@@ -42,5 +42,8 @@ func Types(opts ...Option) *config.Types {
 			panic(err) // a mistake in this package
 		}
 	}
+	if err := types.SetRedaction(func() config.Redaction { return &redaction{} }); err != nil {
+		panic(err) // a mistake in this package
+	}
 	return types
 }

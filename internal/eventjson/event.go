@@ -1,6 +1,7 @@
 package eventjson
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -106,6 +107,49 @@ func (e *Event) Copy(ae *v1alpha1.AuditEvent) {
 	e.Detail, _ = sorted(all, ae.Spec.Detail, nil)
 }
 
+// CopyOf makes e a copy of another event in which these fields may be changed, with the
+// label of the run and the annotation of the owners. The copy shares the rest with the
+// other event. e was never used before.
+func (e *Event) CopyOf(other *Event, fields Fields) {
+	e.Name, e.GenerateName, e.Namespace = other.Name, other.GenerateName, other.Namespace
+	e.Spec, e.Attached = other.Spec, other.Attached
+	s := &e.Spec
+	if fields&ofDecision != 0 {
+		s.RunRef = copied(&e.run, s.RunRef)
+		s.MatchedPolicy = copied(&e.policy, s.MatchedPolicy)
+		s.Destination = copied(&e.destination, s.Destination)
+		s.Credential = copied(&e.credential, s.Credential)
+		s.SampleDestinations = slices.Clone(s.SampleDestinations)
+	}
+	if fields&ofActor != 0 && s.Actor != nil {
+		s.Actor = new(*s.Actor)
+		s.Actor.Groups = slices.Clone(s.Actor.Groups)
+	}
+	if fields&ofRequest != 0 && HasFacts(s) {
+		r := &rare{}
+		s.Object = copied(&r.object, s.Object)
+		s.Request = copied(&r.request, s.Request)
+		s.Trace = copied(&r.trace, s.Trace)
+	}
+	room := e.room[:]
+	e.Labels, room = other.Labels.copied(fields&ofLabels != 0, room)
+	e.Annotations, room = other.Annotations.copied(fields&ofAnnotations != 0, room)
+	e.Detail, _ = other.Detail.copied(fields&ofDetail != 0, room)
+}
+
+// copied returns the pairs, or a copy of them in room, which may be too small, and the
+// rest of it.
+func (p Pairs) copied(really bool, room []Pair) (Pairs, []Pair) {
+	if !really || len(p) == 0 {
+		return p, room
+	}
+	if len(p) > len(room) {
+		return slices.Clone(p), room
+	}
+	n := copy(room, p)
+	return room[:n:n], room[n:]
+}
+
 func (e *Event) copySpec(s *v1alpha1.AuditEventSpec) {
 	e.Spec = *s
 	e.Spec.RunRef = copied(&e.run, s.RunRef)
@@ -128,6 +172,16 @@ func (e *Event) copyRare(s *v1alpha1.AuditEventSpec) {
 	e.Spec.Trace = copied(&r.trace, s.Trace)
 	e.Spec.Actor = copied(&r.actor, s.Actor)
 	r.actor.Groups = slices.Clone(r.actor.Groups)
+}
+
+// SetFacts gives e what it lacks of what s says of the request behind the decision. They
+// share it.
+func (e *Event) SetFacts(s *v1alpha1.AuditEventSpec) {
+	own := &e.Spec
+	own.Actor = cmp.Or(own.Actor, s.Actor)
+	own.Object = cmp.Or(own.Object, s.Object)
+	own.Request = cmp.Or(own.Request, s.Request)
+	own.Trace = cmp.Or(own.Trace, s.Trace)
 }
 
 // HasFacts reports that s says something of the request behind the decision.

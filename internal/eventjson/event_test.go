@@ -2,6 +2,7 @@ package eventjson_test
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -77,21 +78,60 @@ func TestTextsAreAllTextsOfTheSpec(t *testing.T) {
 	ae := filled(t)
 	ae.Spec.Detail = nil
 	named := map[*string]bool{}
-	for text := range eventjson.Texts(&ae.Spec) {
+	paths := map[string]bool{}
+	for text, f := range eventjson.Texts(&ae.Spec) {
 		named[text] = true
+		paths[f.Path()] = true
+		if f.Limit() == 0 {
+			t.Errorf("%s has no limit", f.Path())
+		}
 	}
 	n := 0
 	texts(reflect.ValueOf(&ae.Spec).Elem(), func(path string, text *string) {
-		if path == ".Decision" || path == ".Kind" {
+		if path == ".decision" || path == ".kind" {
 			return
 		}
 		n++
 		if !named[text] {
 			t.Errorf("%s is not among the texts", path)
 		}
+		if !paths["spec"+path] {
+			t.Errorf("no field has the path spec%s", path)
+		}
 	})
 	if n != len(named) || n == 0 {
 		t.Errorf("%d texts, %d names", n, len(named))
+	}
+}
+
+func TestACopyOfAnEventCanBeChangedAlone(t *testing.T) {
+	ae := filled(t)
+	e, c := &eventjson.Event{}, &eventjson.Event{}
+	e.Copy(ae)
+	c.CopyOf(e, eventjson.AllFields)
+	want := string(e.Append(nil))
+	if got := string(c.Append(nil)); got != want {
+		t.Fatalf("got  %s\nwant %s", got, want)
+	}
+	for f := range eventjson.NumFields { // each may be changed alone
+		c := &eventjson.Event{}
+		c.CopyOf(e, eventjson.Fields(0).With(f))
+		for text, of := range eventjson.Texts(&c.Spec) {
+			if of == f {
+				*text = "changed"
+			}
+		}
+		switch f {
+		case eventjson.FieldRun, eventjson.FieldLabel, eventjson.FieldLabelKey:
+			change(reflect.ValueOf(&c.Labels).Elem())
+		case eventjson.FieldOwnerName, eventjson.FieldOwnerUID, eventjson.FieldAnnotation, eventjson.FieldAnnotationKey:
+			change(reflect.ValueOf(&c.Annotations).Elem())
+		case eventjson.FieldDetail, eventjson.FieldDetailKey:
+			change(reflect.ValueOf(&c.Detail).Elem())
+		}
+		if got := string(e.Append(nil)); got != want {
+			t.Fatalf("a change of %s in the copy shows:\ngot  %s\nwant %s", f.Path(), got, want)
+		}
 	}
 }
 
@@ -110,7 +150,8 @@ func textsAt(path string, v reflect.Value, found func(path string, text *string)
 		}
 	case v.Kind() == reflect.Struct:
 		for i := range v.NumField() {
-			textsAt(path+"."+v.Type().Field(i).Name, v.Field(i), found)
+			name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+			textsAt(path+"."+name, v.Field(i), found)
 		}
 	}
 }

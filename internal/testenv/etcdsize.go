@@ -13,21 +13,31 @@ type EtcdSize struct {
 	InUse       int64 // bytes of the database file that are in use, also by what etcd stores in addition to values
 }
 
-// EtcdSize returns the size of the objects whose keys begin with prefix, such as "/registry/pods/", and of the whole
-// database.
-func (k *Kube) EtcdSize(ctx context.Context, prefix string) (size EtcdSize, err error) {
+// EtcdPair is an object as etcd stores it.
+type EtcdPair struct {
+	Key   []byte `json:"key"`
+	Value []byte `json:"value"`
+}
+
+// EtcdPairs returns the objects whose keys begin with prefix, such as "/registry/pods/".
+func (k *Kube) EtcdPairs(ctx context.Context, prefix string) ([]EtcdPair, error) {
 	var found struct {
-		Pairs []struct {
-			Key   []byte `json:"key"`
-			Value []byte `json:"value"`
-		} `json:"kvs"`
+		Pairs []EtcdPair `json:"kvs"`
 	}
 	end := []byte(prefix)
 	end[len(end)-1]++ // the first key after all keys with the prefix
-	if err := k.askEtcd(ctx, "/v3/kv/range", map[string]any{"key": []byte(prefix), "range_end": end}, &found); err != nil {
+	err := k.askEtcd(ctx, "/v3/kv/range", map[string]any{"key": []byte(prefix), "range_end": end}, &found)
+	return found.Pairs, err
+}
+
+// EtcdSize returns the size of the objects whose keys begin with prefix, such as "/registry/pods/", and of the whole
+// database.
+func (k *Kube) EtcdSize(ctx context.Context, prefix string) (size EtcdSize, err error) {
+	pairs, err := k.EtcdPairs(ctx, prefix)
+	if err != nil {
 		return size, err
 	}
-	for _, pair := range found.Pairs {
+	for _, pair := range pairs {
 		size.Objects++
 		size.ObjectBytes += int64(len(pair.Key) + len(pair.Value))
 	}

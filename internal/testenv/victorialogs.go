@@ -86,6 +86,9 @@ func victoriaLogsBinary() (string, error) {
 	return filepath.Join(dir, name), err
 }
 
+// DataDir returns the folder in which the server keeps its rows.
+func (v *VictoriaLogs) DataDir() string { return filepath.Join(v.group.dir, "data") }
+
 func (v *VictoriaLogs) start(ctx context.Context) error {
 	get, err := http.NewRequestWithContext(ctx, http.MethodGet, v.URL+"/health", nil)
 	if err != nil {
@@ -93,7 +96,7 @@ func (v *VictoriaLogs) start(ctx context.Context) error {
 	}
 	flags := append([]string{
 		"-httpListenAddr=" + v.address,
-		"-storageDataPath=" + filepath.Join(v.group.dir, "data"),
+		"-storageDataPath=" + v.DataDir(),
 		"-memory.allowedBytes=256MiB", // otherwise it would use most of the machine's memory
 	}, v.Options.Flags...)
 	if v.process, err = v.group.start(v.path, flags...); err != nil {

@@ -37,6 +37,18 @@ func Shorten(text string, limit int) string {
 	return clean + mark
 }
 
+// shortest is the least number of bytes of a text that Shorten has cut.
+const shortest = 64
+
+// Cut reports that s holds a mark of Shorten, or what looks like one.
+func Cut(s string) bool {
+	if len(s) < shortest {
+		return false
+	}
+	_, behind, found := strings.Cut(s, "…[")
+	return found && strings.Contains(behind, " bytes, sha256 ")
+}
+
 // markOf returns what stands for the end of a text that was shortened.
 func markOf(text string) string {
 	sum := sha256.Sum256([]byte(text))

@@ -166,6 +166,7 @@ func (s *stage) inform() (driver.Info, error) {
 		info := c.next.Info()
 		drivers, chains = append(drivers, c.next), append(chains, info.Chain)
 		all.Repeats = min(all.Repeats, info.Repeats)
+		all.Redacts = all.Redacts || info.Redacts
 		if all.Batch == 0 || info.Batch > 0 && info.Batch < all.Batch {
 			all.Batch = info.Batch
 		}

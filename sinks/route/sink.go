@@ -134,6 +134,7 @@ func (s *stage) inform(component string) error {
 		drivers = append(drivers, t.next)
 		info.Level = min(info.Level, next.Level)
 		info.Repeats = min(info.Repeats, next.Repeats)
+		info.Redacts = info.Redacts || next.Redacts
 		info.Namespaced = info.Namespaced && next.Namespaced
 		if next.Batch > 0 && (info.Batch == 0 || next.Batch < info.Batch) {
 			info.Batch = next.Batch
