@@ -41,6 +41,7 @@ type hit struct {
 // lines looks at lines of which each ends with a newline, but for the last one if it is
 // unfinished. It may change them.
 func (j *judge) lines(data []byte, unfinished bool) (f found) {
+	j.raw.tune(data)
 	for len(data) > 0 && f.err == nil {
 		line := data
 		if end := bytes.IndexByte(data, '\n'); end >= 0 {

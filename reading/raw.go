@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -35,7 +36,7 @@ func ownEvent(line []byte) int {
 		}
 		at += len(key)
 		n := bytes.IndexByte(line[at:], '"')
-		if n < 0 || slices.ContainsFunc(line[at:at+n], func(c byte) bool { return c < ' ' || c == '\\' }) {
+		if n < 0 { // an escaped one is not followed by the next key
 			return -1
 		}
 		at += n + 1
@@ -51,13 +52,20 @@ func ownEvent(line []byte) int {
 // project would not write: then the texts of the filter stand in it as they are.
 type rawFilter struct {
 	// all are lists of which a line has at least one text each.
-	all [][]string
+	all [][]*needle
 	// since and until bound the second of spec.timestamp, until excluded; "" for no bound.
 	since, until string
+	// spec and timestamp stand before that second.
+	spec, timestamp *needle
+	tuned           sync.Once
 }
 
 func newRawFilter(q *Query) *rawFilter {
-	f := &rawFilter{}
+	f := &rawFilter{
+		// A label named spec has a text, and no object. What stands before the timestamp in spec
+		// has no such key.
+		spec: &needle{text: []byte(`,"spec":{`)}, timestamp: &needle{text: []byte(`"timestamp":"`)},
+	}
 	field(f, `"decision":`, q.Decisions)
 	field(f, `"kind":`, q.Kinds)
 	field(f, `"namespace":`, q.Namespaces)
@@ -65,7 +73,7 @@ func newRawFilter(q *Query) *rawFilter {
 	field(f, `"runRef":{"name":`, q.Runs)
 	field(f, `"metadata":{"name":`, q.Names)
 	if q.Grep != "" && standsInLines(q.Grep) {
-		f.all = append(f.all, []string{q.Grep})
+		f.all = append(f.all, []*needle{{text: []byte(q.Grep)}})
 	}
 	f.since = second(q.Since)
 	f.until = second(q.Until.Add(time.Second - 1))
@@ -78,13 +86,13 @@ func newRawFilter(q *Query) *rawFilter {
 // field adds that one of the values follows the key. It adds nothing when a value may be
 // written in another way, or be left out.
 func field[T ~string](f *rawFilter, key string, values []T) {
-	var list []string
+	var list []*needle
 	for _, value := range values {
 		text, err := json.Marshal(string(value))
 		if err != nil || value == "" || len(text) != len(value)+len(`""`) || !standsInLines(string(value)) {
 			return
 		}
-		list = append(list, key+string(text))
+		list = append(list, &needle{text: append([]byte(key), text...)})
 	}
 	if len(list) > 0 {
 		f.all = append(f.all, list)
@@ -113,6 +121,16 @@ func second(t time.Time) string {
 	return t.Format(time.RFC3339)
 }
 
+// tune makes the filter fast for lines as those of a sample.
+func (f *rawFilter) tune(sample []byte) {
+	f.tuned.Do(func() {
+		sample = sample[:min(len(sample), 4<<10)]
+		for _, n := range slices.Concat(append(f.all, []*needle{f.spec, f.timestamp})...) {
+			n.tune(sample)
+		}
+	})
+}
+
 // rejects reports that the query certainly does not take the event of a line.
 func (f *rawFilter) rejects(line []byte) bool {
 	return f.lacks(line) && ownEvent(line) >= 0 && ownEscapes(line)
@@ -120,7 +138,7 @@ func (f *rawFilter) rejects(line []byte) bool {
 
 func (f *rawFilter) lacks(line []byte) bool {
 	for _, list := range f.all {
-		if !slices.ContainsFunc(list, func(text string) bool { return bytes.Contains(line, []byte(text)) }) {
+		if !slices.ContainsFunc(list, func(n *needle) bool { return n.index(line) >= 0 }) {
 			return true
 		}
 	}
@@ -129,16 +147,18 @@ func (f *rawFilter) lacks(line []byte) bool {
 
 // inTime reports that spec.timestamp may be between the bounds.
 func (f *rawFilter) inTime(line []byte) bool {
-	// A label named spec has a text, and no object. What stands before the timestamp in spec
-	// has no such key.
-	const spec, key, length = `,"spec":{`, `"timestamp":"`, len(`2026-03-01T10:00:00Z`)
-	_, line, _ = bytes.Cut(line, []byte(spec))
-	_, line, found := bytes.Cut(line, []byte(key))
-	if !found || len(line) <= length || line[length-1] != 'Z' || line[length] != '"' {
+	const length = len(`2026-03-01T10:00:00Z`)
+	line = line[max(0, f.spec.index(line)):]
+	at := f.timestamp.index(line)
+	if at < 0 {
 		return true
 	}
-	at := string(line[:length])
-	return at >= f.since && (f.until == "" || at < f.until)
+	line = line[at+len(f.timestamp.text):]
+	if len(line) <= length || line[length-1] != 'Z' || line[length] != '"' {
+		return true
+	}
+	second := string(line[:length])
+	return second >= f.since && (f.until == "" || second < f.until)
 }
 
 // ownEscapes reports that a line has no escape but those that this project writes. Others
