@@ -72,8 +72,8 @@ func (f *following) until(what string, is func() bool) {
 		select {
 		case <-f.news:
 		case <-late:
-			f.mu.Lock()
-			defer f.mu.Unlock()
+			f.cancel()
+			<-f.ended
 			f.t.Fatalf("%s did not come: %d events, %.200v, errors %v", what, len(f.names), f.names, f.errs)
 		}
 	}
