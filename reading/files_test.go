@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -456,4 +457,24 @@ func TestFilesSortsWhatIsInAnyOrder(t *testing.T) {
 	write(t, filepath.Join(dir, "2.log.gz"), gzipped(t, exported(given[7000:]...)))
 	got := read(t, reading.Files("files", filepath.Join(dir, "*")), &reading.Query{})
 	got.want(t, all)
+}
+
+// A log of 30 MB in which every event is taken; BenchmarkFilesMemory does the same with 300.
+func TestFilesHoldsLittleInMemory(t *testing.T) {
+	path, size := largeLog(t, 40_000)
+	source := reading.Files("files", path)
+	n := 0
+	runtime.GC()
+	most := peak(func() {
+		for _, err := range source.Read(t.Context(), &reading.Query{}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			n++
+		}
+	})
+	if n != 40_000 || most > 64<<20 {
+		t.Errorf("%d events of %d bytes took %d MiB", n, size, most>>20)
+	}
+	t.Logf("%d MB took at most %d MiB", size/1_000_000, most>>20)
 }
