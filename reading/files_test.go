@@ -2,7 +2,6 @@ package reading_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,19 +10,15 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
-	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/internal/disk"
 	"github.com/paddock-dev/audit/internal/eventjson"
 	"github.com/paddock-dev/audit/reading"
@@ -276,177 +271,6 @@ func TestFilesReadsTheOthersOfAFileThatFails(t *testing.T) {
 	}
 }
 
-func TestFilesBoundsLines(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "audit.log")
-	all := events(t, 3)
-	padded := func(ae *v1alpha1.AuditEvent, size int) []byte {
-		line := exported(ae)
-		return append(append([]byte{'{'}, bytes.Repeat([]byte{' '}, size+1-len(line))...), line[1:]...)
-	}
-	const most = 4 << 20
-	write(t, path, padded(all[0], most), padded(all[1], most+1), exported(all[1]), bytes.Repeat([]byte("x"), 3*most), []byte("\n"),
-		padded(all[2], most), bytes.Repeat([]byte{'y'}, 2*most))
-	got := read(t, reading.Files("files", path), &reading.Query{})
-	got.wantEvents(t, all)
-	if got.err != nil || len(got.foreign) != 1 || got.foreign[0].Count != 3 || got.foreign[0].First != path+":2" {
-		t.Errorf("foreign %v, error %v", got.foreign, got.err)
-	}
-	if at := got.records[2].At; at != path+":5" {
-		t.Errorf("the last event is at %s", at)
-	}
-}
-
-func TestFilesReadsTheStandardInput(t *testing.T) {
-	all := events(t, 300)
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	before := os.Stdin
-	os.Stdin = r
-	t.Cleanup(func() { os.Stdin = before; _ = r.Close() })
-	go func() {
-		_, _ = w.Write(logged(t, all...))
-		_ = w.Close()
-	}()
-	got := read(t, reading.Files("files", "-"), &reading.Query{})
-	got.want(t, all)
-	if at := got.records[7].At; at != "-:8" {
-		t.Errorf("an event is at %s", at)
-	}
-}
-
-func TestFilesEndsWithItsContext(t *testing.T) {
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	before := os.Stdin
-	os.Stdin = r
-	t.Cleanup(func() { os.Stdin = before; _ = r.Close(); _ = w.Close() })
-	for _, wait := range []time.Duration{0, 20 * time.Millisecond} {
-		ctx, cancel := context.WithTimeout(t.Context(), wait)
-		t.Cleanup(cancel)
-		var last error
-		for _, err := range reading.Files("files", "-").Read(ctx, &reading.Query{}) {
-			last = err
-		}
-		if !errors.Is(last, context.DeadlineExceeded) {
-			t.Errorf("the error is %v", last)
-		}
-	}
-}
-
-func TestFilesMayBeLeftEarly(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "audit.log")
-	all := events(t, 100)
-	write(t, path, bytes.Repeat(logged(t, all...), 100))
-	for r, err := range reading.Files("files", path).Read(t.Context(), &reading.Query{}) {
-		if err != nil || r.Event.Name != all[0].Name {
-			t.Fatalf("%v, %v", r, err)
-		}
-		break
-	}
-}
-
-// queries are of all kinds, with texts that stand at every place of an event.
-func queries(t testing.TB) []reading.Query {
-	t.Helper()
-	all := []reading.Query{
-		{},
-		{Since: noon.Add(30)},
-		{Until: noon.Add(30)},
-		{Since: noon.Add(time.Second)},
-		{Until: noon},
-		{Until: noon.Add(time.Hour)},
-		{Since: noon.Add(-time.Hour), Until: noon.Add(10 * time.Second)},
-		{Namespaces: []string{"team-a"}},
-		{Namespaces: []string{"", "x"}},
-		{Components: []string{"proxy", "b"}},
-		{Components: []string{"b"}},
-		{Kinds: []v1alpha1.AuditKind{"egress-block"}},
-		{Kinds: []v1alpha1.AuditKind{"AuditEvent"}},
-		{Decisions: []v1alpha1.AuditDecision{"denied"}},
-		{Decisions: []v1alpha1.AuditDecision{"granted", "warned"}},
-		{Runs: []string{"run-1"}},
-		{Runs: []string{`a "b" <c>`}},
-		{Names: []string{"ae-00000003"}},
-		{Where: where(t, `event.spec.destination.port == 22`)},
-	}
-	for _, text := range []string{
-		"number 1", `"port":22`, "22", "api.example.com", "AuditEvent", `{"kind":"AuditEvent"`, `v1alpha1","metadata":{"name"`, `"metadata":{"name"`, "level", "null", ":",
-		"2026-04-25T12:00:0", `"timestamp":"2026`, `say \"no\"`, `"no"`, "café", "\u00e9", `\u202e`, `\u0007`, "a/b", `\ufffd`, "\ufffd", "<b>", `\t`, `","apiVersion":"`, "decision",
-	} {
-		all = append(all, reading.Query{Grep: text})
-	}
-	return all
-}
-
-// varied returns events with texts that are escaped in several ways.
-func varied(t testing.TB) []*v1alpha1.AuditEvent {
-	t.Helper()
-	all := events(t, 60)
-	for i, reason := range []string{
-		`say "no"`, `a\b`, "tab\tbell\a", "café", "\u202eturned", "a/b", "\ufffd", "<b>&", "line\u2028end", `{"decision":"granted"}`, `\u00e9`, "\u007f",
-	} {
-		all[i].Spec.Reason = reason
-		all[i+20].Spec.RunRef = &v1alpha1.LocalReference{Name: `a "b" <c>`}
-		all[i+20].Spec.Detail = map[string]string{"decision": reason, "timestamp": "2020-01-01T00:00:00Z", "spec": "x"}
-		all[i+40].Spec.Decision = "granted"
-		all[i+40].Annotations["timestamp"] = "2020-01-01T00:00:00Z"
-	}
-	for i, ae := range all {
-		e, err := driver.Prepare(ae, "proxy")
-		if err != nil {
-			t.Fatal(err)
-		}
-		all[i] = e.Object()
-	}
-	return all
-}
-
-// What the filter of raw lines rejects is never anything that the query takes, whoever wrote
-// the line.
-func TestFilesTakesExactlyWhatTheQueryTakes(t *testing.T) {
-	all := varied(t)
-	var stranger bytes.Buffer // writes what others may write, which means the same
-	for _, ae := range all {
-		ae.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("AuditEvent"))
-		text, err := json.Marshal(ae)
-		if err != nil {
-			t.Fatal(err)
-		}
-		stranger.Write(append(text, '\n'))
-	}
-	escaped := bytes.NewBuffer(nil)
-	for line := range bytes.Lines(logged(t, all...)) { // the keys of the log, other escapes
-		line = bytes.ReplaceAll(line, []byte("number"), []byte(`n\u0075mber`))
-		line = bytes.ReplaceAll(line, []byte("é"), []byte(`\u00e9`))
-		escaped.Write(bytes.ReplaceAll(line, []byte("a/b"), []byte(`a\/b`)))
-	}
-	for name, lines := range map[string][]byte{
-		"log": logged(t, all...), "export": exported(all...), "encoding/json": stranger.Bytes(), "other escapes": escaped.Bytes(),
-		"spaces": regexp.MustCompile(`([^\\])":`).ReplaceAll(stranger.Bytes(), []byte(`$1" : `)),
-	} {
-		path := filepath.Join(t.TempDir(), "audit.log")
-		write(t, path, lines)
-		for _, q := range queries(t) {
-			var want []*v1alpha1.AuditEvent
-			for _, ae := range all {
-				if takes, err := q.Takes(reading.NewRecord(ae, "", "")); err != nil {
-					t.Fatal(err)
-				} else if takes {
-					want = append(want, ae)
-				}
-			}
-			got := read(t, reading.Files("files", path), &q)
-			if t.Run(fmt.Sprintf("%s/%+v", name, q), func(t *testing.T) { got.want(t, want) }); t.Failed() {
-				return
-			}
-		}
-	}
-}
-
 func TestFilesSortsWhatIsInAnyOrder(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	dir := t.TempDir()
@@ -457,24 +281,4 @@ func TestFilesSortsWhatIsInAnyOrder(t *testing.T) {
 	write(t, filepath.Join(dir, "2.log.gz"), gzipped(t, exported(given[7000:]...)))
 	got := read(t, reading.Files("files", filepath.Join(dir, "*")), &reading.Query{})
 	got.want(t, all)
-}
-
-// A log of 30 MB in which every event is taken; BenchmarkFilesMemory does the same with 300.
-func TestFilesHoldsLittleInMemory(t *testing.T) {
-	path, size := largeLog(t, 40_000)
-	source := reading.Files("files", path)
-	n := 0
-	runtime.GC()
-	most := peak(func() {
-		for _, err := range source.Read(t.Context(), &reading.Query{}) {
-			if err != nil {
-				t.Fatal(err)
-			}
-			n++
-		}
-	})
-	if n != 40_000 || most > 64<<20 {
-		t.Errorf("%d events of %d bytes took %d MiB", n, size, most>>20)
-	}
-	t.Logf("%d MB took at most %d MiB", size/1_000_000, most>>20)
 }

@@ -151,8 +151,12 @@ func (s *Sorter) take() iter.Seq2[encoded, error] {
 // drain is take as records.
 func (s *Sorter) drain() iter.Seq2[*Record, error] {
 	return func(yield func(*Record, error) bool) {
-		for e := range s.take() {
-			if !yield(s.record(e.data, e.at)) {
+		for e, err := range s.take() {
+			var r *Record
+			if err == nil {
+				r, err = s.record(e.data, e.at)
+			}
+			if !yield(r, err) {
 				return
 			}
 		}
