@@ -42,12 +42,13 @@ import (
 // Memory is bounded, by about 32 MiB for lines of usual length. A line holds at most 4 MiB; a
 // longer one is foreign.
 func Files(name string, paths ...string) Follower {
-	return &files{name: name, paths: slices.Clone(paths)}
+	return &files{name: name, paths: slices.Clone(paths), stdin: os.Stdin}
 }
 
 type files struct {
 	name  string
 	paths []string
+	stdin io.Reader
 }
 
 func (s *files) Name() string { return s.name }
@@ -154,7 +155,7 @@ func (s *files) readAll(f *feed) {
 	seen := &places{}
 	for _, path := range s.paths {
 		if path == standardInput {
-			in, _ := openStandardInput(f.ctx, true)
+			in, _ := openStandardInput(f.ctx, s.stdin, true)
 			f.whole(in)
 			continue
 		}

@@ -3,7 +3,6 @@ package reading
 import (
 	"context"
 	"io"
-	"os"
 )
 
 // standardInputStream reads the standard input on a goroutine of its own, because nothing
@@ -18,9 +17,9 @@ type standardInputStream struct {
 	ended  bool
 }
 
-func openStandardInput(ctx context.Context, wait bool) (*input, *standardInputStream) {
+func openStandardInput(ctx context.Context, from io.Reader, wait bool) (*input, *standardInputStream) {
 	s := &standardInputStream{ctx: ctx, wait: wait, pieces: make(chan []byte)}
-	go s.take(os.Stdin)
+	go s.take(from)
 	return &input{path: standardInput, reader: s, close: func() {}}, s
 }
 

@@ -61,7 +61,7 @@ func (s *files) followAll(f *feed) {
 	var streams []*stdinTail
 	for _, path := range s.paths {
 		if path == standardInput {
-			in, stream := openStandardInput(f.ctx, false)
+			in, stream := openStandardInput(f.ctx, s.stdin, false)
 			streams = append(streams, &stdinTail{in: in, stream: stream})
 		}
 	}
