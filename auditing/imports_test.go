@@ -87,7 +87,7 @@ var allArrows = []arrows{
 	{pkg: "sinks/spool", ownImports: []string{api, core, author, onDisk, recordLog, optionTags, hooks}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/flood", ownImports: []string{api, core, author, shared, optionTags}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/redact", ownImports: []string{api, core, author, eventJSON, text, optionTags}, never: []string{client, runtime, zap, grafana}},
-	{pkg: "reading", imports: []string{api, machinery, eventJSON, naming, text, "cel.dev/cel-go"}, never: []string{runtime, zap, grafana, sinks, core, author}},
+	{pkg: "reading", imports: []string{api, machinery, eventJSON, naming, text, onDisk, recordLog, "cel.dev/cel-go", "github.com/klauspost/compress"}, never: []string{runtime, zap, grafana, sinks, core, author}},
 	{pkg: "config", never: []string{sinks, client, runtime, zap, grafana}},
 	{
 		pkg: "retention", ownImports: []string{api, core, author, hooks, onDisk, module + "/internal/stopping", module + "/internal/switching", module + "/config"},

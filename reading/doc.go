@@ -14,6 +14,9 @@
 // their time and name. Merge makes one entry of what several places hold of one event.
 // Diff says which place lacks an event, or holds another one under its name.
 //
+// Files is the source of log files, which it can follow, and Spool that of the events that
+// wait in a spool.
+//
 // Memory is bounded whatever the number of events is: a place that does not give its
 // events in order is sorted in a temporary file.
 package reading

@@ -74,29 +74,27 @@ func (s *Sorter) spill() error {
 		_ = os.Remove(file.Name()) // where that works, nothing is left of a program that is killed
 	}
 	s.order()
-	err := s.write(0, s.drain())
+	err := s.write(0, s.take())
 	for n := len(s.runs) - mergeAt; err == nil && n >= 0 && s.runs[n].level == s.runs[len(s.runs)-1].level; n = len(s.runs) - mergeAt {
 		merging := s.readers(s.runs[n:])
 		level := s.runs[n].level + 1
 		s.runs = s.runs[:n]
-		err = s.write(level, merging.merged())
+		err = s.write(level, encodings(merging.merged()))
 	}
 	return err
 }
 
 // write appends records, which are in order, to the file as a run.
-func (s *Sorter) write(level int, records iter.Seq2[*Record, error]) error {
+func (s *Sorter) write(level int, records iter.Seq2[encoded, error]) error {
 	to := &counter{to: io.NewOffsetWriter(s.file, s.end)}
 	w := bufio.NewWriterSize(to, 64<<10)
-	var data []byte
 	for r, err := range records {
 		if err != nil {
 			return err
 		}
-		data = eventjson.Append(append(data[:0], r.At...), r.Event)
-		header := binary.AppendUvarint(binary.AppendUvarint(nil, uint64(len(r.At))), uint64(len(data)))
+		header := binary.AppendUvarint(binary.AppendUvarint(nil, uint64(r.at)), uint64(len(r.data)))
 		_, _ = w.Write(header)
-		_, _ = w.Write(data) // Flush returns the error
+		_, _ = w.Write(r.data) // Flush returns the error
 	}
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("writing to a file to sort events in: %w", err)
@@ -118,14 +116,46 @@ func (c *counter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// drain yields what is held, in its order, and lets go of it.
-func (s *Sorter) drain() iter.Seq2[*Record, error] {
-	return func(yield func(*Record, error) bool) {
+// encodings yields records as they are written. Each is valid until the next.
+func encodings(records iter.Seq2[*Record, error]) iter.Seq2[encoded, error] {
+	return func(yield func(encoded, error) bool) {
+		var data []byte
+		for r, err := range records {
+			if err == nil {
+				data = eventjson.Append(append(data[:0], r.At...), r.Event)
+				if !yield(encoded{data: data, at: len(r.At)}, nil) {
+					return
+				}
+			} else if !yield(encoded{}, err) {
+				return
+			}
+		}
+	}
+}
+
+// take yields what is held, in its order, and lets go of it.
+func (s *Sorter) take() iter.Seq2[encoded, error] {
+	return func(yield func(encoded, error) bool) {
 		held := s.held
 		s.held, s.size = nil, 0
 		for i := range held {
-			r, err := s.record(held[i].data, held[i].at)
+			e := held[i]
 			held[i].data = nil
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}
+}
+
+// drain is take as records.
+func (s *Sorter) drain() iter.Seq2[*Record, error] {
+	return func(yield func(*Record, error) bool) {
+		for e, err := range s.take() {
+			var r *Record
+			if err == nil {
+				r, err = s.record(e.data, e.at)
+			}
 			if !yield(r, err) {
 				return
 			}

@@ -6,10 +6,7 @@ import (
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/ext"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-
-	"github.com/paddock-dev/audit/api/v1alpha1"
+	"k8s.io/apimachinery/pkg/util/json"
 )
 
 // Where is a condition on an event, compiled: an expression in CEL
@@ -70,24 +67,16 @@ func (w *Where) takes(r *Record) (bool, error) {
 }
 
 // object returns the event's JSON as CEL takes it, with exact times.
-func object(r *Record) (map[string]any, error) {
-	ae := r.Event
-	event, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&v1alpha1.AuditEvent{
-		TypeMeta: ae.TypeMeta, Spec: ae.Spec,
-		ObjectMeta: metav1.ObjectMeta{
-			Name: ae.Name, GenerateName: ae.GenerateName, Namespace: ae.Namespace, Labels: ae.Labels, Annotations: ae.Annotations,
-			OwnerReferences: ae.OwnerReferences, UID: ae.UID,
-		},
-	})
-	if err != nil {
+func object(r *Record) (event map[string]any, err error) {
+	if err := json.Unmarshal(encode(r.Event), &event); err != nil {
 		return nil, err
 	}
 	spec, _ := event["spec"].(map[string]any)
 	spec["timestamp"] = r.Time
-	if at := ae.Spec.WindowStart; at != nil {
+	if at := r.Event.Spec.WindowStart; at != nil {
 		spec["windowStart"] = at.Time
 	}
-	if at := ae.Spec.WindowEnd; at != nil {
+	if at := r.Event.Spec.WindowEnd; at != nil {
 		spec["windowEnd"] = at.Time
 	}
 	return event, nil

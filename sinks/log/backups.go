@@ -1,7 +1,6 @@
 package log
 
 import (
-	"cmp"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -9,8 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -18,11 +15,7 @@ import (
 )
 
 const (
-	// backupTime is the time in the name of a backup, in UTC.
-	backupTime = "2006-01-02T15-04-05.000"
-	// backupReason follows the time, in names that timberjack gives as well.
-	backupReason = "size"
-	compressed   = ".gz"
+	compressed = ".gz"
 	// maxBackupNames is how many names of a backup are tried, each a millisecond later.
 	maxBackupNames = 10_000
 )
@@ -74,10 +67,9 @@ func (b *backups) close() error {
 // add gives the file at path, whose place is here, a second name as a backup. undo
 // takes that back.
 func (b *backups) add(path string, here *disk.Place) (undo func() error, err error) {
-	begin, end := affixes(path)
 	now := time.Now()
 	for range maxBackupNames {
-		name := filepath.Join(filepath.Dir(path), begin+now.UTC().Format(backupTime)+"-"+backupReason+end)
+		name := disk.BackupPath(path, now)
 		now = now.Add(time.Millisecond)
 		if taken(name) || taken(name+compressed) {
 			continue
@@ -107,58 +99,19 @@ func taken(path string) bool {
 	return err == nil
 }
 
-// affixes returns how the names of the backups of the log at path begin and end.
-func affixes(path string) (begin, end string) {
-	base := filepath.Base(path)
-	end = filepath.Ext(base)
-	return strings.TrimSuffix(base, end) + "-", end
-}
-
-// backup is a rotated file, compressed or not.
-type backup struct {
-	name string // without the suffix of its compressed form
-	time time.Time
-}
-
-// list returns the backups of the log at path, the newest first.
-func list(path string) ([]backup, error) {
-	entries, err := os.ReadDir(filepath.Dir(path))
-	if err != nil {
-		return nil, err
-	}
-	begin, end := affixes(path)
-	var found []backup
-	for _, e := range entries {
-		name := strings.TrimSuffix(e.Name(), compressed)
-		if !e.Type().IsRegular() || !strings.HasPrefix(name, begin) || !strings.HasSuffix(name, end) || len(name) < len(begin)+len(end) {
-			continue
-		}
-		// timberjack gave a number to the second backup of a millisecond: size_1.
-		stamp := name[len(begin) : len(name)-len(end)]
-		reason := strings.LastIndexByte(stamp, '-') + 1
-		if at, err := time.Parse(backupTime+"-", stamp[:reason]); err == nil && reason < len(stamp) && !strings.Contains(stamp[reason:], ".") {
-			found = append(found, backup{name: name, time: at})
-		}
-	}
-	slices.SortFunc(found, func(a, b backup) int {
-		return cmp.Or(b.time.Compare(a.time), strings.Compare(b.name, a.name))
-	})
-	return slices.Compact(found), nil // a file and its compressed form are one
-}
-
 // clean removes the backups of the log at path that are too many or too old, and
 // compresses the others if that is asked for.
 func (b *backups) clean(path string, now time.Time) error {
-	found, err := list(path)
+	found, err := disk.Backups(path, compressed)
 	if err != nil {
 		return err
 	}
 	var errs []error
 	for i, old := range found {
-		name := filepath.Join(filepath.Dir(path), old.name)
+		name := filepath.Join(filepath.Dir(path), old.Name)
 		switch {
 		case b.opts.MaxBackups > 0 && i >= b.opts.MaxBackups,
-			b.opts.MaxAgeDays > 0 && now.Sub(old.time) > time.Duration(b.opts.MaxAgeDays)*24*time.Hour:
+			b.opts.MaxAgeDays > 0 && now.Sub(old.Time) > time.Duration(b.opts.MaxAgeDays)*24*time.Hour:
 			errs = append(errs, disk.RemoveAny(b.disk, name), disk.RemoveAny(b.disk, name+compressed))
 		case b.opts.Compress:
 			errs = append(errs, b.compress(path, name))

@@ -61,7 +61,7 @@ func TestUnfinishedCompressionCountsAsNoBackup(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if found, err := list(filepath.Join(dir, "audit")); err != nil || len(found) != 1 {
+	if found, err := disk.Backups(filepath.Join(dir, "audit"), compressed); err != nil || len(found) != 1 {
 		t.Errorf("found %v, %v, want the first alone", found, err)
 	}
 }

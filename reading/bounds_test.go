@@ -1,0 +1,108 @@
+package reading_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/reading"
+)
+
+func TestFilesBoundsLines(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "audit.log")
+	all := events(t, 3)
+	padded := func(ae *v1alpha1.AuditEvent, size int) []byte {
+		line := exported(ae)
+		return append(append([]byte{'{'}, bytes.Repeat([]byte{' '}, size+1-len(line))...), line[1:]...)
+	}
+	const most = 4 << 20
+	write(t, path, padded(all[0], most), padded(all[1], most+1), exported(all[1]), bytes.Repeat([]byte("x"), 3*most), []byte("\n"),
+		padded(all[2], most), bytes.Repeat([]byte{'y'}, 2*most))
+	got := read(t, reading.Files("files", path), &reading.Query{})
+	got.wantEvents(t, all)
+	if got.err != nil || len(got.foreign) != 1 || got.foreign[0].Count != 3 || got.foreign[0].First != path+":2" {
+		t.Errorf("foreign %v, error %v", got.foreign, got.err)
+	}
+	if at := got.records[2].At; at != path+":5" {
+		t.Errorf("the last event is at %s", at)
+	}
+}
+
+func TestFilesReadsTheStandardInput(t *testing.T) {
+	all := events(t, 300)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := os.Stdin
+	os.Stdin = r
+	t.Cleanup(func() { os.Stdin = before; _ = r.Close() })
+	go func() {
+		_, _ = w.Write(logged(t, all...))
+		_ = w.Close()
+	}()
+	got := read(t, reading.Files("files", "-"), &reading.Query{})
+	got.want(t, all)
+	if at := got.records[7].At; at != "-:8" {
+		t.Errorf("an event is at %s", at)
+	}
+}
+
+func TestFilesEndsWithItsContext(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := os.Stdin
+	os.Stdin = r
+	t.Cleanup(func() { os.Stdin = before; _ = r.Close(); _ = w.Close() })
+	for _, wait := range []time.Duration{0, 20 * time.Millisecond} {
+		ctx, cancel := context.WithTimeout(t.Context(), wait)
+		t.Cleanup(cancel)
+		var last error
+		for _, err := range reading.Files("files", "-").Read(ctx, &reading.Query{}) {
+			last = err
+		}
+		if !errors.Is(last, context.DeadlineExceeded) {
+			t.Errorf("the error is %v", last)
+		}
+	}
+}
+
+func TestFilesMayBeLeftEarly(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "audit.log")
+	all := events(t, 100)
+	write(t, path, bytes.Repeat(logged(t, all...), 100))
+	for r, err := range reading.Files("files", path).Read(t.Context(), &reading.Query{}) {
+		if err != nil || r.Event.Name != all[0].Name {
+			t.Fatalf("%v, %v", r, err)
+		}
+		break
+	}
+}
+
+// A log of 30 MB in which every event is taken; BenchmarkFilesMemory does the same with 300.
+func TestFilesHoldsLittleInMemory(t *testing.T) {
+	path, size := largeLog(t, 40_000)
+	source := reading.Files("files", path)
+	n := 0
+	runtime.GC()
+	most := peak(func() {
+		for _, err := range source.Read(t.Context(), &reading.Query{}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			n++
+		}
+	})
+	if n != 40_000 || most > 64<<20 {
+		t.Errorf("%d events of %d bytes took %d MiB", n, size, most>>20)
+	}
+	t.Logf("%d MB took at most %d MiB", size/1_000_000, most>>20)
+}
