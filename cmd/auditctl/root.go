@@ -36,6 +36,12 @@ source could not be read to its end; the others with 1 when something is wrong.`
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return misuse(cmd, flagError(cmd, err)) })
 	root.SetVersionTemplate("{{.DisplayName}} {{.Version}}\n")
 	root.AddGroup(&cobra.Group{ID: "events", Title: "Read events:"}, &cobra.Group{ID: "setup", Title: "Look at configurations and spools:"})
+	for _, cmd := range []*cobra.Command{
+		getCommand(env), logsCommand(env), countCommand(env), showCommand(env), diffCommand(env), exportCommand(env),
+	} {
+		cmd.GroupID = "events"
+		root.AddCommand(cmd)
+	}
 	for _, cmd := range []*cobra.Command{checkCommand(env), typesCommand(env), schemaCommand(env), sendCommand(env), spoolCommand(env)} {
 		cmd.GroupID = "setup"
 		root.AddCommand(cmd)
