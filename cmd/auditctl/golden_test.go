@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -9,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/paddock-dev/audit/sinks/spool"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -64,6 +67,12 @@ var goldenCases = []goldenCase{
 	{"diff-pending", "diff audit.log lake.log --kind egress-allow --pending 1h", terminals, 0},
 	{"diff-same", "diff audit.log copy.log", terminals, 0},
 	{"diff-failing", "diff audit.log none.log", terminals, 3},
+	{"spool-list", "spool list spool", anywhere, 0},
+	{"spool-list-wide", "spool list -o wide --utc spool", terminals, 0},
+	{"spool-list-csv", "spool list -o csv spool", pipe, 0},
+	{"spool-stats", "spool stats spool", anywhere, 0},
+	{"check", "check good.yaml", terminals, 0},
+	{"check-bad", "check good.yaml bad.yaml", terminals, 1},
 	{"export", "export --limit 1 audit.log", pipe, 0},
 	{"export-csv", "export -o csv --limit 1 audit.log", pipe, 0},
 	{"hostile", "get hostile.log", anywhere, 0},
@@ -119,6 +128,23 @@ func inTrail(t *testing.T) {
 	other.Spec.Destination.Port = 23
 	write(t, "lake.log", lines(all[1], other, all[3], all[4]))
 	write(t, "hostile.log", lines(hostile(t)...))
+	header := "apiVersion: audit.paddock.dev/v1alpha1\nkind: AuditConfiguration\n"
+	write(t, "good.yaml", header+"sinks:\n  a: {type: log, path: audit.log, fsync: true}\ncomponents:\n  broker: {sink: a, timeout: 3s}\n")
+	write(t, "bad.yaml", header+"sinks:\n  a: {type: lok}\ncomponents:\n  broker: {sink: b}\n")
+	for _, dir := range []string{"dead", "requeue", "damaged"} {
+		if err := os.MkdirAll(filepath.Join("spool", dir), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, ae := range all[1:3] {
+		text, err := json.Marshal(spool.DeadLetter{
+			Reason: "the lake refuses it:\x1b[2J 400", Sink: "loki", StoredAt: noon, RefusedAt: noon.Add(time.Minute), Event: *ae,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, fmt.Sprintf("spool/dead/0000000000000000000%d-1.json", i), string(text))
+	}
 	write(t, "mixed.log", "starting\n"+lines(all[0])+"{\"level\":\"info\"}\n")
 }
 

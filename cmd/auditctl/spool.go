@@ -5,14 +5,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/paddock-dev/audit/internal/texts"
 	"github.com/paddock-dev/audit/sinks/spool"
 )
 
@@ -98,53 +96,6 @@ func summaryOf(sum *spool.Summary) summary {
 		s.Oldest = &sum.Oldest
 	}
 	return s
-}
-
-func spoolList(env *environment) *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "list DIR", Short: "List the dead letters",
-		Long: "list prints the dead letters that can be read. Of the others it prints the error.",
-		Args: operands(1, 1, "the directory of a spool"),
-	}
-	format := addChoice(cmd, "output", "o", "text", "form of the output", "text", "json")
-	cmd.RunE = func(_ *cobra.Command, args []string) error {
-		if err := findSpool(args[0]); err != nil {
-			return err
-		}
-		letters, err := spool.List(args[0])
-		if format.value == "json" {
-			all := make([]letter, len(letters))
-			for i := range letters {
-				all[i] = letter{letters[i].ID, &letters[i]}
-			}
-			return errors.Join(printJSON(env, all), err)
-		}
-		return errors.Join(printLetters(env, letters), err)
-	}
-	return cmd
-}
-
-// letter is a dead letter in JSON, with its ID.
-type letter struct {
-	ID string `json:"id"`
-	*spool.DeadLetter
-}
-
-func printLetters(env *environment, letters []spool.DeadLetter) error {
-	w := tabwriter.NewWriter(env.out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "ID\tREFUSED\tKIND\tDECISION\tEVENT\tREASON")
-	for i := range letters {
-		l := &letters[i]
-		row := []string{
-			l.ID, l.RefusedAt.UTC().Format(time.RFC3339), string(l.Event.Spec.Kind), string(l.Event.Spec.Decision),
-			l.Event.Namespace + "/" + l.Event.Name, strconv.Quote(l.Reason),
-		}
-		for i, cell := range row {
-			row[i] = texts.Visible(cell)
-		}
-		_, _ = fmt.Fprintln(w, strings.Join(row, "\t"))
-	}
-	return w.Flush()
 }
 
 func spoolShow(env *environment) *cobra.Command {

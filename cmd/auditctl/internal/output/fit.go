@@ -2,9 +2,9 @@ package output
 
 import "slices"
 
-// fit returns the widths with which a table fits into a terminal. The last column that can
-// be shortened is shortened first, then the widest one. A terminal that is too narrow for
-// that loses columns: fit sets what it leaves out in shown to false.
+// fit returns the widths with which a table fits into a terminal. The widest column that can
+// be shortened is shortened first. In a terminal that is too narrow for that, columns are
+// left out: fit sets shown to false for them.
 func fit(columns []Column, shown []bool, natural []int, width int) []int {
 	for {
 		widths := slices.Clone(natural)
@@ -34,17 +34,15 @@ func lineWidth(shown []bool, widths []int) int {
 	return total
 }
 
-// toShorten returns the column to shorten next; -1 when all have their least width.
+// toShorten returns the widest column that can be shortened; -1 when all have their least
+// width.
 func toShorten(columns []Column, shown []bool, widths []int) int {
 	widest := -1
-	for i, c := range slices.Backward(columns) {
+	for i, c := range columns {
 		if !shown[i] || c.Min == 0 || widths[i] <= max(c.Min, columnsOf(c.Name)) {
 			continue
 		}
-		if i == len(columns)-1 || !slices.ContainsFunc(columns[i+1:], func(c Column) bool { return c.Min > 0 && !c.Wide }) {
-			return i
-		}
-		if widest < 0 || widths[i] > widths[widest] {
+		if widest < 0 || widths[i] >= widths[widest] {
 			widest = i
 		}
 	}

@@ -33,8 +33,8 @@ func TestATableIsMadeToFit(t *testing.T) {
 	for width, want := range map[int]string{
 		0:  "NAME      RUN        REASON\nabcdefgh  run-12345  because it is so\n",
 		40: "NAME      RUN        REASON\nabcdefgh  run-12345  because it is so\n",
-		30: "NAME      RUN        REASON\nabcdefgh  run-12345  because…\n", // the last column first
-		26: "NAME      RUN       REASON\nabcdefgh  run-123…  becau…\n",       // then the widest
+		30: "NAME      RUN        REASON\nabcdefgh  run-12345  because…\n", // the widest first
+		26: "NAME      RUN      REASON\nabcdefgh  run-12…  becaus…\n",
 		19: "NAME   RUN   REASON\nabcd…  run…  becau…\n",
 		18: "NAME      REASON\nabcdefgh  because…\n", // RUN is left out
 		5:  "NAME   REASON\nabcd…  becau…\n",         // as narrow as it gets
