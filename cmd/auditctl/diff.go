@@ -30,7 +30,7 @@ It exits with 1 when an event is missing or differs.`,
 	}
 	from := addSources(env, cmd)
 	which := addQuery(cmd)
-	how := addPrinting(env, cmd, every(output.Table)...)
+	how := addPrinting(env, cmd, allForms()...)
 	pending := cmd.Flags().Duration("pending", 0, "events that are younger may still be under way")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if *pending < 0 {

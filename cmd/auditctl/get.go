@@ -23,7 +23,7 @@ A narrow terminal shortens texts, and leaves out COMPONENT, RUN and NAMESPACE if
 		Example: "auditctl get --since 1h --decision denied audit.log\n" +
 			"auditctl get -n team-a --where 'event.spec.destination.port == 22' -o wide audit.log",
 	}
-	return eventsCommand(env, cmd, every(output.Table))
+	return eventsCommand(env, cmd, allForms())
 }
 
 func exportCommand(env *environment) *cobra.Command {

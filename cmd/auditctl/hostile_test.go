@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+	"unicode/utf8"
 
 	"sigs.k8s.io/yaml"
 
@@ -48,10 +49,14 @@ func TestErrorsPrintNothingATerminalActsOn(t *testing.T) {
 		{"diff", "\x1b[2J", "audit.log"},
 		{"check", "\x1b[2J"},
 		{"spool", "stats", "\x1b[2J"},
+		{"get", "\x9b2J"},
 	} {
 		code, _, errOut := auditctl(t, args...)
 		if code == 0 || errOut == "" {
 			t.Errorf("%q: %d %s", args, code, errOut)
+		}
+		if !utf8.ValidString(errOut) {
+			t.Errorf("%q prints %q", args, errOut)
 		}
 		for _, r := range errOut {
 			if r != '\n' && unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {

@@ -17,7 +17,7 @@ func spoolList(env *environment) *cobra.Command {
 		Long: "list prints the dead letters that can be read. Of the others it prints the error.",
 		Args: operands(1, 1, "the directory of a spool"),
 	}
-	how := addPrinting(env, cmd, every(output.Table)...)
+	how := addPrinting(env, cmd, allForms()...)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		if err := findSpool(args[0]); err != nil {
 			return err
@@ -36,8 +36,13 @@ type letter struct {
 
 func letterColumns() []output.Column {
 	return []output.Column{
-		{Name: "ID"}, {Name: "REFUSED", Drop: 3}, {Name: "KIND", Min: 8, Drop: 1}, {Name: "DECISION", Min: 8, Drop: 2}, {Name: "EVENT", Min: 12},
-		{Name: "REASON", Min: 12}, {Name: "SINK", Wide: true},
+		{Name: "ID"},
+		{Name: "REFUSED", Drop: 3},
+		{Name: "KIND", Min: 8, Drop: 1},
+		{Name: "DECISION", Min: 8, Drop: 2},
+		{Name: "EVENT", Min: 12},
+		{Name: "REASON", Min: 12},
+		{Name: "SINK", Wide: true},
 	}
 }
 

@@ -19,7 +19,7 @@ in all sources, and prints them as they come, each once; a signal ends it.`,
 	}
 	from := addSources(env, cmd)
 	which := addQuery(cmd)
-	how := addPrinting(env, cmd, every(output.Table)...)
+	how := addPrinting(env, cmd, allForms()...)
 	bounds := addLimits(cmd)
 	follow := cmd.Flags().BoolP("follow", "f", false, "wait for more events")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

@@ -19,8 +19,8 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/paddock-dev/audit/cmd/auditctl/internal/output"
 	"github.com/paddock-dev/audit/internal/stopping"
-	"github.com/paddock-dev/audit/internal/texts"
 )
 
 func main() {
@@ -87,6 +87,6 @@ func run(ctx context.Context, env *environment, args []string) int {
 // printError prints an error, which may quote what a workload wrote.
 func printError(env *environment, err error) {
 	for line := range strings.SplitSeq(err.Error(), "\n") {
-		_, _ = fmt.Fprintln(env.errOut, texts.Visible(line)) // who cannot print has nobody to tell
+		_, _ = fmt.Fprintln(env.errOut, output.Harmless(line)) // who cannot print has nobody to tell
 	}
 }

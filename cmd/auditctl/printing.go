@@ -82,8 +82,7 @@ func (p *printing) events(live bool) (output.Writer, error) {
 	return output.New(p.form.value, p.env.out, output.EventColumns(), o)
 }
 
-// every returns all forms, first the default.
-func every(first string) []string {
-	all := []string{output.Table, output.Wide, output.JSON, output.NDJSON, output.CSV, output.YAML}
-	return append([]string{first}, slices.DeleteFunc(all, func(form string) bool { return form == first })...)
+// allForms returns all forms, first the default.
+func allForms() []string {
+	return []string{output.Table, output.Wide, output.JSON, output.NDJSON, output.CSV, output.YAML}
 }

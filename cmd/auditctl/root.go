@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/paddock-dev/audit/internal/texts"
+	"github.com/paddock-dev/audit/cmd/auditctl/internal/output"
 )
 
 const pluginFile = "kubectl-audit_trail"
@@ -85,7 +85,7 @@ func (e *usageError) print(to io.Writer) {
 	if e.cmd.HasAvailableSubCommands() {
 		use = path + " COMMAND"
 	}
-	text := strings.ReplaceAll(texts.Visible(e.err.Error()), `\n`, "\n")
+	text := strings.ReplaceAll(output.Harmless(e.err.Error()), `\n`, "\n")
 	_, _ = fmt.Fprintf(to, "auditctl: %s\nusage: %s\nMore with %s --help.\n", text, use, path)
 }
 

@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/paddock-dev/audit/cmd/auditctl/internal/output"
-	"github.com/paddock-dev/audit/internal/texts"
 	"github.com/paddock-dev/audit/reading"
 )
 
@@ -74,7 +73,7 @@ func printContents(to io.Writer, events []*shown) error {
 		_, err := fmt.Fprintln(to)
 		errs = append(errs, err, printYAML(to, e.Event))
 		for _, other := range e.Others {
-			_, err := fmt.Fprintf(to, "\n# as %s holds it, at %s:\n", texts.Visible(other.Place), texts.Visible(other.At))
+			_, err := fmt.Fprintf(to, "\n# as %s holds it, at %s:\n", output.Harmless(other.Place), output.Harmless(other.At))
 			errs = append(errs, err, printYAML(to, other.Event))
 		}
 	}

@@ -4,7 +4,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/paddock-dev/audit/internal/texts"
+	"github.com/paddock-dev/audit/cmd/auditctl/internal/output"
 )
 
 // visible writes JSON with the characters escaped that encoding/json leaves and a terminal
@@ -16,7 +16,7 @@ func (v visible) Write(p []byte) (int, error) {
 	var b strings.Builder
 	for line := range strings.Lines(string(p)) {
 		text, ended := strings.CutSuffix(line, "\n")
-		b.WriteString(texts.Visible(text))
+		b.WriteString(output.Harmless(text))
 		if ended {
 			b.WriteByte('\n')
 		}

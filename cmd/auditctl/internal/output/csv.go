@@ -5,8 +5,6 @@ import (
 	"io"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/paddock-dev/audit/internal/texts"
 )
 
 // values is the writer of values separated by commas (RFC 4180), with all columns.
@@ -31,7 +29,7 @@ func newCSV(to io.Writer, columns []Column, opts Options) Writer {
 func (v values) Write(r Row) error {
 	cells := make([]string, len(r.Cells))
 	for i, cell := range r.Cells {
-		cells[i] = harmless(cell)
+		cells[i] = noFormula(cell)
 	}
 	if err := v.out.Write(cells); err != nil || !v.live {
 		return err
@@ -48,10 +46,10 @@ func (v values) Close() error {
 // formula begins cells that a spreadsheet takes for a formula, in ASCII and in full width.
 const formula = "=+-@\t\r\n＝＋－＠"
 
-// harmless returns a cell that a spreadsheet takes for text.
-func harmless(cell string) string {
+// noFormula returns a cell that a spreadsheet takes for text.
+func noFormula(cell string) string {
 	first, _ := utf8.DecodeRuneInString(strings.TrimLeft(cell, " "))
-	text := texts.Visible(cell)
+	text := Harmless(cell)
 	if cell != "" && strings.ContainsRune(formula, first) {
 		return "'" + text
 	}

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-
-	"github.com/paddock-dev/audit/internal/texts"
 )
 
 // ndjson is the writer of one JSON value a line.
@@ -15,7 +13,7 @@ type ndjson struct{ to io.Writer }
 
 // Write implements Writer.
 func (n ndjson) Write(r Row) error {
-	_, err := io.WriteString(n.to, texts.Visible(string(r.JSON))+"\n")
+	_, err := io.WriteString(n.to, Harmless(string(r.JSON))+"\n")
 	return err
 }
 
@@ -77,7 +75,7 @@ func (l *list) margin() string {
 func visibleLines(text string) string {
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
-		lines[i] = texts.Visible(line)
+		lines[i] = Harmless(line)
 	}
 	return strings.Join(lines, "\n")
 }

@@ -4,8 +4,6 @@ import (
 	"bufio"
 	"io"
 	"strings"
-
-	"github.com/paddock-dev/audit/internal/texts"
 )
 
 const (
@@ -40,7 +38,7 @@ func newTable(to io.Writer, columns []Column, shown []bool, opts Options) *table
 func (t *table) Write(r Row) error {
 	cells := make([]string, len(r.Cells))
 	for i, cell := range r.Cells {
-		if cells[i] = texts.Visible(cell); cell == "" && t.columns[i].Name != "" {
+		if cells[i] = Harmless(cell); cell == "" && t.columns[i].Name != "" {
 			cells[i] = empty
 		}
 	}
