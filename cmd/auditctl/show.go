@@ -85,5 +85,5 @@ func printYAML(to io.Writer, value []byte) error {
 	if err != nil {
 		return err
 	}
-	return w.Write(output.Row{JSON: value})
+	return errors.Join(w.Write(output.Row{JSON: value}), w.Close())
 }

@@ -6,6 +6,8 @@
 package output
 
 import (
+	"bufio"
+	"errors"
 	"fmt"
 	"io"
 )
@@ -49,7 +51,7 @@ type Row struct {
 
 // Writer prints rows. It is not safe for concurrent use.
 type Writer interface {
-	// Write prints a row. A table holds the first ones back, to find its widths.
+	// Write prints a row. What it prints may be held back until Close.
 	Write(r Row) error
 	// Close prints what was held back, and ends the list. It does not close the output.
 	Close() error
@@ -61,7 +63,7 @@ type Options struct {
 	Width int
 	// Colour uses colours in tables.
 	Colour bool
-	// Live prints each row of a table at once.
+	// Live prints each row at once.
 	Live bool
 	// NoHeadings leaves the headings of tables and CSV out.
 	NoHeadings bool
@@ -83,12 +85,36 @@ func New(form string, to io.Writer, columns []Column, opts Options) (Writer, err
 		return newTable(to, columns, nil, opts), nil
 	case CSV:
 		return newCSV(to, columns, opts), nil
-	case JSON:
-		return &list{to: to, opts: opts}, nil
-	case NDJSON:
-		return ndjson{to}, nil
-	case YAML:
-		return &documents{to: to}, nil
 	}
-	return nil, fmt.Errorf("unknown form %q", form)
+	out := bufio.NewWriter(to)
+	var w Writer
+	switch form {
+	case JSON:
+		w = &list{to: out, opts: opts}
+	case NDJSON:
+		w = ndjson{out}
+	case YAML:
+		w = &documents{to: out}
+	default:
+		return nil, fmt.Errorf("unknown form %q", form)
+	}
+	return &buffered{w, out, opts.Live}, nil
 }
+
+// buffered flushes what another writer prints: each row at once, or all of them at the end.
+type buffered struct {
+	Writer
+	out  *bufio.Writer
+	live bool
+}
+
+// Write implements Writer.
+func (b *buffered) Write(r Row) error {
+	if err := b.Writer.Write(r); err != nil || !b.live {
+		return err
+	}
+	return b.out.Flush()
+}
+
+// Close implements Writer.
+func (b *buffered) Close() error { return errors.Join(b.Writer.Close(), b.out.Flush()) }
