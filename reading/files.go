@@ -41,8 +41,11 @@ import (
 //
 // Memory is bounded, by about 32 MiB for lines of usual length. A line holds at most 4 MiB; a
 // longer one is foreign.
-func Files(name string, paths ...string) Follower {
-	return &files{name: name, paths: slices.Clone(paths), stdin: os.Stdin}
+func Files(name string, paths ...string) Follower { return FilesWithInput(name, os.Stdin, paths...) }
+
+// FilesWithInput is Files with another standard input.
+func FilesWithInput(name string, stdin io.Reader, paths ...string) Follower {
+	return &files{name: name, paths: slices.Clone(paths), stdin: stdin}
 }
 
 type files struct {

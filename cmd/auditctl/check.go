@@ -1,50 +1,108 @@
 package main
 
 import (
+	"errors"
 	"fmt"
-	"io"
-	"text/tabwriter"
+
+	"github.com/spf13/cobra"
 
 	"github.com/paddock-dev/audit/config"
 	"github.com/paddock-dev/audit/config/builtin"
 )
 
-// check prints the chains and the warnings of a file. It opens nothing.
-func check(path string, out, errOut io.Writer) error {
+func checkCommand(env *environment) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "check FILE...", Short: "Print the chains of configurations, or everything that is wrong with them",
+		Long:    "check reads configurations and prints which component writes where, or everything that is wrong. It opens no sink.",
+		Example: "auditctl check audit.yaml\nauditctl check -o json deploy/*.yaml",
+		Args:    operands(1, -1, "the files to check"),
+	}
+	format := addChoice(cmd, "output", "o", "text", "form of the output", "text", "json")
+	cmd.RunE = func(_ *cobra.Command, paths []string) error {
+		if format.value == "json" {
+			return checkJSON(env, paths)
+		}
+		var all []error
+		for _, path := range paths {
+			all = append(all, check(env, path, len(paths) > 1))
+		}
+		return errors.Join(all...)
+	}
+	return cmd
+}
+
+// check prints the chains and the warnings of a file, below its name if there are others.
+func check(env *environment, path string, others bool) error {
 	f, err := config.Load(path, builtin.Types())
 	if err != nil {
 		return err
 	}
 	for _, w := range f.Warnings() {
-		_, _ = fmt.Fprintln(errOut, "warning:", w)
+		printError(env, fmt.Errorf("warning: %s", w))
 	}
-	_, err = fmt.Fprintln(out, f)
+	if others {
+		_, _ = fmt.Fprintf(env.out, "%s:\n", path)
+	}
+	_, err = fmt.Fprintln(env.out, f)
 	return err
 }
 
-// listSinks prints every type with its keys.
-func listSinks(out io.Writer) error {
-	for _, typ := range builtin.Types().All() {
-		if _, err := fmt.Fprintf(out, "%s: %s\n", typ.Name, typ.Doc); err != nil {
-			return err
+// checked is what is known of a file after it was checked.
+type checked struct {
+	File       string             `json:"file"`
+	Good       bool               `json:"good"`
+	Components []checkedComponent `json:"components,omitempty"`
+	Errors     []problem          `json:"errors,omitempty"`
+	Warnings   []problem          `json:"warnings,omitempty"`
+}
+
+type checkedComponent struct {
+	Name  string `json:"name"`
+	Level string `json:"level"`
+}
+
+type problem struct {
+	Line int    `json:"line,omitempty"`
+	Key  string `json:"key,omitempty"`
+	Text string `json:"text"`
+}
+
+// checkJSON prints what is known of each file.
+func checkJSON(env *environment, paths []string) error {
+	all := make([]checked, 0, len(paths))
+	bad := false
+	for _, path := range paths {
+		c := checked{File: path, Good: true}
+		f, err := config.Load(path, builtin.Types())
+		var wrong *config.FileError
+		switch {
+		case errors.As(err, &wrong):
+			c.Errors = problems(wrong.Problems)
+		case err != nil:
+			c.Errors = []problem{{Text: err.Error()}}
+		default:
+			c.Warnings = problems(f.Warnings())
+			for _, name := range f.Components() {
+				c.Components = append(c.Components, checkedComponent{name, f.Level(name).String()})
+			}
 		}
-		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-		for _, k := range typ.Keys() {
-			_, _ = fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", k.Name, k.Kind, standing(k), k.Doc)
-		}
-		if err := w.Flush(); err != nil {
-			return err
-		}
+		c.Good = err == nil
+		bad = bad || err != nil
+		all = append(all, c)
+	}
+	if err := printJSON(env, all); err != nil {
+		return err
+	}
+	if bad {
+		return &exitError{code: wrong}
 	}
 	return nil
 }
 
-func standing(k config.Key) string {
-	switch {
-	case k.Required:
-		return "required"
-	case k.Default != "":
-		return "default " + k.Default
+func problems(found []config.Problem) []problem {
+	all := make([]problem, len(found))
+	for i, p := range found {
+		all[i] = problem{p.Line, p.Path, p.Text}
 	}
-	return ""
+	return all
 }

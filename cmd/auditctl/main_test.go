@@ -1,11 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/paddock-dev/audit/auditing/sinktest"
 	"github.com/paddock-dev/audit/sinks/spool"
@@ -14,14 +17,24 @@ import (
 // auditctl runs the command and returns its exit code and what it prints.
 func auditctl(t *testing.T, args ...string) (code int, out, errOut string) {
 	t.Helper()
-	return auditctlReading(t, "", args...)
+	return auditctlIn(t, &environment{}, args...)
 }
 
-// auditctlReading is auditctl with a text on its standard input.
-func auditctlReading(t *testing.T, in string, args ...string) (code int, out, errOut string) {
+// auditctlIn is auditctl in an environment, whose unset fields it sets.
+func auditctlIn(t *testing.T, env *environment, args ...string) (code int, out, errOut string) {
 	t.Helper()
 	var o, e strings.Builder
-	code = run(t.Context(), args, strings.NewReader(in), &o, &e)
+	env.out, env.errOut, env.name, env.local = &o, &e, cmp.Or(env.name, "auditctl"), time.UTC
+	if env.in == nil {
+		env.in = strings.NewReader("")
+	}
+	if env.now == nil {
+		env.now = time.Now
+	}
+	if env.getenv == nil {
+		env.getenv = func(string) string { return "" }
+	}
+	code = run(t.Context(), env, args)
 	return code, o.String(), e.String()
 }
 
@@ -128,5 +141,82 @@ func TestSchemaPrintsWhatLiesInDeploy(t *testing.T) {
 	want, err := os.ReadFile("../../deploy/audit-configuration.schema.json")
 	if code, out, _ := auditctl(t, "schema"); err != nil || code != 0 || out != string(want) {
 		t.Errorf("%d %v", code, err)
+	}
+}
+
+func TestUnknownNamesGetASuggestion(t *testing.T) {
+	for args, want := range map[string]string{
+		"chek x":              "did you mean check?",
+		"spool stat x":        "did you mean stats?",
+		"send --confg x":      "did you mean --config?",
+		"check -o jsn x":      "did you mean json?",
+		"send --decision yes": "want one of granted, denied, warned",
+	} {
+		if code, _, errOut := auditctl(t, strings.Fields(args)...); code != 2 || !strings.Contains(errOut, want) || !strings.Contains(errOut, "--help") {
+			t.Errorf("%s: %d %s, want %s", args, code, errOut, want)
+		}
+	}
+}
+
+func TestHelpVersionAndCompletionExitWithZero(t *testing.T) {
+	for args, want := range map[string]string{
+		"--help": "Look at configurations", "check --help": "auditctl check FILE...", "help send": "--component",
+		"version": "auditctl (devel)", "--version": "auditctl (devel)", "version -o json": `"go": "go1.`,
+		"completion bash": "__auditctl", "completion zsh": "#compdef auditctl", "completion fish": "complete -c auditctl",
+		"completion powershell": "Register-ArgumentCompleter", "__complete check -o ": "json",
+	} {
+		list := strings.Fields(args)
+		if strings.HasSuffix(args, " ") {
+			list = append(list, "")
+		}
+		if code, out, errOut := auditctl(t, list...); code != 0 || !strings.Contains(out, want) {
+			t.Errorf("%s: %d %s%s, want %s", args, code, out, errOut, want)
+		}
+	}
+}
+
+func TestThePluginCallsItselfKubectlAuditTrail(t *testing.T) {
+	code, out, _ := auditctlIn(t, &environment{name: pluginFile}, "check", "--help")
+	if code != 0 || !strings.Contains(out, "kubectl audit-trail check FILE...") {
+		t.Errorf("%d %s", code, out)
+	}
+}
+
+func TestManWritesAPageForEveryCommand(t *testing.T) {
+	dir := t.TempDir()
+	if code, _, errOut := auditctl(t, "man", dir); code != 0 {
+		t.Fatal(errOut)
+	}
+	for _, name := range []string{"auditctl", "auditctl-check", "auditctl-spool", "auditctl-spool-requeue"} {
+		data, err := os.ReadFile(filepath.Join(dir, name+".1"))
+		if err != nil || !strings.HasPrefix(string(data), ".TH ") || !strings.Contains(string(data), ".SH SYNOPSIS") {
+			t.Errorf("%s: %v\n%s", name, err, data)
+		}
+	}
+}
+
+func TestCheckTakesSeveralFiles(t *testing.T) {
+	good := "../../examples/failclosed/audit.yaml"
+	bad := file(t, "sinks:\n  a: {type: lok}\ncomponents:\n  broker: {sink: a}\n")
+	code, out, errOut := auditctl(t, "check", good, bad, good)
+	if code != 1 || strings.Count(out, good+":\nbroker: log(audit.log)") != 2 || !strings.Contains(errOut, bad+":4: sinks.a.type") {
+		t.Errorf("%d\n%s%s", code, out, errOut)
+	}
+	code, out, errOut = auditctl(t, "check", "-o", "json", good, bad)
+	var all []checked
+	if err := json.Unmarshal([]byte(out), &all); err != nil || code != 1 || errOut != "" || len(all) != 2 {
+		t.Fatalf("%d %v\n%s%s", code, err, out, errOut)
+	}
+	if all[0].Components[0] != (checkedComponent{"broker", "durable"}) || all[1].Good || all[1].Errors[0].Line != 4 {
+		t.Errorf("%+v", all)
+	}
+}
+
+func TestSendRefusesATimeoutBelowZero(t *testing.T) {
+	for _, timeout := range []string{"-1s", "0s"} {
+		code, _, errOut := auditctl(t, "send", "--config", "x", "--component", "x", "--timeout", timeout)
+		if code != 2 || !strings.Contains(errOut, "--timeout") {
+			t.Errorf("%s: %d %s", timeout, code, errOut)
+		}
 	}
 }

@@ -40,7 +40,7 @@ components: {broker: {sink: a, redact: people, onFailure: open}, proxy: {sink: a
 		{"x", []string{"--redaction", ""}, 2, "", "needs --config and --redaction"},
 	} {
 		args := append([]string{"redact", "hash", "--config", path, "--redaction", "people"}, c.args...)
-		code, out, errOut := auditctlReading(t, c.in, args...)
+		code, out, errOut := auditctlIn(t, &environment{in: strings.NewReader(c.in)}, args...)
 		if code != c.code || out != c.out || !strings.Contains(errOut, c.err) || strings.Contains(out+errOut, "nnnn") {
 			t.Errorf("%q %q: %d\n%s%s", c.in, c.args, code, out, errOut)
 		}
@@ -48,7 +48,7 @@ components: {broker: {sink: a, redact: people, onFailure: open}, proxy: {sink: a
 	if err := os.Remove(key); err != nil {
 		t.Fatal(err)
 	}
-	code, _, errOut := auditctlReading(t, "x", "redact", "hash", "--config", path, "--redaction", "people")
+	code, _, errOut := auditctlIn(t, &environment{in: strings.NewReader("x")}, "redact", "hash", "--config", path, "--redaction", "people")
 	if code != 1 || !strings.Contains(errOut, "redactions.people: keys[0].file: there is no key") {
 		t.Errorf("without the key: %d %s", code, errOut)
 	}

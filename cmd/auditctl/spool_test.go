@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -47,14 +48,14 @@ func refusedSpool(t *testing.T) (dir, id string) {
 func TestSpoolListsShowsAndRequeuesDeadLetters(t *testing.T) {
 	dir, id := refusedSpool(t)
 	for verb, want := range map[string]string{
-		"stats " + dir:            "dead letters  1, on their way back 0",
-		"list " + dir:             "the lake refuses it",
-		"show " + dir + " " + id:  `"host": "example.com"`,
-		"requeue " + dir + " --x": "",
+		"stats " + dir:             "dead letters  1, on their way back 0",
+		"list " + dir:              "the lake refuses it",
+		"show " + dir + " " + id:   `"host": "example.com"`,
+		"requeue " + dir + " none": "",
 	} {
 		code, out, errOut := auditctl(t, append([]string{"spool"}, strings.Fields(verb)...)...)
 		if want == "" {
-			if code != 1 || !strings.Contains(errOut, "--x") {
+			if code != 1 || !strings.Contains(errOut, "none") {
 				t.Errorf("%s: %d %s", verb, code, errOut)
 			}
 			continue
@@ -93,6 +94,7 @@ func TestSpoolRefusesWhatItDoesNotUnderstand(t *testing.T) {
 	dir := t.TempDir()
 	for args, want := range map[string]int{
 		"spool": 2, "spool list": 2, "spool burn " + dir: 2, "spool show " + dir: 2, "spool stats " + dir + "/none": 1,
+		"spool requeue " + dir + " --x": 2, "spool requeue " + dir: 2, "spool requeue " + dir + " id --all": 2,
 	} {
 		if code, _, errOut := auditctl(t, strings.Fields(args)...); code != want || errOut == "" {
 			t.Errorf("%s: exit %d, want %d: %s", args, code, want, errOut)
@@ -136,5 +138,24 @@ func TestRequeueOfAllPassesOverUnreadableLetters(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "requeue", id+".json")); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestSpoolRefusesADirectoryThatIsNoSpool(t *testing.T) {
+	dir := t.TempDir()
+	for _, args := range [][]string{{"stats", dir}, {"list", dir}, {"show", dir, "1"}, {"requeue", dir, "--all"}} {
+		code, out, errOut := auditctl(t, append([]string{"spool"}, args...)...)
+		if code != 1 || out != "" || !strings.Contains(errOut, dir+" is no spool") {
+			t.Errorf("%v: %d %s%s", args, code, out, errOut)
+		}
+	}
+}
+
+func TestSpoolPrintsJSON(t *testing.T) {
+	dir, id := refusedSpool(t)
+	for verb, want := range map[string]string{"stats": `"deadLetters": 1`, "list": `"id": "` + id + `"`} {
+		if code, out, errOut := auditctl(t, "spool", verb, dir, "-o", "json"); code != 0 || !json.Valid([]byte(out)) || !strings.Contains(out, want) {
+			t.Errorf("%s: %d %s%s", verb, code, out, errOut)
+		}
 	}
 }

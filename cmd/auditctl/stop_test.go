@@ -59,6 +59,9 @@ func TestSIGTERMEndsAuditctlWithinASecond(t *testing.T) {
 		"a server that is silent":     {nil, []string{"send", "--timeout", "5m", "--component", "broker", "--config", lake}},
 		"a FIFO as kubeconfig":        {nil, []string{"send", "--timeout", "5m", "--component", "broker", "--config", one("{type: kube, kubeconfig: " + pipe + "}")}},
 		"a FIFO as configuration":     {nil, []string{"check", pipe}},
+		"a FIFO as log":               {nil, []string{"get", pipe}},
+		"a log that is followed":      {nil, []string{"logs", "-f", "testdata/export.txt"}},
+		"a pipe that is followed":     {nil, []string{"logs", "-f", pipe, "-"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cmd := exec.CommandContext(t.Context(), binary, c.args...)
