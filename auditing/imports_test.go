@@ -85,6 +85,10 @@ var allArrows = []arrows{
 	{pkg: "sinks/spool", ownImports: []string{api, core, author, onDisk, recordLog, optionTags, hooks}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/flood", ownImports: []string{api, core, author, shared, optionTags}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "reading", imports: []string{api, machinery, eventJSON, naming, text, "cel.dev/cel-go"}, never: []string{runtime, zap, grafana, sinks, core, author}},
+	{
+		pkg: "reading/kubesource", ownImports: []string{api, readers, naming, optionTags, module + "/internal/secrets", module + "/internal/switching"},
+		never: []string{runtime, zap, grafana, prometheus + "/prometheus", sinks, core, author},
+	},
 	{pkg: "config", never: []string{sinks, client, runtime, zap, grafana}},
 	{
 		pkg: "retention", ownImports: []string{api, core, author, hooks, onDisk, module + "/internal/stopping", module + "/internal/switching", module + "/config"},
@@ -150,7 +154,7 @@ func below(path string, roots []string) bool {
 func TestOnlyTheCoreNamesAndCountsEvents(t *testing.T) {
 	allowed := map[string][]string{
 		naming:       {core, author, readers, readers + "/kubesource"}, // the last two name nothing: they read times and select by labels
-		eventMetrics: {core, author, module + "/config"}, // which tells of the kinds that cannot be registered
+		eventMetrics: {core, author, module + "/config"},               // which tells of the kinds that cannot be registered
 	}
 	for path, p := range dependencies(t, "./...") {
 		for internal, importers := range allowed {

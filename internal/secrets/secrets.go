@@ -60,7 +60,7 @@ func (s *Secrets) Tracing(ctx context.Context) context.Context {
 
 func (s *Secrets) wrote(name string, values []string) {
 	name = http.CanonicalHeaderKey(name)
-	if strings.HasPrefix(name, ":") || slices.Contains(public, name) { // the first are pseudo-headers of HTTP/2
+	if strings.HasPrefix(name, ":") || strings.HasPrefix(name, "Impersonate-") || slices.Contains(public, name) { // the first are pseudo-headers of HTTP/2, the second names of users
 		return
 	}
 	authentication := name == "Authorization" || name == "Proxy-Authorization"
@@ -74,7 +74,7 @@ func (s *Secrets) wrote(name string, values []string) {
 
 // public are headers without secrets, which every request has.
 var public = []string{
-	"Accept-Encoding", "Connection", "Content-Encoding", "Content-Length", "Content-Type", "Host", "Transfer-Encoding", "User-Agent",
+	"Accept", "Accept-Encoding", "Connection", "Content-Encoding", "Content-Length", "Content-Type", "Host", "Transfer-Encoding", "User-Agent",
 }
 
 // Note remembers a value that was sent.
