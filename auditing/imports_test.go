@@ -89,6 +89,13 @@ var allArrows = []arrows{
 		pkg: "reading/kubesource", ownImports: []string{api, readers, naming, optionTags, module + "/internal/secrets", module + "/internal/switching"},
 		never: []string{runtime, zap, grafana, prometheus + "/prometheus", sinks, core, author},
 	},
+	{pkg: "reading/lokisource", ownImports: []string{api, readers, lokiNames, optionTags}, never: []string{client, runtime, zap, grafana, sinks, core, author}},
+	{pkg: "reading/vlsource", ownImports: []string{api, readers, lokiNames, optionTags}, never: []string{client, runtime, zap, grafana, sinks, core, author}},
+	{
+		pkg: "reading/internal/logserver", ownImports: []string{readers, eventJSON, lokiNames, httpClient},
+		never: []string{client, runtime, zap, grafana, sinks, core, author},
+	},
+	{pkg: "internal/httpclient", ownImports: []string{optionTags, module + "/internal/secrets", module + "/internal/switching"}, never: []string{client, runtime, zap, grafana, api, core}},
 	{pkg: "config", never: []string{sinks, client, runtime, zap, grafana}},
 	{
 		pkg: "retention", ownImports: []string{api, core, author, hooks, onDisk, module + "/internal/stopping", module + "/internal/switching", module + "/config"},

@@ -15,5 +15,5 @@
 // names. What cannot be read is an error, and never left out.
 //
 // Follow polls. It finds a row that becomes visible behind the time of the last poll within
-// Options.Overlap.
+// Options.Overlap. An older row that is not visible yet when Follow begins is not found.
 package vlsource

@@ -144,7 +144,8 @@ func events(n int, when time.Time) (all []*v1alpha1.AuditEvent) {
 	return all
 }
 
-// write stores the events in one batch, and names them on the way.
+// write stores the events in one batch, and names them on the way. It tries again those that
+// a server does not confirm, as one that has just started.
 func write(tb testing.TB, sink auditing.Sink, all ...*v1alpha1.AuditEvent) {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
@@ -158,8 +159,21 @@ func write(tb testing.TB, sink auditing.Sink, all ...*v1alpha1.AuditEvent) {
 		e.Object().DeepCopyInto(ae)
 		prepared[i] = e
 	}
-	if err := errors.Join(driver.Of(sink).Store(ctx, prepared)...); err != nil {
-		tb.Fatal(err)
+	for {
+		errs := driver.Of(sink).Store(ctx, prepared)
+		if errs == nil {
+			return
+		}
+		if ctx.Err() != nil {
+			tb.Fatal(errors.Join(errs...))
+		}
+		var left []*driver.Event
+		for i, err := range errs {
+			if err != nil {
+				left = append(left, prepared[i])
+			}
+		}
+		prepared = left
 	}
 }
 

@@ -69,7 +69,7 @@ func (s *Source) pages(ctx context.Context, q *reading.Query, w window, take fun
 			}
 		}
 		if n == 0 && next < w.to {
-			if err := s.instant(ctx, q, Page{Late: w.late, From: next, To: next + 1}, take); err != nil {
+			if err := s.instant(ctx, q, Page{Late: w.late, From: next, To: next + 1, Limit: s.MaxPage}, take); err != nil {
 				return err
 			}
 			next++
@@ -80,10 +80,9 @@ func (s *Source) pages(ctx context.Context, q *reading.Query, w window, take fun
 	return nil
 }
 
-// instant reads the entries of one time, with the highest limit. Where there are more, it
-// divides them by their names, and those again.
+// instant reads the entries of one time. Where there are more than the limit, it divides
+// them by their names, and those again.
 func (s *Source) instant(ctx context.Context, q *reading.Query, p Page, take func(Entry) error) error {
-	p.Limit = s.MaxPage
 	var page []Entry
 	for {
 		var err error

@@ -149,7 +149,10 @@ func TestShortenedLinesAreFoundToBeShortened(t *testing.T) {
 
 // Loki's parts send each other no more than 4 MiB.
 func TestLargeLinesAreReadInSmallerPages(t *testing.T) {
-	everywhere(t, loki.Options{}, func(t *testing.T, p place) {
+	for _, p := range []place{
+		onLoki(t, testenv.NewLoki(t, testenv.LokiOptions{}), loki.Options{}), // it has no limit on pushes
+		onVictoriaLogs(t, testenv.SharedVictoriaLogs(t), loki.Options{}),
+	} {
 		all := slices.Concat(events(30, time.Now().Add(-time.Second)), events(30, time.Now()))
 		for _, ae := range all {
 			ae.Annotations = map[string]string{"example.com/a": strings.Repeat("x", 200<<10)}
@@ -157,8 +160,8 @@ func TestLargeLinesAreReadInSmallerPages(t *testing.T) {
 		write(t, p.sink, all[:30]...)
 		write(t, p.sink, all[30:]...)
 		p.settle(t)
-		same(t, "200 KiB each", read(t, p.source(0, time.Minute), &reading.Query{}), sorted(all))
-	})
+		same(t, p.name, read(t, p.source(0, time.Minute), &reading.Query{}), sorted(all))
+	}
 }
 
 func TestForeignLinesAreCountedAndNotFatal(t *testing.T) {
