@@ -16,9 +16,9 @@ import (
 const (
 	// listTimeout bounds the request for one page.
 	listTimeout = time.Minute
-	// maxRestarts bounds how often a list begins again because the server has forgotten the
-	// state that it was listing.
-	maxRestarts = 10
+	// maxForgotten bounds how often the server may have forgotten the state that is listed.
+	// It takes minutes to do so.
+	maxForgotten = 1000
 )
 
 // listing reads the events of one namespace, or of all, into a Sorter.
@@ -43,17 +43,16 @@ type listing struct {
 // begins again where it does not. Either way no event is missed that was stored when the
 // list began; those that are listed twice are left to each.
 func (l *listing) run(ctx context.Context) error {
-	restarts := 0
+	forgotten := 0
 	for next := ""; ; {
 		meta, err := l.page(ctx, next)
-		if apierrors.IsResourceExpired(err) && next != "" && restarts < maxRestarts {
-			var status apierrors.APIStatus
-			if errors.As(err, &status) && status.Status().Continue != "" {
-				next = status.Status().Continue
-				continue
-			}
-			restarts++
+		if apierrors.IsResourceExpired(err) && next != "" && forgotten < maxForgotten {
+			forgotten++
 			next = ""
+			var status apierrors.APIStatus
+			if errors.As(err, &status) {
+				next = status.Status().Continue
+			}
 			continue
 		}
 		if err != nil {
