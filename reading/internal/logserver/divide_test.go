@@ -28,7 +28,8 @@ func (plain) Request(_ *reading.Query, p Page) (string, url.Values) {
 }
 
 func (plain) Decode(body io.Reader) (entries []Entry, err error) {
-	return entries, json.NewDecoder(body).Decode(&entries)
+	err = json.NewDecoder(body).Decode(&entries)
+	return entries, err
 }
 
 func (plain) TooMuch(text string) bool { return strings.Contains(text, "too much") }
@@ -98,7 +99,7 @@ func TestAnyNamesOfOneTimeAreDividedUntilTheyFit(t *testing.T) {
 	for round := range 20 {
 		var entries []Entry
 		for range 1 + rand.IntN(400) {
-			name := fmt.Sprintf("ae-01m8b898%016x-proxy", rand.Uint64()>>(rand.IntN(60)))
+			name := fmt.Sprintf("ae-01m8b898%016x-proxy", rand.Uint64()>>rand.IntN(60))
 			if rand.IntN(4) == 0 {
 				name = strings.Repeat(hostile[rand.IntN(len(hostile))], rand.IntN(4)) + hostile[rand.IntN(len(hostile))]
 			}
@@ -107,7 +108,7 @@ func TestAnyNamesOfOneTimeAreDividedUntilTheyFit(t *testing.T) {
 			}
 		}
 		slices.SortStableFunc(entries, func(a, b Entry) int { return int(a.Time - b.Time) })
-		s := serve(t, entries, 1+rand.IntN(20), 1000)
+		s := serve(t, entries, 2+rand.IntN(20), 1000)
 		got, err := scanned(t, s)
 		if err != nil {
 			t.Fatalf("round %d: %v", round, err)
@@ -129,8 +130,16 @@ func TestMoreOfOneNameThanAPageHoldsIsAnError(t *testing.T) {
 		entries = append(entries, Entry{Time: 5, Event: "ae-1", Line: fmt.Sprint(i)})
 	}
 	_, err := scanned(t, serve(t, entries, 3, 1<<20))
-	if err == nil || !strings.Contains(err.Error(), `have the one name "ae-1"`) {
-		t.Errorf("error %v", err)
+	if err == nil || !errors.Is(err, errTooMuch) {
+		t.Errorf("over the limit of the server: %v", err)
+	}
+	s := serve(t, entries, 6, 1<<20)
+	s.MaxPage = 6
+	if _, err := scanned(t, s); err == nil || !strings.Contains(err.Error(), "the one name ae-1") {
+		t.Errorf("over our limit: %v", err)
+	}
+	if got, err := scanned(t, serve(t, entries, 11, 1<<20)); err != nil || len(got) != len(entries) {
+		t.Errorf("%d entries, want %d: %v", len(got), len(entries), err)
 	}
 	_, err = scanned(t, serve(t, []Entry{{Time: 5, Event: "ae-1", Line: strings.Repeat("x", 100)}}, 3, 50))
 	if !errors.Is(err, errTooMuch) {

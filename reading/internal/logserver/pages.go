@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/paddock-dev/audit/reading"
@@ -49,7 +50,7 @@ func (s *Source) pages(ctx context.Context, q *reading.Query, w window, take fun
 	for w.from < w.to {
 		page, err := s.page(ctx, q, Page{Late: w.late, From: w.from, To: w.to, Limit: limit})
 		if errors.Is(err, errTooMuch) && limit > 1 {
-			limit /= 2
+			limit = fewer(limit)
 			continue
 		}
 		if err != nil {
@@ -80,6 +81,10 @@ func (s *Source) pages(ctx context.Context, q *reading.Query, w window, take fun
 	return nil
 }
 
+// fewer returns the limit of a page after one that was too much. Pages grow again, by twice
+// at a time.
+func fewer(limit int) int { return max(limit/8, 1) }
+
 // instant reads the entries of one time. Where there are more than the limit, it divides
 // them by their names, and those again.
 func (s *Source) instant(ctx context.Context, q *reading.Query, p Page, take func(Entry) error) error {
@@ -88,7 +93,7 @@ func (s *Source) instant(ctx context.Context, q *reading.Query, p Page, take fun
 		var err error
 		page, err = s.page(ctx, q, p)
 		if errors.Is(err, errTooMuch) && p.Limit > 1 {
-			p.Limit /= 2
+			p.Limit = fewer(p.Limit)
 			continue
 		}
 		if err != nil {
@@ -106,16 +111,37 @@ func (s *Source) instant(ctx context.Context, q *reading.Query, p Page, take fun
 	}
 	some, all := divide(page, p.Names)
 	if all {
-		return fmt.Errorf("more than %d entries of the time %s have the one name %q: they cannot be read", len(page)-1,
-			time.Unix(0, p.From).UTC().Format(time.RFC3339Nano), page[0].Event)
+		return s.repeats(ctx, q, p, take)
 	}
 	for _, not := range []bool{false, true} {
 		some.Not = not
 		part := p
-		part.Names = append(p.Names[:len(p.Names):len(p.Names)], some)
+		part.Names = slices.Concat(p.Names, []Match{some})
 		if err := s.instant(ctx, q, part, take); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// repeats reads the entries of one time and one name, of which there are as many as the
+// limit or more. The limit may be lower than it has to be.
+func (s *Source) repeats(ctx context.Context, q *reading.Query, p Page, take func(Entry) error) error {
+	for p.Limit < s.MaxPage {
+		p.Limit = min(2*p.Limit, s.MaxPage)
+		page, err := s.page(ctx, q, p)
+		if err != nil {
+			return err
+		}
+		if len(page) < p.Limit {
+			for _, e := range page {
+				if err := take(e); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}
+	return fmt.Errorf("%d entries or more have the one time %s and the one name %s: they cannot be read", p.Limit,
+		time.Unix(0, p.From).UTC().Format(time.RFC3339Nano), p.Names[len(p.Names)-1].Pattern)
 }

@@ -12,9 +12,13 @@ import (
 	"github.com/paddock-dev/audit/reading"
 )
 
-// maxBody bounds an answer, in bytes, and so the memory that a page takes. A page with more
-// is asked for again with a lower limit.
-const maxBody = 32 << 20
+const (
+	// maxBody bounds an answer, in bytes, and so the memory that a page takes. A page with
+	// more is asked for again with a lower limit.
+	maxBody = 32 << 20
+	// maxEntry bounds an entry of an answer. VictoriaLogs takes rows of up to 2 MB.
+	maxEntry = 8 << 20
+)
 
 var (
 	errTooMuch = errors.New("the answer has too many entries or bytes")
@@ -43,11 +47,12 @@ func (s *Source) page(ctx context.Context, q *reading.Query, p Page) ([]Entry, e
 	if resp.StatusCode != http.StatusOK {
 		return nil, s.refusal(where, resp)
 	}
-	body := &bounded{from: resp.Body, left: maxBody}
+	size := min(maxBody, (p.Limit+1)*maxEntry)
+	body := &bounded{from: resp.Body, left: size}
 	entries, err := s.dialect.Decode(body)
 	switch {
 	case body.left <= 0:
-		return nil, fmt.Errorf("%s: more than %d MiB: %w", where, maxBody>>20, errTooMuch)
+		return nil, fmt.Errorf("%s: more than %d MiB: %w", where, size>>20, errTooMuch)
 	case err != nil && ctx.Err() != nil:
 		return nil, fmt.Errorf("%s: %w", where, context.Cause(ctx))
 	case err != nil:

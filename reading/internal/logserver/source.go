@@ -44,8 +44,8 @@ type Source struct {
 
 // New returns a source. Its error says what is wrong with the address or with HTTP.
 func New(c Config, d Dialect) (*Source, error) {
-	base, err := root(c.Address, c.Path)
-	if err = errors.Join(err, httpclient.Check(c.HTTP)); err != nil {
+	base, wrong := root(c.Address, c.Path)
+	if err := errors.Join(wrong, httpclient.Check(c.HTTP)); err != nil {
 		return nil, err
 	}
 	client, err := httpclient.New(context.Background(), base, httpclient.Options{
