@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -16,7 +17,7 @@ import (
 
 func diffCommand(env *environment) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "diff FILE FILE...", Short: "Say which place lacks an event or holds another one",
+		Use: "diff [FILE...]", Short: "Say which place lacks an event or holds another one",
 		Long: `diff compares what places hold of the same events. It prints a line for each event and place where
 
     missing    the place lacks the event
@@ -25,8 +26,9 @@ func diffCommand(env *environment) *cobra.Command {
     pending    the place lacks the event, which is younger than --pending
 
 It exits with 1 when an event is missing or differs.`,
-		Example: "auditctl diff --since 24h --pending 10m audit.log lake.ndjson",
-		Args:    operands(2, -1, "two places or more"),
+		Example: "auditctl diff --since 24h --pending 10m audit.log lake.ndjson\n" +
+			"auditctl diff --since 24h --kube --loki http://loki:3100",
+		Args: cobra.ArbitraryArgs,
 	}
 	from := addSources(env, cmd)
 	which := addQuery(cmd)
@@ -43,6 +45,9 @@ It exits with 1 when an event is missing or differs.`,
 		all, err := from.each(args)
 		if err != nil {
 			return err
+		}
+		if len(all) < 2 {
+			return misuse(cmd, errors.New("want two places or more: files, or servers that flags name"))
 		}
 		return printDiff(cmd.Context(), q, all, how, *pending)
 	}

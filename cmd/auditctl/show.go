@@ -19,7 +19,7 @@ func showCommand(env *environment) *cobra.Command {
 other content, it prints that as well. It exits with 1 when no place has the event, when one lacks
 it, and when one holds other content.`,
 		Example: "auditctl show ae-egress-01k0000000 audit.log lake.ndjson",
-		Args:    operands(2, -1, "the name of an event and the files to read"),
+		Args:    operands(1, -1, "the name of an event"),
 	}
 	from := addSources(env, cmd)
 	namespaces := cmd.Flags().StringSliceP("namespace", "n", nil, "only events of these `namespaces`")
@@ -29,6 +29,9 @@ it, and when one holds other content.`,
 		all, err := from.each(args[1:])
 		if err != nil {
 			return err
+		}
+		if len(all) == 0 {
+			return misuse(cmd, errNoSource)
 		}
 		return printShown(cmd.Context(), &reading.Query{Names: args[:1], Namespaces: *namespaces}, all, how)
 	}

@@ -70,8 +70,12 @@ func (s *Standin) rows(tenant string, log *logql.LogExpr, q query) (rows []*logq
 			rows = append(rows, entries[i].row(st))
 		}
 	})
+	scrambled := make(map[*logql.Row]uint64, len(rows))
+	for _, row := range rows {
+		scrambled[row] = scramble(row.Line)
+	}
 	slices.SortFunc(rows, func(a, b *logql.Row) int {
-		order := cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(scramble(a.Line), scramble(b.Line)))
+		order := cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(scrambled[a], scrambled[b]))
 		if q.backward {
 			return -order
 		}

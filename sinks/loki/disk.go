@@ -127,13 +127,13 @@ func (c *client) state(ctx context.Context) (s state, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, errSlow)
 	defer cancel()
 	s.asked = time.Now()
-	resp, err := c.ask(ctx, c.metrics, nil)
+	resp, err := c.Ask(ctx, c.metrics, nil)
 	if err != nil {
 		return s, err
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return s, c.statusError(c.metrics, resp.StatusCode, c.text(resp))
+		return s, c.statusError(c.metrics, resp.StatusCode, c.Text(resp))
 	}
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(io.LimitReader(resp.Body, maxMetrics))
@@ -146,7 +146,7 @@ func (c *client) state(ctx context.Context) (s state, err error) {
 	s.told = time.Now()
 	samples, err := expfmt.ExtractSamples(&expfmt.DecodeOptions{}, slices.Collect(maps.Values(families))...)
 	if err = cmp.Or(err, s.read(samples)); err != nil {
-		return s, fmt.Errorf("GET %s: %w", c.metrics.URL, c.hidden(err))
+		return s, fmt.Errorf("GET %s: %w", c.metrics.URL, c.Hidden(err))
 	}
 	return s, nil
 }

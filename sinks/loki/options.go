@@ -17,6 +17,8 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/internal/httpclient"
+	"github.com/paddock-dev/audit/internal/lokinames"
 	"github.com/paddock-dev/audit/internal/options"
 )
 
@@ -121,11 +123,6 @@ const (
 	maxLabels     = 15   // max_label_names_per_series
 	maxLabelName  = 1024 // max_label_name_length
 	maxLabelValue = 2048 // max_label_value_length
-
-	labelServiceName = "service_name"
-	labelComponent   = "component"
-	labelNamespace   = "namespace"
-	labelLate        = "late"
 )
 
 // StatedLevel is the level of a Sink with these options: Level, or its default
@@ -191,28 +188,7 @@ func (o *Options) complete() error {
 			wrong("Newest", "is too short: want more than the margin of 1m")
 		}
 	}
-	return errors.Join(append(errs, checkHTTP(o.HTTP))...)
-}
-
-// checkHTTP returns an error that joins all that is wrong with Options.HTTP.
-func checkHTTP(h promconfig.HTTPClientConfig) error {
-	var errs []error
-	wrong := func(name, key string, err error) {
-		if err != nil {
-			errs = append(errs, &options.Error{Name: "HTTP" + name, Key: "http" + key, Err: err})
-		}
-	}
-	wrong("", "", h.Validate())
-	wrong(".TLSConfig", ".tls_config", h.TLSConfig.Validate())
-	if h.FollowRedirects {
-		wrong(".FollowRedirects", ".follow_redirects",
-			errors.New("is true: set it to false, for another host could confirm events that it does not store, and would get the tenant and the headers"))
-	}
-	if h.OAuth2 != nil && h.OAuth2.TokenURL != "" { // Validate has named one that is missing
-		_, err := addressOf(h.OAuth2.TokenURL)
-		wrong(".OAuth2.TokenURL", ".oauth2.token_url", err)
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, httpclient.Check(o.HTTP))...)
 }
 
 // harmless is a name that an error may quote. Anything else may be a secret that
@@ -223,10 +199,10 @@ var harmless = regexp.MustCompile(`^[-a-zA-Z0-9_.]{1,63}$`)
 // to set.
 func (s Server) checkLabel(name, value string) error {
 	maxName, reserved := maxLabelName, "__"
-	own := []string{labelComponent, labelNamespace, labelLate}
+	own := []string{lokinames.Component, lokinames.Namespace, lokinames.Late}
 	if s == ServerVictoriaLogs {
 		maxName, reserved = 128, "_" // it drops an entry with a longer name
-		own = append(own, metadataKind, metadataDecision, metadataEvent, metadataRun, metadataEventTime)
+		own = append(own, lokinames.Kind, lokinames.Decision, lokinames.Event, lokinames.Run, lokinames.EventTime)
 		own = append(own, metadataFacts[:]...)
 	}
 	shown := "(not a name)"
@@ -238,7 +214,7 @@ func (s Server) checkLabel(name, value string) error {
 		return fmt.Errorf("%s: want a name of letters, digits and underscores, at most %d bytes", shown, maxName)
 	case strings.HasPrefix(name, reserved):
 		return fmt.Errorf("%s: names that begin with %s are the server's own", shown, reserved)
-	case name == labelServiceName:
+	case name == lokinames.ServiceName:
 		return fmt.Errorf("%s has an option of its own, ServiceName: set that", shown)
 	case slices.Contains(own, name):
 		return fmt.Errorf("%s is set from the event", shown)

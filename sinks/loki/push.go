@@ -210,5 +210,5 @@ func advice(status int) string {
 
 // statusError returns an error with the request, the answer and advice.
 func (c *client) statusError(req *http.Request, status int, text string) error {
-	return fmt.Errorf("%s %s refused: %d: %s%s", req.Method, req.URL, status, cmp.Or(c.shown(text), http.StatusText(status)), advice(status))
+	return fmt.Errorf("%s %s refused: %d: %s%s", req.Method, req.URL, status, cmp.Or(c.Shown(text), http.StatusText(status)), advice(status))
 }

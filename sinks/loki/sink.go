@@ -128,7 +128,7 @@ func (s *store) Close(ctx context.Context) error {
 		err = s.abandoned(ctx.Err())
 	}
 	s.senders.Wait()
-	s.client.http.CloseIdleConnections()
+	s.client.HTTP.CloseIdleConnections()
 	s.release()
 	return err
 }

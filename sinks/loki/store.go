@@ -11,6 +11,7 @@ import (
 
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/driver"
+	"github.com/paddock-dev/audit/internal/lokinames"
 	"github.com/paddock-dev/audit/sinks/loki/internal/lines"
 )
 
@@ -183,8 +184,8 @@ type placement struct {
 }
 
 const (
-	lateSent = "sent"           // the label late of events whose true time Loki does not take
-	lateHour = "2006-01-02T15Z" // the form of the label late otherwise: the event's own hour
+	lateSent = lokinames.LateSent // the label late of events whose true time Loki does not take
+	lateHour = "2006-01-02T15Z"   // the form of the label late otherwise: the event's own hour
 
 	// sentSlot cuts the time of sending, so that a retry finds the same one. It is
 	// far shorter than the hour within which Loki takes entries of a stream, because

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/internal/lokinames"
 	"github.com/paddock-dev/audit/sinks/loki/internal/lines"
 )
 
@@ -24,22 +25,12 @@ const (
 	pairName, pairValue                      = 1, 2    // LabelPairAdapter
 )
 
-// The names of metadata: plain snake_case, which Loki leaves as they are. It
-// answers 500 to a whole request with a name that it cannot normalise.
-const (
-	metadataKind      = "kind"
-	metadataDecision  = "decision"
-	metadataEvent     = "event"
-	metadataRun       = "run"
-	metadataEventTime = "event_time"
-)
-
 // labelsOf returns the labels of a stream in the form that Loki parses and stores:
 // sorted, and quoted as Go quotes. Empty values are left out, for to Loki they are the
 // same as none.
 func (o Options) labelsOf(key streamKey) string {
 	labels := map[string]string{
-		labelServiceName: o.ServiceName, labelComponent: key.component, labelNamespace: key.namespace, labelLate: key.late,
+		lokinames.ServiceName: o.ServiceName, lokinames.Component: key.component, lokinames.Namespace: key.namespace, lokinames.Late: key.late,
 	}
 	maps.Copy(labels, o.Labels)
 	set := model.LabelSet{}
@@ -101,15 +92,15 @@ func (b *buffer) encode(e *entry) {
 	if e.event == nil {
 		return
 	}
-	b.addPair(metadataKind, string(e.event.Kind()))
-	b.addPair(metadataDecision, string(e.event.Decision()))
-	b.addPair(metadataEvent, e.event.Name())
-	b.addText(metadataRun, e.event.Run())
+	b.addPair(lokinames.Kind, string(e.event.Kind()))
+	b.addPair(lokinames.Decision, string(e.event.Decision()))
+	b.addPair(lokinames.Event, e.event.Name())
+	b.addText(lokinames.Run, e.event.Run())
 	for i, text := range factsOf(e.event.Spec()) {
 		b.addText(metadataFacts[i], text)
 	}
 	if e.at.late != "" {
-		b.addPair(metadataEventTime, e.event.Time().Format(time.RFC3339Nano))
+		b.addPair(lokinames.EventTime, e.event.Time().Format(time.RFC3339Nano))
 	}
 }
 

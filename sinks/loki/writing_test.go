@@ -50,7 +50,7 @@ func TestEachWriteEndsWithItsOwnContext(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		sink.store.client.http.Transport = silence{}
+		sink.store.client.HTTP.Transport = silence{}
 		start := time.Now()
 		var ended []chan []error
 		write := func(events ...*driver.Event) {
@@ -109,7 +109,7 @@ func TestWritersThatTryAgainShareAPush(t *testing.T) {
 			t.Fatal(err)
 		}
 		var asked atomic.Int64
-		sink.store.client.http.Transport = refusing{&asked}
+		sink.store.client.HTTP.Transport = refusing{&asked}
 		event := prepared(t, "a", "x")
 		const attempts = 20
 		var wg sync.WaitGroup

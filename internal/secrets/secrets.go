@@ -1,4 +1,6 @@
-package loki
+// Package secrets keeps the credentials that a client sends out of the texts of errors: a
+// server may quote in its answer what it was sent.
+package secrets
 
 import (
 	"cmp"
@@ -13,8 +15,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-
-	promconfig "github.com/prometheus/common/config"
 )
 
 const (
@@ -27,66 +27,58 @@ const (
 	shortestSecret = 4
 )
 
-// secrets removes, from texts of the server, the credentials that the sink has sent. It
-// takes them from the requests, because a secret may come from a file that has changed
-// since, or from another server.
-type secrets struct {
-	tenant string
-	fixed  []string // of the proxy, whose requests cannot be traced
+// Secrets removes, from texts of a server, the credentials that a client has sent. It takes
+// them from the requests, because a secret may come from a file that has changed since, or
+// from another server. The zero value is ready for use, by any number of goroutines. Set
+// Tenant before.
+type Secrets struct {
+	// Tenant is a value of X-Scope-OrgID that is no secret.
+	Tenant string
 
-	mu   sync.Mutex
-	sent []string // by the latest requests, the last one last
+	mu    sync.Mutex
+	fixed []string // that were kept for good
+	sent  []string // by the latest requests, the last one last
 }
 
-func newSecrets(o Options, base *url.URL) *secrets {
-	s := &secrets{tenant: o.TenantID}
-	for _, values := range o.HTTP.ProxyConnectHeader {
-		for _, value := range values {
-			s.fixed = append(s.fixed, credentials(string(value))...)
-		}
-	}
-	proxyOf := o.HTTP.Proxy()
-	if proxyOf == nil {
-		return s
-	}
-	if proxy, err := proxyOf(&http.Request{URL: base}); err == nil && proxy != nil {
-		if password, set := proxy.User.Password(); set {
-			s.fixed = append(s.fixed, password, basic(proxy.User.Username(), password))
-		}
-	}
-	return s
+// Keep remembers for good the value of a header that cannot be traced, such as one for a
+// proxy.
+func (s *Secrets) Keep(value string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fixed = append(s.fixed, credentials(value)...)
 }
 
-func basic(user, password string) string {
+// Basic returns the credentials of HTTP's basic authentication.
+func Basic(user, password string) string {
 	return base64.StdEncoding.EncodeToString([]byte(user + ":" + password))
 }
 
-// tracing returns a context for a request whose headers are noted when they are sent.
-func (s *secrets) tracing(ctx context.Context) context.Context {
+// Tracing returns a context for a request whose headers are noted when they are sent.
+func (s *Secrets) Tracing(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaderField: s.wrote})
 }
 
-func (s *secrets) wrote(name string, values []string) {
+func (s *Secrets) wrote(name string, values []string) {
 	name = http.CanonicalHeaderKey(name)
-	if strings.HasPrefix(name, ":") || slices.Contains(public, name) { // the first are pseudo-headers of HTTP/2
+	if strings.HasPrefix(name, ":") || strings.HasPrefix(name, "Impersonate-") || slices.Contains(public, name) { // the first are pseudo-headers of HTTP/2, the second names of users
 		return
 	}
 	authentication := name == "Authorization" || name == "Proxy-Authorization"
 	for _, value := range values {
-		tenant := name == "X-Scope-Orgid" && value == s.tenant
+		tenant := name == "X-Scope-Orgid" && value == s.Tenant
 		if authentication || len(value) >= shortestSecret && !tenant {
-			s.note(value)
+			s.Note(value)
 		}
 	}
 }
 
 // public are headers without secrets, which every request has.
 var public = []string{
-	"Accept-Encoding", "Connection", "Content-Encoding", "Content-Length", "Content-Type", "Host", "Transfer-Encoding", "User-Agent",
+	"Accept", "Accept-Encoding", "Connection", "Content-Encoding", "Content-Length", "Content-Type", "Host", "Transfer-Encoding", "User-Agent",
 }
 
-// note remembers a value that was sent.
-func (s *secrets) note(value string) {
+// Note remembers a value that was sent.
+func (s *Secrets) Note(value string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if n := len(s.sent); n > 0 && s.sent[n-1] == value { // most sinks send the same secret each time
@@ -99,9 +91,9 @@ func (s *secrets) note(value string) {
 }
 
 // all returns the secrets in the forms in which servers may quote them, longest first.
-func (s *secrets) all() []string {
-	known := slices.Clone(s.fixed)
+func (s *Secrets) all() []string {
 	s.mu.Lock()
+	known := slices.Clone(s.fixed)
 	for _, value := range s.sent {
 		known = append(known, credentials(value)...)
 	}
@@ -136,8 +128,8 @@ func credentials(value string) []string {
 	return all
 }
 
-// hide returns text without secrets.
-func (s *secrets) hide(text string) string {
+// Hide returns text without secrets.
+func (s *Secrets) Hide(text string) string {
 	var pairs []string
 	for _, secret := range s.all() {
 		pairs = append(pairs, secret, "<secret>")
@@ -145,9 +137,9 @@ func (s *secrets) hide(text string) string {
 	return strings.NewReplacer(pairs...).Replace(text)
 }
 
-// uncut returns a text whose end was cut off. It removes the beginning of a secret from the
+// Uncut returns a text whose end was cut off. It removes the beginning of a secret from the
 // new end of the text, because hide would not find an incomplete secret.
-func (s *secrets) uncut(text string) string {
+func (s *Secrets) Uncut(text string) string {
 	for _, secret := range s.all() {
 		for n := len(secret) - 1; n > 0; n-- {
 			text = strings.TrimSuffix(text, secret[:n])
@@ -155,25 +147,3 @@ func (s *secrets) uncut(text string) string {
 	}
 	return text
 }
-
-// noted notes the secret of oauth2 when it is read. The secret is sent to another server
-// and is in no request that can be traced.
-type noted struct {
-	promconfig.SecretReader
-
-	secrets *secrets
-	id      string
-}
-
-// Fetch reads the secret.
-func (n noted) Fetch(ctx context.Context) (string, error) {
-	secret, err := n.SecretReader.Fetch(ctx)
-	if err == nil && secret != "" {
-		n.secrets.note("Basic " + basic(url.QueryEscape(n.id), url.QueryEscape(secret)))
-		n.secrets.note(secret)
-	}
-	return secret, err
-}
-
-// Immutable returns false, so that the secret is noted for each request.
-func (n noted) Immutable() bool { return false }

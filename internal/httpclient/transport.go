@@ -1,4 +1,4 @@
-package loki
+package httpclient
 
 import (
 	"cmp"
@@ -13,33 +13,32 @@ import (
 
 	promconfig "github.com/prometheus/common/config"
 
+	"github.com/paddock-dev/audit/internal/secrets"
 	"github.com/paddock-dev/audit/internal/switching"
 )
 
-const clientName = "paddock-audit-loki" // in the metrics of Prometheus' connections
-
-// newTransport returns what sends the requests of a sink, whose life ends with ctx. The
+// newTransport returns what sends the requests of a client, whose life ends with ctx. The
 // secret of oauth2 is noted in known.
-func newTransport(ctx context.Context, o Options, known *secrets) (http.RoundTripper, error) {
+func newTransport(ctx context.Context, o Options, known *secrets.Secrets) (http.RoundTripper, error) {
 	h, tokens := o.HTTP, o.HTTP.OAuth2
 	h.OAuth2 = nil
-	rt, err := promconfig.NewRoundTripperFromConfig(h, clientName)
+	rt, err := promconfig.NewRoundTripperFromConfig(h, o.Name)
 	if err != nil {
 		return nil, err
 	}
 	if tokens != nil {
-		secret, err := oauth2Secret(tokens)
+		reader, err := oauth2Secret(tokens)
 		if err != nil {
 			return nil, err
 		}
-		d := tokenDialer{life: ctx, timeout: o.Timeout}
+		d := tokenDialer{life: ctx, timeout: o.TokenTimeout}
 		if tokens.Proxy() == nil {
 			if d.only, err = addressOf(tokens.TokenURL); err != nil {
 				return nil, err
 			}
 		}
-		secret = noted{SecretReader: secret, secrets: known, id: tokens.ClientID}
-		rt = promconfig.NewOAuth2RoundTripper(secret, tokens, rt, promconfig.WithDialContextFunc(d.dial), promconfig.WithKeepAlivesDisabled())
+		reader = noted{SecretReader: reader, secrets: known, id: tokens.ClientID}
+		rt = promconfig.NewOAuth2RoundTripper(reader, tokens, rt, promconfig.WithDialContextFunc(d.dial), promconfig.WithKeepAlivesDisabled())
 	}
 	return switching.Refuse(rt), nil
 }
@@ -73,11 +72,11 @@ func addressOf(address string) (string, error) {
 
 // tokenDialer connects to the server of oauth2's tokens. A token is fetched without
 // the context of the request that needs it, so each token has a connection of its own,
-// which ends after the timeout, or when the sink is closed. The dialer also keeps a
+// which ends after the timeout, or when the client's life does. The dialer also keeps a
 // redirect from handing the secret to another host, unless a proxy is between.
 type tokenDialer struct {
 	only    string          // the host and port to connect to; "" for any
-	life    context.Context //nolint:containedctx // of the sink
+	life    context.Context //nolint:containedctx // of the client
 	timeout time.Duration
 }
 
@@ -97,3 +96,25 @@ func (d tokenDialer) dial(_ context.Context, network, address string) (net.Conn,
 	})
 	return conn, nil
 }
+
+// noted notes the secret of oauth2 when it is read. The secret is sent to another server
+// and is in no request that can be traced.
+type noted struct {
+	promconfig.SecretReader
+
+	secrets *secrets.Secrets
+	id      string
+}
+
+// Fetch reads the secret.
+func (n noted) Fetch(ctx context.Context) (string, error) {
+	secret, err := n.SecretReader.Fetch(ctx)
+	if err == nil && secret != "" {
+		n.secrets.Note("Basic " + secrets.Basic(url.QueryEscape(n.id), url.QueryEscape(secret)))
+		n.secrets.Note(secret)
+	}
+	return secret, err
+}
+
+// Immutable returns false, so that the secret is noted for each request.
+func (n noted) Immutable() bool { return false }

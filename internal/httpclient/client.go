@@ -1,0 +1,101 @@
+// Package httpclient sends requests with the credentials that a configuration of
+// Prometheus names. It follows no redirect, takes no 101 for an answer, and keeps
+// credentials out of errors.
+package httpclient
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	promconfig "github.com/prometheus/common/config"
+
+	"github.com/paddock-dev/audit/internal/secrets"
+)
+
+// Options say how a Client sends its requests.
+type Options struct {
+	// Name of the client in the metrics of Prometheus' connections.
+	Name string
+	// HTTP is a configuration that Check takes.
+	HTTP promconfig.HTTPClientConfig
+	// Tenant is what requests have in X-Scope-OrgID. It is no secret.
+	Tenant string
+	// TokenTimeout bounds the fetching of a token of oauth2.
+	TokenTimeout time.Duration
+}
+
+// Client sends requests to one server. It is safe for concurrent use.
+type Client struct {
+	HTTP *http.Client
+	// Secrets are what the requests have sent.
+	*secrets.Secrets
+}
+
+// New returns a client of the server at base, whose life ends with ctx.
+func New(ctx context.Context, base *url.URL, o Options) (*Client, error) {
+	known := &secrets.Secrets{Tenant: o.Tenant}
+	keepProxy(known, o.HTTP, base)
+	rt, err := newTransport(ctx, o, known)
+	if err != nil {
+		return nil, err
+	}
+	h := &http.Client{Transport: rt, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return &Client{HTTP: h, Secrets: known}, nil
+}
+
+// keepProxy makes the credentials of the proxy known, whose requests cannot be traced.
+func keepProxy(known *secrets.Secrets, h promconfig.HTTPClientConfig, base *url.URL) {
+	for _, values := range h.ProxyConnectHeader {
+		for _, value := range values {
+			known.Keep(string(value))
+		}
+	}
+	proxyOf := h.Proxy()
+	if proxyOf == nil {
+		return
+	}
+	if proxy, err := proxyOf(&http.Request{URL: base}); err == nil && proxy != nil {
+		if password, set := proxy.User.Password(); set {
+			known.Keep(password)
+			known.Keep(secrets.Basic(proxy.User.Username(), password))
+		}
+	}
+}
+
+// Text returns the beginning of the body of an answer. It may hold secrets: Shown returns
+// it as an error may quote it.
+func (c *Client) Text(resp *http.Response) string {
+	head, _ := io.ReadAll(io.LimitReader(resp.Body, secrets.MaxText)) // when the connection breaks, the beginning is enough
+	text := string(head)
+	if len(head) == secrets.MaxText {
+		text = c.Uncut(text)
+	}
+	return strings.TrimSpace(text)
+}
+
+// Ask sends a copy of req with a body (nil for none). The caller closes the body of the
+// answer, which can be read until ctx ends. The error holds no secret.
+func (c *Client) Ask(ctx context.Context, req *http.Request, body []byte) (*http.Response, error) {
+	req = req.WithContext(c.Tracing(ctx))
+	if body != nil {
+		req.ContentLength = int64(len(body))
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+		req.Body, _ = req.GetBody() // never fails
+	}
+	resp, err := c.HTTP.Do(req)
+	if err != nil {
+		var inner *url.Error
+		if errors.As(err, &inner) {
+			err = inner.Err
+		}
+		return nil, fmt.Errorf("%s %s: no answer: %w", req.Method, req.URL, c.Hidden(err))
+	}
+	return resp, nil
+}
