@@ -224,8 +224,10 @@ func TestTheMetricsHaveTheNamesAndLabelsThatAreDocumented(t *testing.T) {
 	}
 	slices.Sort(got)
 	want := []string{
+		"paddock_audit_dry_run_events_total{}",
 		eventsName + "{component,decision,kind}",
 		invalidName + "{component,decision,kind}",
+		"paddock_audit_pruned_events_total{}",
 		"paddock_audit_write_duration_seconds{sink}",
 		failuresName + "{component,decision,kind}",
 		writesName + "{result,sink}",
