@@ -7,13 +7,14 @@ import (
 	"github.com/paddock-dev/audit/internal/metrics"
 )
 
-// stamped is what an event of a caller gets of a request's facts, in one allocation.
+// stamped is what an event of a caller gets of a request's facts, in one allocation. A user
+// of more groups takes another one.
 type stamped struct {
 	actor   v1alpha1.AuditActor
 	object  v1alpha1.AuditObject
 	request v1alpha1.AuditRequest
 	trace   v1alpha1.AuditTrace
-	groups  [v1alpha1.MaxActorGroups]string
+	groups  [4]string
 }
 
 // stamp gives an event, and its copy e, the facts that the event lacks. The copy shares
@@ -27,8 +28,8 @@ func stamp(ae *v1alpha1.AuditEvent, e *eventjson.Event, f *auditing.Facts, named
 	s, own := &ae.Spec, &stamped{}
 	if s.Actor == nil && f.Actor != nil {
 		e.Spec.Actor, s.Actor, own.actor = f.Actor, &own.actor, *f.Actor
-		if n := copy(own.groups[:], f.Actor.Groups); n > 0 {
-			own.actor.Groups = own.groups[:n:n]
+		if groups := f.Actor.Groups; groups != nil {
+			own.actor.Groups = append(own.groups[:0:len(own.groups)], groups...)
 		}
 	}
 	if s.Object == nil && f.Object != nil {
