@@ -52,9 +52,9 @@ type Info struct {
 	Level auditing.Level
 	// Namespaced refuses events without a namespace, before anything is stored.
 	Namespaced bool
-	// Redacts says that the driver, or one behind it, calls Event.Redacted: a text that
-	// is too long is then kept as a whole beside the one that is shortened. A stage that
-	// begins with the Info of its next driver has it from there.
+	// Redacts says that the driver, or a driver behind it, calls Event.Redacted. An event
+	// then keeps its long texts whole, beside the shortened ones. A stage that starts from
+	// the Info of its next driver passes it on.
 	Redacts bool
 	// Batch is how many events one Store takes well at most; 0 for any number. A
 	// stage with a backlog hands on as many.

@@ -25,8 +25,8 @@ func Prepare(ae *v1alpha1.AuditEvent, component string) (*Event, error) {
 	return prepare(ae, &Info{Component: component}, nil)
 }
 
-// prepare does what Prepare does. An event that no Write has seen yet gets those facts
-// that it lacks; one that is written again stays the event that it was.
+// prepare does what Prepare does, and gives an event the facts that it lacks when it is
+// written for the first time. An event that is written again is not changed.
 func prepare(ae *v1alpha1.AuditEvent, info *Info, facts *auditing.Facts) (*Event, error) {
 	if err := validate(ae, info.Component, info.Namespaced); err != nil {
 		return nil, WithClass(auditing.ClassInvalid, err)

@@ -71,7 +71,7 @@ func shortenedFrom(short, whole *v1alpha1.AuditEvent) bool {
 	return bytes.Equal(encode(a), encode(b))
 }
 
-// restore makes the whole text of one that was shortened from it.
+// restore replaces a text that was shortened from whole by whole.
 func restore(short *string, whole string) {
 	if texts.IsShortened(*short, whole) {
 		*short = whole

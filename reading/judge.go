@@ -38,8 +38,8 @@ type hit struct {
 	record *Record
 }
 
-// lines looks at lines of which each ends with a newline, but for the last one if it is
-// unfinished. It may change them.
+// lines judges the lines of data. Each ends with a newline, except the last one when
+// unfinished is true. It may change data.
 func (j *judge) lines(data []byte, unfinished bool) (f found) {
 	j.raw.tune(data)
 	for len(data) > 0 && f.err == nil {

@@ -1,8 +1,8 @@
 package reading
 
 import (
+	"bytes"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
@@ -41,7 +41,7 @@ func (q *Query) Takes(r *Record) (bool, error) {
 		!among(q.Kinds, ae.Spec.Kind) || !among(q.Decisions, ae.Spec.Decision) || !among(q.Runs, run) || !among(q.Names, ae.Name) {
 		return false, nil
 	}
-	if q.Grep != "" && !strings.Contains(string(encode(ae)), q.Grep) {
+	if q.Grep != "" && !bytes.Contains(encode(ae), []byte(q.Grep)) {
 		return false, nil
 	}
 	if q.Where == nil {

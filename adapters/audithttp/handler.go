@@ -24,8 +24,8 @@ type Options struct {
 	RequestIDHeader string
 
 	// TrustedProxies are the addresses whose X-Forwarded-For is believed. When the peer
-	// is one of them, the source is the rightmost address of the header that is none of
-	// them, or the leftmost one when all are. A header with anything but an address up to
+	// is trusted, the source is the rightmost address in the header that is not trusted, or
+	// the leftmost address when all are trusted. A header with anything but an address up to
 	// there is ignored, and the source is the peer. Empty for none: the header is not read.
 	TrustedProxies []netip.Prefix
 

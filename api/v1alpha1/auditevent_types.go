@@ -20,8 +20,8 @@ const (
 	MaxDetailKeyLength = 128
 	// MaxDetailValueLength bounds a value of spec.detail.
 	MaxDetailValueLength = 4096
-	// MaxFactLength bounds what spec.actor, spec.object, spec.request and spec.trace say,
-	// but for the names among it.
+	// MaxFactLength bounds each text in spec.actor, spec.object, spec.request and
+	// spec.trace that MaxNameLength does not bound.
 	MaxFactLength = 256
 	// MaxActorGroups bounds spec.actor.groups.
 	MaxActorGroups = 16

@@ -94,7 +94,7 @@ func serve(ctx context.Context, cfg *rest.Config, policy retention.Policy, opts 
 	return mgr.Start(ctx)
 }
 
-// claiming claims the events in every replica, also in one that does not lead.
+// claiming holds the claim on the events in every replica, whether or not it is the leader.
 type claiming struct{ *retention.Reaper }
 
 // Start returns an error when a reaper with another policy works.

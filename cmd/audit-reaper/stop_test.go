@@ -32,8 +32,8 @@ func TestSIGTERMEndsReaperThatWaitsForAFIFO(t *testing.T) {
 	}
 }
 
-// silentServer answers a list of AuditEvents with one that has expired, takes what is
-// created, and has nothing else. It does not answer requests of a method to a path, and tells the
+// silentServer lists a single AuditEvent, which has expired. It accepts what is created, and
+// has no other objects. It does not answer requests of a method to a path, and tells the
 // channel that one came.
 func silentServer(t *testing.T, method, path string) (url string, came <-chan struct{}) {
 	t.Helper()

@@ -37,22 +37,37 @@ func exportCommand(env *environment) *cobra.Command {
 
 // eventsCommand makes a command that prints events in forms, of which the first is the default.
 func eventsCommand(env *environment, cmd *cobra.Command, forms []string) *cobra.Command {
-	from := addSources(env, cmd)
-	which := addQuery(cmd)
-	how := addPrinting(env, cmd, forms...)
-	bounds := addLimits(cmd)
+	f := addEventFlags(env, cmd, forms)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		q, err := bounds.query(cmd, which, how)
+		q, all, err := f.open(cmd, args)
 		if err != nil {
 			return err
 		}
-		all, err := from.open(args)
-		if err != nil {
-			return err
-		}
-		return printEvents(cmd.Context(), q, all, how, bounds, false)
+		return printEvents(cmd.Context(), q, all, f.how, f.bounds, false)
 	}
 	return cmd
+}
+
+// eventFlags are the flags of the commands that print events.
+type eventFlags struct {
+	from   *sources
+	which  *asked
+	how    *printing
+	bounds *limits
+}
+
+func addEventFlags(env *environment, cmd *cobra.Command, forms []string) *eventFlags {
+	return &eventFlags{addSources(env, cmd), addQuery(cmd), addPrinting(env, cmd, forms...), addLimits(cmd)}
+}
+
+// open returns the query and the sources that the flags and arguments ask for.
+func (f *eventFlags) open(cmd *cobra.Command, args []string) (*reading.Query, []reading.Source, error) {
+	q, err := f.bounds.query(cmd, f.which, f.how)
+	if err != nil {
+		return nil, nil, err
+	}
+	all, err := f.from.open(args)
+	return q, all, err
 }
 
 // limits are the flags that bound the number of events.

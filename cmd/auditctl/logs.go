@@ -17,17 +17,11 @@ func logsCommand(env *environment) *cobra.Command {
 in all sources, and prints them as they come, each once; a signal ends it.`,
 		Example: "auditctl logs -f --since 5m audit.log\nkubectl logs -f deploy/broker | auditctl logs -f -",
 	}
-	from := addSources(env, cmd)
-	which := addQuery(cmd)
-	how := addPrinting(env, cmd, allForms()...)
-	bounds := addLimits(cmd)
+	f := addEventFlags(env, cmd, allForms())
+	how, bounds := f.how, f.bounds
 	follow := cmd.Flags().BoolP("follow", "f", false, "wait for more events")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		q, err := bounds.query(cmd, which, how)
-		if err != nil {
-			return err
-		}
-		all, err := from.open(args)
+		q, all, err := f.open(cmd, args)
 		if err != nil {
 			return err
 		}

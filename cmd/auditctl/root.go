@@ -89,7 +89,8 @@ func (e *usageError) print(to io.Writer) {
 	_, _ = fmt.Fprintf(to, "auditctl: %s\nusage: %s\nMore with %s --help.\n", text, use, path)
 }
 
-// flagError adds to the error of an unknown flag the one that may have been meant.
+// flagError adds a suggestion to the error of an unknown flag: the known flag with the
+// nearest name.
 func flagError(cmd *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) || len(unknown.GetSpecifiedName()) < 2 {

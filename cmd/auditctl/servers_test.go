@@ -23,8 +23,8 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
 
-// The same events are in an API server, VictoriaLogs and Loki, but for what the test takes
-// out again.
+// The test writes the same events to an API server, VictoriaLogs and Loki, and then deletes
+// one event from the API server.
 func TestServersAreReadAndCompared(t *testing.T) {
 	server, vl, l := testenv.SharedKube(t), testenv.SharedVictoriaLogs(t), testenv.NewLoki(t, testenv.LokiOptions{})
 	ns := server.Namespace(t)

@@ -33,8 +33,8 @@ func Create(d Disk, path string, mode fs.FileMode, write func(File) error) error
 	return d.SyncDir(filepath.Dir(path))
 }
 
-// WriteFile stores a private file durably. When root writes it, it gets the owner of its
-// directory, who is to read it.
+// WriteFile stores a private file durably. A file that root writes gets the owner of its
+// directory, so that this owner can read it.
 func WriteFile(d Disk, path string, content []byte) error {
 	return Create(d, path, PrivateMode, func(f File) error {
 		return errors.Join(giveToOwner(f, filepath.Dir(path)), WriteAt(f, content, 0))

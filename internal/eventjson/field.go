@@ -129,8 +129,8 @@ func fieldsFrom(first, last Field) (s Fields) {
 	return s
 }
 
-// Texts yields the texts of a spec, but for those of detail, each with its field. They
-// may be changed.
+// Texts yields each text of a spec with its field. It leaves out the texts of detail. The
+// caller may change the texts.
 func Texts(s *v1alpha1.AuditEventSpec) iter.Seq2[*string, Field] {
 	return func(yield func(*string, Field) bool) {
 		_ = decided(s, yield) && (!HasFacts(s) || facts(s, yield))

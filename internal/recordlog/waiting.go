@@ -11,8 +11,8 @@ import (
 
 // Waiting calls visit for each record that waits in the log in dir, the oldest first, with
 // the number of its segment, until visit returns false. It only reads. The log may be open:
-// a record that changes meanwhile is visited or not, and one that was acknowledged within
-// the last second may be visited.
+// a record that is appended or acknowledged meanwhile may be visited or not, and so may a
+// record that was acknowledged within the last second.
 //
 // The error names damaged stretches, files that only look like segments, and what could not
 // be read; everything else was visited. Like Look, Waiting passes over a torn end, which may

@@ -30,7 +30,7 @@ func FuzzNoSecretIsStored(f *testing.F) {
 	f.Fuzz(func(t *testing.T, before, behind string, pad uint16, name string, badLabel bool) {
 		rules, ok := private[name]
 		if !ok || strings.Contains(before+behind, secret[:3]) || len(before)+len(behind) > 5000 {
-			t.Skip()
+			return // the secret could not be told from the text around it
 		}
 		n := 0
 		ae, facts := planted("team-a", func() string {

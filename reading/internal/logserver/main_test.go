@@ -144,8 +144,8 @@ func events(n int, when time.Time) (all []*v1alpha1.AuditEvent) {
 	return all
 }
 
-// write stores the events in one batch, and names them on the way. It tries again those that
-// a server does not confirm, as one that has just started.
+// write stores the events in one batch, and names them on the way. It writes events again
+// that the server does not confirm, because a server that has just started may not.
 func write(tb testing.TB, sink auditing.Sink, all ...*v1alpha1.AuditEvent) {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)

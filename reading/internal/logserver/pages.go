@@ -81,8 +81,8 @@ func (s *Source) pages(ctx context.Context, q *reading.Query, w window, take fun
 	return nil
 }
 
-// fewer returns the limit of a page after one that was too much. Pages grow again, by twice
-// at a time.
+// fewer returns the limit to try after a page with this limit was too large. Later pages
+// double the limit again.
 func fewer(limit int) int { return max(limit/8, 1) }
 
 // instant reads the entries of one time. Where there are more than the limit, it divides
