@@ -53,7 +53,7 @@ demo: ## Send requests through the example proxy and show what it recorded
 
 .PHONY: test
 test: $(SERVERS) bin/gotestsum ## Run every test of every module with -race, against real servers
-	bin/gotestsum --format pkgname --hide-summary skipped --raw-command -- tools/gotest -race -count 1 -timeout 30m $(TESTFLAGS)
+	bin/gotestsum --format pkgname --hide-summary skipped --raw-command -- tools/gotest -race -count 1 -timeout 15m $(TESTFLAGS)
 
 .PHONY: test-unit
 test-unit: ## Run the tests that start no server: those that do not link internal/testenv

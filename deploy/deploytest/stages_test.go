@@ -56,25 +56,32 @@ func TestAFanOutAndARetryAreAdmitted(t *testing.T) {
 
 // balanced is a client as behind a load balancer, which sends nothing to an API server that is not ready. A server
 // that has just started may not know its roles yet, and kube.Sink would take what it forbids for a refusal for good.
+//
+// It loses the answer to its first create, as a server does that is killed while it answers.
 type balanced struct {
 	next  http.RoundTripper
 	ready *atomic.Bool
+	lost  *atomic.Bool
 }
 
 func (b balanced) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !b.ready.Load() {
 		return nil, syscall.ECONNREFUSED
 	}
-	return b.next.RoundTrip(r)
+	answer, err := b.next.RoundTrip(r)
+	if err == nil && r.Method == http.MethodPost && b.lost.CompareAndSwap(false, true) {
+		return nil, errors.Join(syscall.ECONNRESET, answer.Body.Close())
+	}
+	return answer, err
 }
 
 func TestSpoolDrainsWithTheEmitterRoleAfterAnOutage(t *testing.T) {
 	const before, while, after = 20, 60, 20
 	namespace := kube.Namespace(t)
 	next := emitter(t, namespace, "broker")
-	var ready atomic.Bool
+	var ready, lost atomic.Bool
 	config := kube.ConfigFor(accountName(namespace, "broker"), "system:serviceaccounts", "system:authenticated")
-	config.Wrap(func(rt http.RoundTripper) http.RoundTripper { return balanced{rt, &ready} })
+	config.Wrap(func(rt http.RoundTripper) http.RoundTripper { return balanced{rt, &ready, &lost} })
 	ready.Store(true)
 	var err error
 	next.Client, err = clientFor(config)
@@ -94,7 +101,8 @@ func TestSpoolDrainsWithTheEmitterRoleAfterAnOutage(t *testing.T) {
 	must(t, err)
 	write := func(n int) {
 		for range n {
-			must(t, sink.Write(t.Context(), newEvent(namespace, "")))
+			// The event names its component before it gets its name: only a name of the component is trusted.
+			must(t, sink.Write(t.Context(), newEvent(namespace, "broker")))
 		}
 	}
 	write(before)
@@ -121,5 +129,10 @@ func TestSpoolDrainsWithTheEmitterRoleAfterAnOutage(t *testing.T) {
 		return nil
 	})
 	checkStored(t, namespace, before+while+after)
-	must(t, sink.Close(t.Context()))
+	closing, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	must(t, sink.Close(closing))
+	if !lost.Load() {
+		t.Error("no answer was lost")
+	}
 }
