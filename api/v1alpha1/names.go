@@ -106,6 +106,10 @@ const (
 // because metav1.Time drops the fraction of a second in JSON.
 const AnnotationTimestamp = "paddock.dev/timestamp"
 
+// AnnotationSeal holds the place of the event in a trail that proves itself: "v1 <trail>
+// <index> <salt>". The seal stage sets it.
+const AnnotationSeal = "paddock.dev/seal"
+
 // AnnotationOwner holds metadata.ownerReferences as JSON, for what has the event without
 // them: an owner reference in the API server has the garbage collector delete the event.
 const AnnotationOwner = "paddock.dev/owner"
