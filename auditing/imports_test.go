@@ -65,7 +65,7 @@ type arrows struct {
 var allArrows = []arrows{
 	{pkg: "api/v1alpha1", imports: []string{machinery}, never: []string{client, runtime, zap, grafana, prometheus}},
 	{pkg: "internal/eventjson", imports: []string{api, machinery, text}, never: []string{client, runtime, zap, grafana, prometheus}},
-	{pkg: "internal/trail", imports: []string{api, machinery, "github.com/oklog/ulid/v2", "golang.org/x/mod"}, never: []string{client, runtime, zap, grafana, prometheus}},
+	{pkg: "internal/trail", imports: []string{api, machinery, module + "/internal/canonical", "github.com/oklog/ulid/v2", "golang.org/x/mod"}, never: []string{client, runtime, zap, grafana, prometheus}},
 	{pkg: "internal/names", imports: []string{api, machinery, text, "github.com/oklog/ulid/v2"}, never: []string{client, runtime, zap, grafana, prometheus}},
 	{pkg: "internal/canonical", imports: []string{api, machinery, eventJSON, naming}, never: []string{client, runtime, zap, grafana, prometheus}},
 	{pkg: "internal/metrics", imports: []string{api, machinery, prometheus}, never: []string{client, runtime, zap, grafana}},

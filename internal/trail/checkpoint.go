@@ -10,23 +10,16 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
-)
-
-// The kinds of the events that hold checkpoints. The first of a trail opens it and the last
-// closes it.
-const (
-	KindOpened     v1alpha1.AuditKind = "trail-opened"
-	KindCheckpoint v1alpha1.AuditKind = "trail-checkpoint"
-	KindClosed     v1alpha1.AuditKind = "trail-closed"
+	"github.com/paddock-dev/audit/internal/canonical"
 )
 
 // IsCheckpoint reports whether events of the kind hold checkpoints.
 func IsCheckpoint(kind v1alpha1.AuditKind) bool {
-	return kind == KindOpened || kind == KindCheckpoint || kind == KindClosed
+	return kind == canonical.KindTrailOpened || kind == canonical.KindTrailCheckpoint || kind == canonical.KindTrailClosed
 }
 
 // MaxLeaves is how many leaves one checkpoint carries at most.
-const MaxLeaves = 2048
+const MaxLeaves = 42 * leavesPerText
 
 // MaxText is how long one entry of a checkpoint may be.
 const MaxText = v1alpha1.MaxDetailValueLength
@@ -46,6 +39,8 @@ type Checkpoint struct {
 	// for those in Failed and Unclear.
 	Settled         Range
 	Failed, Unclear Ranges
+	// Stored are indices that were stored after an earlier checkpoint had told them failed or unclear.
+	Stored Ranges
 	// Lacks says which places will never hold some events that were taken for stored.
 	Lacks []Lack
 	// First and Last are the earliest and the latest time among the events from Before on.
@@ -76,12 +71,12 @@ const (
 	keySettled     = "settled"
 	keyFailed      = "failed"
 	keyUnclear     = "unclear"
+	keyStored      = "stored"
 	keyLacks       = "lacks"
 	keyFirst       = "first"
 	keyLast        = "last"
 	keyHeads       = "heads"
-	// KeyNote is the one entry that the checkpoint's leaf leaves out.
-	KeyNote = "note"
+	keyNote        = canonical.DetailNote // the one entry that the checkpoint's leaf leaves out
 )
 
 // leavesPerText is how many leaves fit into one entry.
@@ -106,18 +101,19 @@ func (c *Checkpoint) Detail() map[string]string {
 	}
 	set(keyFailed, c.Failed.String())
 	set(keyUnclear, c.Unclear.String())
+	set(keyStored, c.Stored.String())
 	set(keyLacks, join(c.Lacks))
 	set(keyHeads, join(c.Heads))
 	if !c.First.IsZero() {
 		d[keyFirst], d[keyLast] = formatTime(c.First), formatTime(c.Last)
 	}
-	set(KeyNote, c.Note)
+	set(keyNote, c.Note)
 	return d
 }
 
 // ParseCheckpoint parses what Detail returns, and nothing else. It does not open the note.
 func ParseCheckpoint(detail map[string]string) (*Checkpoint, error) {
-	c := &Checkpoint{Key: detail[keyKey], Certificate: detail[keyCertificate], Note: detail[KeyNote]}
+	c := &Checkpoint{Key: detail[keyKey], Certificate: detail[keyCertificate], Note: detail[keyNote]}
 	from, err := parseIndex(detail[keyFrom])
 	if err != nil {
 		return nil, fmt.Errorf("from: %w", err)
@@ -172,6 +168,9 @@ func (c *Checkpoint) parseOutcomes(detail map[string]string) error {
 	}
 	if c.Unclear, err = ParseRanges(detail[keyUnclear]); err != nil {
 		return fmt.Errorf("unclear: %w", err)
+	}
+	if c.Stored, err = ParseRanges(detail[keyStored]); err != nil {
+		return fmt.Errorf("stored: %w", err)
 	}
 	return nil
 }

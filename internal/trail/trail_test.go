@@ -111,7 +111,7 @@ func checkpoint(t testing.TB, leaves int) *trail.Checkpoint {
 	}
 	c := &trail.Checkpoint{
 		Key: key, Certificate: "a certificate\n", Settled: trail.Range{From: 3, To: 900}, Failed: trail.Ranges{{5, 6}, {8, 30}},
-		Unclear: trail.Ranges{{7, 8}}, First: time.Unix(1, 5).UTC(), Last: time.Unix(9, 0).UTC(), Note: "a note\n",
+		Unclear: trail.Ranges{{7, 8}}, Stored: trail.Ranges{{2, 3}}, First: time.Unix(1, 5).UTC(), Last: time.Unix(9, 0).UTC(), Note: "a note\n",
 		Lacks: []trail.Lack{{id, trail.Ranges{{1, 2}}, "a lake"}, {trail.NewID(), trail.Ranges{{1, 9}, {12, 13}}, "lake"}},
 		Heads: []trail.Head{{trail.Origin("prod", "proxy", trail.NewID()), 7, leaf(1)}},
 	}
@@ -147,8 +147,8 @@ func TestCheckpointThatIsNotAsWrittenIsRefused(t *testing.T) {
 	good := checkpoint(t, 100).Detail()
 	for key, text := range map[string]string{
 		"from": "0777", "frontier": "AAAA", "leaves.00": good["leaves.00"] + "AAAA", "leaves.01": "\n" + good["leaves.01"], "leaves.02": "x",
-		"settled": "1,5", "failed": "2-1", "unclear": "x", "lacks": "one two", "first": "noon", "last": "1970-01-01T00:00:09.0Z",
-		"heads": "a/b 1 x", "other": "x", "leaves.2": "x", "leaves.22": good["leaves.00"],
+		"settled": "1,5", "failed": "2-1", "stored": "x", "unclear": "x", "lacks": "one two", "first": "noon", "last": "1970-01-01T00:00:09.0Z",
+		"heads": "a/b 1 x", "other": "x", "leaves.2": "x", "leaves.42": good["leaves.00"],
 	} {
 		bad := maps.Clone(good)
 		bad[key] = text
