@@ -79,7 +79,7 @@ var allArrows = []arrows{
 	{pkg: "adapters/auditctrl", imports: []string{api, core, machinery, runtime}, never: []string{zap, grafana, sinks, author, otelTrace}},
 	{pkg: "adapters/auditotel", imports: []string{api, core, otelTrace}, never: []string{client, runtime, zap, grafana, sinks, author}},
 	{
-		pkg: "driver", imports: []string{api, core, machinery, eventJSON, text, naming, eventMetrics, hooks},
+		pkg: "driver", imports: []string{api, core, machinery, eventJSON, text, naming, eventMetrics, hooks, module + "/internal/canonical"},
 		never: []string{client, runtime, zap, grafana, sinks, module + "/config"},
 	},
 	{pkg: "auditing/sinktest", ownImports: []string{api, core, author}, never: []string{client, runtime, zap, grafana}},
@@ -92,6 +92,7 @@ var allArrows = []arrows{
 	{pkg: "sinks/spool", ownImports: []string{api, core, author, onDisk, recordLog, optionTags, hooks}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/flood", ownImports: []string{api, core, author, shared, optionTags}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/redact", ownImports: []string{api, core, author, eventJSON, text, optionTags}, never: []string{client, runtime, zap, grafana}},
+	{pkg: "sinks/seal", ownImports: []string{api, core, author, shared, optionTags, hooks, module + "/internal/canonical", module + "/internal/trail"}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "reading", imports: []string{api, machinery, eventJSON, naming, text, onDisk, recordLog, "cel.dev/cel-go", "github.com/klauspost/compress"}, never: []string{runtime, zap, grafana, sinks, core, author}},
 	{
 		pkg: "reading/kubesource", ownImports: []string{api, readers, naming, optionTags, module + "/internal/secrets", module + "/internal/switching"},

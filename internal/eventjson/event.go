@@ -147,7 +147,8 @@ func (e *Event) Annotate(key, value string) *string {
 	}
 	pairs := append(Pairs(e.room[:0]), e.Annotations[:at]...)
 	pairs = append(pairs, Pair{key, value})
-	e.Annotations = append(pairs, rest...)
+	pairs = append(pairs, rest...)
+	e.Annotations = pairs
 	return &e.Annotations[at].Value
 }
 

@@ -18,8 +18,9 @@ func IsCheckpoint(kind v1alpha1.AuditKind) bool {
 	return kind == canonical.KindTrailOpened || kind == canonical.KindTrailCheckpoint || kind == canonical.KindTrailClosed
 }
 
-// MaxLeaves is how many leaves one checkpoint carries at most.
-const MaxLeaves = 42 * leavesPerText
+// MaxLeaves is how many leaves one checkpoint carries at most: with them and with all else at
+// its longest, spec.detail is within its bounds.
+const MaxLeaves = 22 * leavesPerText
 
 // MaxText is how long one entry of a checkpoint may be.
 const MaxText = v1alpha1.MaxDetailValueLength
@@ -34,7 +35,7 @@ type Checkpoint struct {
 	// Before stands for the leaves that the checkpoint does not carry.
 	Before Frontier
 	// Leaves are those from Before.Size() on.
-	Leaves []tlog.Hash
+	Leaves []Hash
 	// Settled are the indices that the checkpoint tells the outcome of. They were stored, but
 	// for those in Failed and Unclear.
 	Settled         Range
@@ -186,7 +187,7 @@ func (c *Checkpoint) sole(detail map[string]string) error {
 	return nil
 }
 
-func encodeHashes(hashes []tlog.Hash) string {
+func encodeHashes(hashes []Hash) string {
 	raw := make([]byte, 0, len(hashes)*tlog.HashSize)
 	for i := range hashes {
 		raw = append(raw, hashes[i][:]...)
@@ -194,12 +195,12 @@ func encodeHashes(hashes []tlog.Hash) string {
 	return base64.StdEncoding.EncodeToString(raw)
 }
 
-func decodeHashes(text string) ([]tlog.Hash, error) {
+func decodeHashes(text string) ([]Hash, error) {
 	raw, err := base64.StdEncoding.Strict().DecodeString(text)
 	if err != nil || len(raw)%tlog.HashSize != 0 {
 		return nil, errors.New("want hashes of 32 bytes in base64")
 	}
-	hashes := make([]tlog.Hash, len(raw)/tlog.HashSize)
+	hashes := make([]Hash, len(raw)/tlog.HashSize)
 	for i := range hashes {
 		copy(hashes[i][:], raw[i*tlog.HashSize:])
 	}
