@@ -65,7 +65,7 @@ type arrows struct {
 var allArrows = []arrows{
 	{pkg: "api/v1alpha1", imports: []string{machinery}, never: []string{client, runtime, zap, grafana, prometheus}},
 	{pkg: "internal/eventjson", imports: []string{api, machinery, text}, never: []string{client, runtime, zap, grafana, prometheus}},
-	{pkg: "internal/trail", imports: []string{api, machinery, "github.com/oklog/ulid/v2", "golang.org/x/mod"}, never: []string{client, runtime, zap, grafana, prometheus}},
+	{pkg: "internal/trail", imports: []string{api, machinery, module + "/internal/canonical", "github.com/oklog/ulid/v2", "golang.org/x/mod"}, never: []string{client, runtime, zap, grafana, prometheus}},
 	{pkg: "internal/names", imports: []string{api, machinery, text, "github.com/oklog/ulid/v2"}, never: []string{client, runtime, zap, grafana, prometheus}},
 	{pkg: "internal/canonical", imports: []string{api, machinery, eventJSON, naming}, never: []string{client, runtime, zap, grafana, prometheus}},
 	{pkg: "internal/metrics", imports: []string{api, machinery, prometheus}, never: []string{client, runtime, zap, grafana}},
@@ -79,7 +79,7 @@ var allArrows = []arrows{
 	{pkg: "adapters/auditctrl", imports: []string{api, core, machinery, runtime}, never: []string{zap, grafana, sinks, author, otelTrace}},
 	{pkg: "adapters/auditotel", imports: []string{api, core, otelTrace}, never: []string{client, runtime, zap, grafana, sinks, author}},
 	{
-		pkg: "driver", imports: []string{api, core, machinery, eventJSON, text, naming, eventMetrics, hooks},
+		pkg: "driver", imports: []string{api, core, machinery, eventJSON, text, naming, eventMetrics, hooks, module + "/internal/canonical"},
 		never: []string{client, runtime, zap, grafana, sinks, module + "/config"},
 	},
 	{pkg: "auditing/sinktest", ownImports: []string{api, core, author}, never: []string{client, runtime, zap, grafana}},
@@ -92,6 +92,7 @@ var allArrows = []arrows{
 	{pkg: "sinks/spool", ownImports: []string{api, core, author, onDisk, recordLog, optionTags, hooks}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/flood", ownImports: []string{api, core, author, shared, optionTags}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/redact", ownImports: []string{api, core, author, eventJSON, text, optionTags}, never: []string{client, runtime, zap, grafana}},
+	{pkg: "sinks/seal", ownImports: []string{api, core, author, shared, optionTags, hooks, module + "/internal/canonical", module + "/internal/trail"}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "reading", imports: []string{api, machinery, eventJSON, naming, text, onDisk, recordLog, "cel.dev/cel-go", "github.com/klauspost/compress"}, never: []string{runtime, zap, grafana, sinks, core, author}},
 	{
 		pkg: "reading/kubesource", ownImports: []string{api, readers, naming, optionTags, module + "/internal/secrets", module + "/internal/switching"},

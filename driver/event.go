@@ -26,6 +26,10 @@ type Event struct {
 	// whole is the event before it was brought within the bounds of the schema, for
 	// Redacted; nil when it was within them, or no driver redacts.
 	whole *eventjson.Event
+	// written is the event that Write prepared, when this is a copy of it; otherwise nil.
+	written *Event
+	// seal is of the copy that was sealed last.
+	seal atomic.Pointer[string]
 
 	json atomic.Pointer[[]byte] // encoded when first needed
 }
@@ -127,6 +131,9 @@ func (e *Event) Object() *v1alpha1.AuditEvent {
 	e.flat.CopyTo(ae)
 	return ae
 }
+
+// Alone returns the slice of this one event, for a Store. It must not be changed.
+func (e *Event) Alone() []*Event { return e.self[:] }
 
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 

@@ -72,7 +72,7 @@ func (e *Event) Redacted(fields Fields, change func(f Field, key, text string) s
 	if run := c.Run(); run != e.Run() {
 		c.flat.Labels = setPair(c.flat.Labels, v1alpha1.LabelRun, names.RunLabel(run))
 	}
-	c.self[0] = c // finish would only find the exact time, which is there
+	c.copyOf(e) // finish would only find the exact time, which is there
 	return c
 }
 

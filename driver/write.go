@@ -40,6 +40,7 @@ func (l *link) write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 		return l.invalid(ae, err, counted)
 	}
 	err = l.one(ctx, e)
+	e.giveSeal(ae)
 	if counted { // as is what follows
 		return err
 	}

@@ -137,6 +137,21 @@ func (e *Event) CopyOf(other *Event, fields Fields) {
 	e.Detail, _ = other.Detail.copied(fields&ofDetail != 0, room)
 }
 
+// Annotate adds an annotation, or gives it another value, and returns where the value is. e
+// must be of CopyOf with no fields, whose pairs are all shared.
+func (e *Event) Annotate(key, value string) *string {
+	at, found := slices.BinarySearchFunc(e.Annotations, key, func(p Pair, key string) int { return cmp.Compare(p.Key, key) })
+	rest := e.Annotations[at:]
+	if found {
+		rest = rest[1:]
+	}
+	pairs := append(Pairs(e.room[:0]), e.Annotations[:at]...)
+	pairs = append(pairs, Pair{key, value})
+	pairs = append(pairs, rest...)
+	e.Annotations = pairs
+	return &e.Annotations[at].Value
+}
+
 // copied returns the pairs, or a copy of them in room, which may be too small, and the
 // rest of it.
 func (p Pairs) copied(really bool, room []Pair) (Pairs, []Pair) {

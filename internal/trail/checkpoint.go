@@ -10,23 +10,17 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
-)
-
-// The kinds of the events that hold checkpoints. The first of a trail opens it and the last
-// closes it.
-const (
-	KindOpened     v1alpha1.AuditKind = "trail-opened"
-	KindCheckpoint v1alpha1.AuditKind = "trail-checkpoint"
-	KindClosed     v1alpha1.AuditKind = "trail-closed"
+	"github.com/paddock-dev/audit/internal/canonical"
 )
 
 // IsCheckpoint reports whether events of the kind hold checkpoints.
 func IsCheckpoint(kind v1alpha1.AuditKind) bool {
-	return kind == KindOpened || kind == KindCheckpoint || kind == KindClosed
+	return kind == canonical.KindTrailOpened || kind == canonical.KindTrailCheckpoint || kind == canonical.KindTrailClosed
 }
 
-// MaxLeaves is how many leaves one checkpoint carries at most.
-const MaxLeaves = 2048
+// MaxLeaves is how many leaves one checkpoint carries at most: with them and with all else at
+// its longest, spec.detail is within its bounds.
+const MaxLeaves = 22 * leavesPerText
 
 // MaxText is how long one entry of a checkpoint may be.
 const MaxText = v1alpha1.MaxDetailValueLength
@@ -41,11 +35,13 @@ type Checkpoint struct {
 	// Before stands for the leaves that the checkpoint does not carry.
 	Before Frontier
 	// Leaves are those from Before.Size() on.
-	Leaves []tlog.Hash
+	Leaves []Hash
 	// Settled are the indices that the checkpoint tells the outcome of. They were stored, but
 	// for those in Failed and Unclear.
 	Settled         Range
 	Failed, Unclear Ranges
+	// Stored are indices that were stored after an earlier checkpoint had told them failed or unclear.
+	Stored Ranges
 	// Lacks says which places will never hold some events that were taken for stored.
 	Lacks []Lack
 	// First and Last are the earliest and the latest time among the events from Before on.
@@ -76,12 +72,12 @@ const (
 	keySettled     = "settled"
 	keyFailed      = "failed"
 	keyUnclear     = "unclear"
+	keyStored      = "stored"
 	keyLacks       = "lacks"
 	keyFirst       = "first"
 	keyLast        = "last"
 	keyHeads       = "heads"
-	// KeyNote is the one entry that the checkpoint's leaf leaves out.
-	KeyNote = "note"
+	keyNote        = canonical.DetailNote // the one entry that the checkpoint's leaf leaves out
 )
 
 // leavesPerText is how many leaves fit into one entry.
@@ -106,18 +102,19 @@ func (c *Checkpoint) Detail() map[string]string {
 	}
 	set(keyFailed, c.Failed.String())
 	set(keyUnclear, c.Unclear.String())
+	set(keyStored, c.Stored.String())
 	set(keyLacks, join(c.Lacks))
 	set(keyHeads, join(c.Heads))
 	if !c.First.IsZero() {
 		d[keyFirst], d[keyLast] = formatTime(c.First), formatTime(c.Last)
 	}
-	set(KeyNote, c.Note)
+	set(keyNote, c.Note)
 	return d
 }
 
 // ParseCheckpoint parses what Detail returns, and nothing else. It does not open the note.
 func ParseCheckpoint(detail map[string]string) (*Checkpoint, error) {
-	c := &Checkpoint{Key: detail[keyKey], Certificate: detail[keyCertificate], Note: detail[KeyNote]}
+	c := &Checkpoint{Key: detail[keyKey], Certificate: detail[keyCertificate], Note: detail[keyNote]}
 	from, err := parseIndex(detail[keyFrom])
 	if err != nil {
 		return nil, fmt.Errorf("from: %w", err)
@@ -173,6 +170,9 @@ func (c *Checkpoint) parseOutcomes(detail map[string]string) error {
 	if c.Unclear, err = ParseRanges(detail[keyUnclear]); err != nil {
 		return fmt.Errorf("unclear: %w", err)
 	}
+	if c.Stored, err = ParseRanges(detail[keyStored]); err != nil {
+		return fmt.Errorf("stored: %w", err)
+	}
 	return nil
 }
 
@@ -187,7 +187,7 @@ func (c *Checkpoint) sole(detail map[string]string) error {
 	return nil
 }
 
-func encodeHashes(hashes []tlog.Hash) string {
+func encodeHashes(hashes []Hash) string {
 	raw := make([]byte, 0, len(hashes)*tlog.HashSize)
 	for i := range hashes {
 		raw = append(raw, hashes[i][:]...)
@@ -195,12 +195,12 @@ func encodeHashes(hashes []tlog.Hash) string {
 	return base64.StdEncoding.EncodeToString(raw)
 }
 
-func decodeHashes(text string) ([]tlog.Hash, error) {
+func decodeHashes(text string) ([]Hash, error) {
 	raw, err := base64.StdEncoding.Strict().DecodeString(text)
 	if err != nil || len(raw)%tlog.HashSize != 0 {
 		return nil, errors.New("want hashes of 32 bytes in base64")
 	}
-	hashes := make([]tlog.Hash, len(raw)/tlog.HashSize)
+	hashes := make([]Hash, len(raw)/tlog.HashSize)
 	for i := range hashes {
 		copy(hashes[i][:], raw[i*tlog.HashSize:])
 	}

@@ -12,11 +12,11 @@ import (
 // zero value is an empty tree.
 type Frontier struct {
 	size   int64
-	hashes []tlog.Hash
+	hashes []Hash
 }
 
 // NewFrontier returns the frontier of size leaves, whose hashes it keeps.
-func NewFrontier(size int64, hashes []tlog.Hash) (Frontier, error) {
+func NewFrontier(size int64, hashes []Hash) (Frontier, error) {
 	if size < 0 || len(hashes) != bits.OnesCount64(uint64(size)) {
 		return Frontier{}, errors.New("the number of subtrees is not that of the tree's size")
 	}
@@ -27,15 +27,15 @@ func NewFrontier(size int64, hashes []tlog.Hash) (Frontier, error) {
 func (f *Frontier) Size() int64 { return f.size }
 
 // Hashes returns the hashes of the subtrees. They belong to f.
-func (f *Frontier) Hashes() []tlog.Hash { return f.hashes }
+func (f *Frontier) Hashes() []Hash { return f.hashes }
 
 // Clone returns a copy that shares nothing with f.
 func (f *Frontier) Clone() Frontier {
-	return Frontier{f.size, append([]tlog.Hash(nil), f.hashes...)}
+	return Frontier{f.size, append([]Hash(nil), f.hashes...)}
 }
 
 // Add adds the next leaf.
-func (f *Frontier) Add(leaf tlog.Hash) {
+func (f *Frontier) Add(leaf Hash) {
 	for full := f.size; full&1 == 1; full >>= 1 {
 		last := len(f.hashes) - 1
 		leaf = tlog.NodeHash(f.hashes[last], leaf)
@@ -46,7 +46,7 @@ func (f *Frontier) Add(leaf tlog.Hash) {
 }
 
 // Root returns the hash of the whole tree, as RFC 6962 defines it.
-func (f *Frontier) Root() tlog.Hash {
+func (f *Frontier) Root() Hash {
 	last := len(f.hashes) - 1
 	if last < 0 {
 		root, _ := tlog.TreeHash(0, nil) // of no leaves, which are not asked for

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
-	"golang.org/x/mod/sumdb/tlog"
 )
 
 // Head is the state of a trail: how many leaves its tree has, and their root. Its text is
@@ -18,7 +17,7 @@ type Head struct {
 	// Origin is "<cluster>/<component>/<trail>". It is also the name of the trail's key.
 	Origin string
 	Size   int64
-	Root   tlog.Hash
+	Root   Hash
 }
 
 // Origin returns the origin of a trail.

@@ -35,6 +35,15 @@ func (r *Ranges) Add(i int64) {
 	}
 }
 
+// AddAll adds what other has.
+func (r *Ranges) AddAll(other Ranges) {
+	for _, one := range other {
+		for i := one.From; i < one.To; i++ {
+			r.Add(i)
+		}
+	}
+}
+
 // Has reports whether i is in r.
 func (r Ranges) Has(i int64) bool {
 	low, high := 0, len(r)

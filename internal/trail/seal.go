@@ -7,6 +7,7 @@ package trail
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -32,8 +33,9 @@ type Salt [12]byte
 
 const version = "v1"
 
-// leafPrefix keeps a leaf from being taken for one of another protocol.
-const leafPrefix = "paddock.dev/audit/event/v1\n"
+// leafPrefix keeps a leaf from being taken for one of another protocol, and its first byte
+// from being taken for a node of the tree.
+const leafPrefix = "\x00paddock.dev/audit/event/v1\n"
 
 // MaxIndex is the greatest index that a seal may have. A trail ends long before it.
 const MaxIndex = 1<<40 - 1
@@ -82,13 +84,18 @@ func ParseSeal(text string) (Seal, error) {
 	return s, nil
 }
 
-// Leaf returns the leaf of an event: the hash of its salt and its canonical form.
-func Leaf(buf []byte, salt Salt, canonical func(dst []byte) []byte) (tlog.Hash, []byte) {
-	buf = append(buf[:0], leafPrefix...)
-	buf = append(buf, salt[:]...)
-	buf = canonical(buf)
-	return tlog.RecordHash(buf), buf
+// Hash is a hash of a tree.
+type Hash = tlog.Hash
+
+// AppendLeaf begins the record of an event's leaf. The event's canonical form belongs behind
+// it, and HashLeaf makes the leaf of both.
+func AppendLeaf(dst []byte, salt Salt) []byte {
+	dst = append(dst, leafPrefix...)
+	return append(dst, salt[:]...)
 }
+
+// HashLeaf returns the leaf of a record: RFC 6962's hash of what follows its first byte.
+func HashLeaf(record []byte) Hash { return sha256.Sum256(record) }
 
 func parseIndex(text string) (int64, error) {
 	n, err := strconv.ParseInt(text, 10, 64)

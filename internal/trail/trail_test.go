@@ -12,6 +12,9 @@ import (
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/internal/trail"
 )
 
@@ -111,7 +114,7 @@ func checkpoint(t testing.TB, leaves int) *trail.Checkpoint {
 	}
 	c := &trail.Checkpoint{
 		Key: key, Certificate: "a certificate\n", Settled: trail.Range{From: 3, To: 900}, Failed: trail.Ranges{{5, 6}, {8, 30}},
-		Unclear: trail.Ranges{{7, 8}}, First: time.Unix(1, 5).UTC(), Last: time.Unix(9, 0).UTC(), Note: "a note\n",
+		Unclear: trail.Ranges{{7, 8}}, Stored: trail.Ranges{{2, 3}}, First: time.Unix(1, 5).UTC(), Last: time.Unix(9, 0).UTC(), Note: "a note\n",
 		Lacks: []trail.Lack{{id, trail.Ranges{{1, 2}}, "a lake"}, {trail.NewID(), trail.Ranges{{1, 9}, {12, 13}}, "lake"}},
 		Heads: []trail.Head{{trail.Origin("prod", "proxy", trail.NewID()), 7, leaf(1)}},
 	}
@@ -143,11 +146,25 @@ func TestCheckpointComesBackAsItWas(t *testing.T) {
 	}
 }
 
+func TestLongestCheckpointIsNotCut(t *testing.T) {
+	c := checkpoint(t, trail.MaxLeaves)
+	detail := c.Detail()
+	for _, key := range []string{"certificate", "failed", "unclear", "stored", "lacks", "heads", "note"} {
+		detail[key] = strings.Repeat("x", trail.MaxText)
+	}
+	ae := auditing.NewEvent(auditing.EventInput{Namespace: "audit", Kind: "trail-checkpoint", Decision: v1alpha1.AuditDecisionGranted})
+	ae.Spec.Detail = detail
+	e, err := driver.Prepare(ae, "broker")
+	if err != nil || !maps.Equal(maps.Collect(e.Detail()), detail) {
+		t.Errorf("%d entries become others: %v", len(detail), err)
+	}
+}
+
 func TestCheckpointThatIsNotAsWrittenIsRefused(t *testing.T) {
 	good := checkpoint(t, 100).Detail()
 	for key, text := range map[string]string{
 		"from": "0777", "frontier": "AAAA", "leaves.00": good["leaves.00"] + "AAAA", "leaves.01": "\n" + good["leaves.01"], "leaves.02": "x",
-		"settled": "1,5", "failed": "2-1", "unclear": "x", "lacks": "one two", "first": "noon", "last": "1970-01-01T00:00:09.0Z",
+		"settled": "1,5", "failed": "2-1", "stored": "x", "unclear": "x", "lacks": "one two", "first": "noon", "last": "1970-01-01T00:00:09.0Z",
 		"heads": "a/b 1 x", "other": "x", "leaves.2": "x", "leaves.22": good["leaves.00"],
 	} {
 		bad := maps.Clone(good)

@@ -1,0 +1,75 @@
+package driver
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/internal/canonical"
+)
+
+// Sealed returns a copy of the event with a seal, the annotation paddock.dev/seal. Write
+// puts the seal on the caller's event as well, so that a retry has it. Only a stage that
+// seals calls it.
+func (e *Event) Sealed(seal string) *Event {
+	c := &Event{}
+	c.flat.CopyOf(&e.flat, 0)
+	value := c.flat.Annotate(v1alpha1.AnnotationSeal, seal)
+	c.copyOf(e)
+	c.written.seal.Store(value)
+	return c
+}
+
+// copyOf finishes e, a copy of another event.
+func (e *Event) copyOf(other *Event) {
+	e.self[0] = e
+	e.written = other
+	if other.written != nil {
+		e.written = other.written
+	}
+}
+
+// giveSeal puts the seal that e got on its way on the caller's event.
+func (e *Event) giveSeal(ae *v1alpha1.AuditEvent) {
+	if seal := e.seal.Load(); seal != nil {
+		setLabel(ae.Annotations, v1alpha1.AnnotationSeal, *seal)
+	}
+}
+
+// AppendCanonical appends the canonical form of the event, which docs/canonical.md describes.
+func (e *Event) AppendCanonical(dst []byte) []byte { return canonical.Append(dst, &e.flat) }
+
+// Lacks says that a place will never hold an event whose Store returned nil: a child of a
+// fan-out that need not succeed has failed, or the event has become a dead letter. The
+// stage that sealed the event declares it, so that an auditor who misses the event at that
+// place does not take it for deleted.
+func Lacks(e *Event, place string) {
+	seal := e.Annotation(v1alpha1.AnnotationSeal)
+	if seal == "" {
+		return
+	}
+	losses.Lock()
+	hear := slices.Clone(losses.hear)
+	losses.Unlock()
+	for _, one := range hear {
+		(*one)(seal, place)
+	}
+}
+
+var losses struct {
+	sync.Mutex
+	hear []*func(seal, place string)
+}
+
+// OnLacks calls hear with the seal of each event that a place lacks, until stop is called. A
+// stage that seals calls it; hear sees the events of all of them, and must return soon.
+func OnLacks(hear func(seal, place string)) (stop func()) {
+	losses.Lock()
+	defer losses.Unlock()
+	losses.hear = append(losses.hear, &hear)
+	return sync.OnceFunc(func() {
+		losses.Lock()
+		defer losses.Unlock()
+		losses.hear = slices.DeleteFunc(losses.hear, func(one *func(seal, place string)) bool { return one == &hear })
+	})
+}
