@@ -5,8 +5,6 @@ import (
 	"math/bits"
 	"slices"
 
-	"golang.org/x/mod/sumdb/tlog"
-
 	"github.com/paddock-dev/audit/internal/trail"
 )
 
@@ -67,7 +65,7 @@ func partOf(end *trail.Frontier, from int64) (part trail.Frontier, first int64) 
 }
 
 // seen returns the leaves of the events that are there, if there is exactly one for each index.
-func (t *log) seen(from, to int64) (leaves []tlog.Hash, ok bool) {
+func (t *log) seen(from, to int64) (leaves []trail.Hash, ok bool) {
 	i, _ := slices.BinarySearchFunc(t.sightings, from, func(s sighting, from int64) int { return cmp.Compare(s.index, from) })
 	for ; i < len(t.sightings) && t.sightings[i].index < to; i++ {
 		s := &t.sightings[i]

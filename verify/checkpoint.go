@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
-	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/paddock-dev/audit/internal/canonical"
 	"github.com/paddock-dev/audit/internal/trail"
 	"github.com/paddock-dev/audit/reading"
 )
@@ -28,7 +28,7 @@ func (c *checkpoint) size() int64 { return c.index + 1 }
 // addCheckpoint takes the event of a checkpoint, of which s is the sighting.
 func (v *Verifier) addCheckpoint(t *log, r *reading.Record, s sighting) {
 	for _, c := range t.checkpoints { // newest last, and copies come soon or from another source
-		if c.leaf == s.leaf && c.index == s.index && c.Note == r.Event.Spec.Detail[trail.KeyNote] {
+		if c.leaf == s.leaf && c.index == s.index && c.Note == r.Event.Spec.Detail[canonical.DetailNote] {
 			c.places = append(c.places, s.place)
 			return
 		}
@@ -39,7 +39,7 @@ func (v *Verifier) addCheckpoint(t *log, r *reading.Record, s sighting) {
 		return
 	}
 	t.checkpoints = append(t.checkpoints, &checkpoint{
-		Checkpoint: parsed, sighting: s, time: r.Time, closed: r.Event.Spec.Kind == trail.KindClosed, places: []int32{s.place},
+		Checkpoint: parsed, sighting: s, time: r.Time, closed: r.Event.Spec.Kind == canonical.KindTrailClosed, places: []int32{s.place},
 	})
 }
 
@@ -63,7 +63,7 @@ func (c *checkpoint) check(id string) (code Code, err error) {
 }
 
 // root returns the root of the tree that the checkpoint says it completes.
-func (c *checkpoint) root() tlog.Hash {
+func (c *checkpoint) root() trail.Hash {
 	f := c.Before.Clone()
 	for _, leaf := range c.Leaves {
 		f.Add(leaf)

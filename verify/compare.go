@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/mod/sumdb/tlog"
-
 	"github.com/paddock-dev/audit/internal/trail"
 )
 
@@ -171,7 +169,7 @@ func (t *log) duplicates(gone trail.Ranges) (found trail.Ranges) {
 	if len(gone) == 0 {
 		return nil
 	}
-	wanted := map[tlog.Hash][]int64{}
+	wanted := map[trail.Hash][]int64{}
 	for _, r := range gone.And(t.covered()) {
 		for i := r.From; i < r.To; i++ {
 			leaf, _ := t.leaf(i)

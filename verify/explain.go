@@ -4,15 +4,13 @@ import (
 	"fmt"
 	"slices"
 
-	"golang.org/x/mod/sumdb/tlog"
-
 	"github.com/paddock-dev/audit/internal/trail"
 )
 
 // explain holds each event against the leaves that are proven, and says what it is when it is not
 // the one that was sealed.
 func (v *Verifier) explain(all []*log) {
-	elsewhere := map[tlog.Hash]leafAt{}
+	elsewhere := map[trail.Hash]leafAt{}
 	for _, t := range all {
 		t.present = make([]trail.Ranges, len(v.places))
 		for group := range groups(t.sightings) {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/internal/canonical"
 	"github.com/paddock-dev/audit/internal/trail"
 	"github.com/paddock-dev/audit/reading"
 	"github.com/paddock-dev/audit/verify"
@@ -49,14 +50,14 @@ func TestHonestTrailsAreIntact(t *testing.T) {
 	for name, make := range map[string]func(s *sealer) places{
 		"closed": func(s *sealer) places {
 			s.write(5)
-			s.checkpoint(trail.KindCheckpoint)
+			s.checkpoint(canonical.KindTrailCheckpoint)
 			s.write(3)
 			s.close()
 			return places{"a": s.stored}
 		},
 		"killed": func(s *sealer) places {
 			s.write(5)
-			s.checkpoint(trail.KindCheckpoint)
+			s.checkpoint(canonical.KindTrailCheckpoint)
 			s.write(3)
 			return places{"a": s.stored}
 		},
@@ -78,15 +79,15 @@ func TestHonestTrailsAreIntact(t *testing.T) {
 		},
 		"unresolved": func(s *sealer) places {
 			s.write(5)
-			s.checkpoint(trail.KindCheckpoint)
+			s.checkpoint(canonical.KindTrailCheckpoint)
 			s.skip()
-			s.make(trail.KindCheckpoint)
+			s.make(canonical.KindTrailCheckpoint)
 			return places{"a": s.stored}
 		},
 		"unclear, and there": func(s *sealer) places { s.write(5); s.unclear.Add(5); s.close(); return places{"a": s.stored} },
 		"a checkpoint that was not stored": func(s *sealer) places {
 			s.write(5)
-			s.make(trail.KindCheckpoint)
+			s.make(canonical.KindTrailCheckpoint)
 			s.failed.Add(int64(len(s.all)) - 1)
 			s.write(5)
 			s.close()
@@ -99,7 +100,7 @@ func TestHonestTrailsAreIntact(t *testing.T) {
 			if other.signer, other.key, err = trail.NewKey(other.origin()); err != nil {
 				t.Fatal(err)
 			}
-			other.checkpoint(trail.KindOpened)
+			other.checkpoint(canonical.KindTrailOpened)
 			other.write(3)
 			other.certify(r, noon, noon.AddDate(0, 0, 1))
 			other.close()
@@ -107,14 +108,14 @@ func TestHonestTrailsAreIntact(t *testing.T) {
 		},
 		"two places": func(s *sealer) places {
 			s.write(5)
-			s.checkpoint(trail.KindCheckpoint)
+			s.checkpoint(canonical.KindTrailCheckpoint)
 			s.write(5)
 			s.close()
 			return places{"a": s.stored, "b": s.stored}
 		},
 		"a place that is late": func(s *sealer) places {
 			s.write(5)
-			s.checkpoint(trail.KindCheckpoint)
+			s.checkpoint(canonical.KindTrailCheckpoint)
 			s.write(5)
 			late := slices.Clone(s.stored)
 			s.write(5)
@@ -124,7 +125,7 @@ func TestHonestTrailsAreIntact(t *testing.T) {
 		"a place that is known to lack some": func(s *sealer) places {
 			s.write(5)
 			s.lacks = append(s.lacks, trail.Lack{Trail: s.id, Ranges: trail.Ranges{{From: 2, To: 4}}, Place: "b"})
-			s.checkpoint(trail.KindCheckpoint)
+			s.checkpoint(canonical.KindTrailCheckpoint)
 			s.close()
 			return places{"a": s.stored, "b": slices.Concat(s.stored[:2], s.stored[4:])}
 		},

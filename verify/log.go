@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/mod/sumdb/tlog"
-
 	"github.com/paddock-dev/audit/internal/trail"
 )
 
@@ -28,14 +26,14 @@ type log struct {
 	intact   trail.Ranges
 	moved    trail.Ranges // indices whose events stand under another index
 	suspects []*sighting
-	told     []tlog.Hash // leaves of checkpoints that are false, which was said
+	told     []trail.Hash // leaves of checkpoints that are false, which was said
 	summary  Trail
 }
 
 // segment is a stretch of leaves that are proven.
 type segment struct {
 	from   int64
-	leaves []tlog.Hash
+	leaves []trail.Hash
 	// before is the tree up to from; nil where that is not known.
 	before *trail.Frontier
 }
@@ -43,18 +41,18 @@ type segment struct {
 func (s *segment) to() int64 { return s.from + int64(len(s.leaves)) }
 
 // leaf returns the proven leaf of an index.
-func (t *log) leaf(index int64) (tlog.Hash, bool) {
+func (t *log) leaf(index int64) (trail.Hash, bool) {
 	i, _ := slices.BinarySearchFunc(t.known, index, func(s segment, index int64) int {
 		return cmp.Compare(s.to(), index+1)
 	})
 	if i == len(t.known) || index < t.known[i].from {
-		return tlog.Hash{}, false
+		return trail.Hash{}, false
 	}
 	return t.known[i].leaves[index-t.known[i].from], true
 }
 
 // rootAt returns the root of the tree of the first size leaves, where it is known.
-func (t *log) rootAt(size int64) (tlog.Hash, bool) {
+func (t *log) rootAt(size int64) (trail.Hash, bool) {
 	for i := range t.known {
 		s := &t.known[i]
 		if s.before == nil || size < s.from || size > s.to() {
@@ -66,7 +64,7 @@ func (t *log) rootAt(size int64) (tlog.Hash, bool) {
 		}
 		return f.Root(), true
 	}
-	return tlog.Hash{}, false
+	return trail.Hash{}, false
 }
 
 // covered returns the indices whose leaves are proven.

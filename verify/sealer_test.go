@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
-	"golang.org/x/mod/sumdb/tlog"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
@@ -64,7 +63,7 @@ type sealer struct {
 	component string
 	signer    note.Signer
 	key, cert string
-	all       []tlog.Hash
+	all       []trail.Hash
 	from      int64 // where the last checkpoint ended that was stored
 	settled   int64 // up to where outcomes were told
 	failed    trail.Ranges
@@ -84,7 +83,7 @@ func newSealer(tb testing.TB, r *root, component string) *sealer {
 		tb.Fatal(err)
 	}
 	s.certify(r, noon.Add(-time.Hour), noon.Add(48*time.Hour))
-	s.checkpoint(trail.KindOpened)
+	s.checkpoint(canonical.KindTrailOpened)
 	return s
 }
 
@@ -121,7 +120,7 @@ func (s *sealer) event(kind v1alpha1.AuditKind) *v1alpha1.AuditEvent {
 // seal gives an event the next index.
 func (s *sealer) seal(ae *v1alpha1.AuditEvent) {
 	seal := trail.Seal{Trail: s.id, Index: int64(len(s.all)), Salt: trail.NewSalt()}
-	leaf, _ := trail.Leaf(nil, seal.Salt, func(dst []byte) []byte { return canonical.AppendObject(dst, ae) })
+	leaf := trail.HashLeaf(canonical.AppendObject(trail.AppendLeaf(nil, seal.Salt), ae))
 	ae.Annotations[v1alpha1.AnnotationSeal] = seal.String()
 	s.all = append(s.all, leaf)
 }
@@ -178,7 +177,7 @@ func (s *sealer) make(kind v1alpha1.AuditKind) *v1alpha1.AuditEvent {
 	if err != nil {
 		s.tb.Fatal(err)
 	}
-	ae.Spec.Detail[trail.KeyNote] = signed
+	ae.Spec.Detail[canonical.DetailNote] = signed
 	return ae
 }
 
@@ -192,4 +191,4 @@ func (s *sealer) checkpoint(kind v1alpha1.AuditKind) *v1alpha1.AuditEvent {
 	return ae
 }
 
-func (s *sealer) close() { s.checkpoint(trail.KindClosed) }
+func (s *sealer) close() { s.checkpoint(canonical.KindTrailClosed) }

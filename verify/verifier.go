@@ -9,8 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/mod/sumdb/tlog"
-
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/internal/canonical"
 	"github.com/paddock-dev/audit/internal/trail"
@@ -97,7 +95,8 @@ func (v *Verifier) Add(r *reading.Record) {
 		return
 	}
 	s := sighting{index: seal.Index, place: place, where: where(r)}
-	s.leaf, v.buf = trail.Leaf(v.buf, seal.Salt, func(dst []byte) []byte { return canonical.AppendObject(dst, r.Event) })
+	v.buf = canonical.AppendObject(trail.AppendLeaf(v.buf[:0], seal.Salt), r.Event)
+	s.leaf = trail.HashLeaf(v.buf)
 	s.shortened = shortened(r.Event)
 	t := v.trail(seal.Trail)
 	t.sightings = append(t.sightings, s)
@@ -214,7 +213,7 @@ func ofRecord(r *reading.Record, code Code, level Level, text string) Finding {
 
 // sighting is an event with a seal at a place.
 type sighting struct {
-	leaf      tlog.Hash
+	leaf      trail.Hash
 	index     int64
 	place     int32
 	shortened bool

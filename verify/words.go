@@ -18,10 +18,10 @@ type words struct {
 func (w *words) add(c *checkpoint) {
 	all := trail.Ranges{c.Settled}.Or(nil) // none when it is empty
 	stored := all.Minus(c.Failed).Minus(c.Unclear)
-	w.stored = w.stored.Or(stored)
+	w.stored = w.stored.Or(stored).Or(c.Stored)
 	w.failed = w.failed.Or(c.Failed)
 	w.unclear = w.unclear.Or(c.Unclear)
-	w.told = w.told.Or(all).Or(c.Failed).Or(c.Unclear)
+	w.told = w.told.Or(all).Or(c.Failed).Or(c.Unclear).Or(c.Stored)
 	w.end = max(w.end, c.Settled.To)
 }
 
