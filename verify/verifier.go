@@ -94,15 +94,18 @@ func (v *Verifier) Add(r *reading.Record) {
 		v.found(ofRecord(r, CodeMadeUp, LevelTampered, err.Error()))
 		return
 	}
-	s := sighting{index: seal.Index, place: place, where: where(r)}
-	v.buf = canonical.AppendObject(trail.AppendLeaf(v.buf[:0], seal.Salt), r.Event)
-	s.leaf = trail.HashLeaf(v.buf)
-	s.shortened = shortened(r.Event)
+	s := sighting{leaf: v.leaf(seal, r.Event), index: seal.Index, place: place, shortened: shortened(r.Event), where: where(r)}
 	t := v.trail(seal.Trail)
 	t.sightings = append(t.sightings, s)
 	if trail.IsCheckpoint(r.Event.Spec.Kind) {
 		v.addCheckpoint(t, r, s)
 	}
+}
+
+// leaf returns the leaf of an event with a seal.
+func (v *Verifier) leaf(seal trail.Seal, ae *v1alpha1.AuditEvent) trail.Hash {
+	v.buf = canonical.AppendObject(trail.AppendLeaf(v.buf[:0], seal.Salt), ae)
+	return trail.HashLeaf(v.buf)
 }
 
 func (v *Verifier) trail(id string) *log {
