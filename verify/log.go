@@ -26,7 +26,7 @@ type log struct {
 	intact   trail.Ranges
 	moved    trail.Ranges // indices whose events stand under another index
 	suspects []*sighting
-	told     []trail.Hash // leaves of checkpoints that are false, which was said
+	told     []trail.Hash // leaves of checkpoints of which something was said
 	summary  Trail
 }
 
@@ -98,6 +98,7 @@ func (v *Verifier) settle(t *log) {
 	for _, other := range keys {
 		for _, c := range byKey[other] {
 			if other != key {
+				t.told = append(t.told, c.leaf)
 				v.found(v.of(t, &c.sighting, CodeOtherKey, LevelTampered, "the checkpoint is signed with another key than that of the trail"))
 			}
 		}
@@ -184,6 +185,7 @@ func extends(c, earlier *checkpoint) bool {
 
 // fork reports two checkpoints that exclude each other. The first one may be missing.
 func (v *Verifier) fork(t *log, a, b *checkpoint) {
+	t.told = append(t.told, b.leaf)
 	f := v.of(t, &b.sighting, CodeFork, LevelTampered, "the checkpoint excludes what was signed before it")
 	if a != nil {
 		f.Text = fmt.Sprintf("the checkpoints of the indices %d and %d exclude each other, and both are signed", a.index, b.index)

@@ -78,13 +78,18 @@ type sealer struct {
 func newSealer(tb testing.TB, r *root, component string) *sealer {
 	tb.Helper()
 	s := &sealer{tb: tb, id: trail.NewID(), component: component, clock: new(noon)}
-	var err error
-	if s.signer, s.key, err = trail.NewKey(s.origin()); err != nil {
-		tb.Fatal(err)
-	}
-	s.certify(r, noon.Add(-time.Hour), noon.Add(48*time.Hour))
+	s.renew(r)
 	s.checkpoint(canonical.KindTrailOpened)
 	return s
+}
+
+// renew makes the key of the trail, and its certificate.
+func (s *sealer) renew(r *root) {
+	var err error
+	if s.signer, s.key, err = trail.NewKey(s.origin()); err != nil {
+		s.tb.Fatal(err)
+	}
+	s.certify(r, noon.Add(-time.Hour), noon.Add(48*time.Hour))
 }
 
 func (s *sealer) origin() string { return trail.Origin("prod", s.component, s.id) }
