@@ -3,6 +3,7 @@ package verify_test
 import (
 	"crypto/rand"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -73,6 +74,7 @@ type sealer struct {
 	head      trail.Head // of the last checkpoint
 	stored    []*v1alpha1.AuditEvent
 	clock     *time.Time
+	made      int
 }
 
 func newSealer(tb testing.TB, r *root, component string) *sealer {
@@ -118,7 +120,8 @@ func (s *sealer) event(kind v1alpha1.AuditKind) *v1alpha1.AuditEvent {
 			RunRef: &v1alpha1.LocalReference{Name: "run-7"}, Decision: v1alpha1.AuditDecisionGranted, Kind: kind, Timestamp: metav1.NewTime(*s.clock),
 		},
 	}
-	ae.Name += "-" + ae.Annotations[v1alpha1.AnnotationTimestamp][20:22] + s.id[20:]
+	s.made++ // an index may be used twice, by a forger
+	ae.Name += fmt.Sprintf("-%d-%s", s.made, strings.ToLower(s.id[20:]))
 	return ae
 }
 

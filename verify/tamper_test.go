@@ -98,6 +98,7 @@ func (x *exported) forger(s *sealer, n int64) *sealer {
 	f := *s
 	f.all, f.from, f.settled, f.heads, f.stored = slices.Clone(s.all[:n]), n, n, nil, nil
 	f.clock = new(*s.clock)
+	f.made += 1000
 	return &f
 }
 
