@@ -3,7 +3,6 @@ package verify
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/paddock-dev/audit/internal/trail"
 )
@@ -75,31 +74,27 @@ func (a *absence) everywhere() {
 	untold := gone.Minus(a.words.told)
 	hole := untold.And(trail.Ranges{{From: 0, To: a.words.end}}.Or(nil))
 	s.Unresolved = untold.Minus(hole).Len()
-	a.tell(hole.Minus(t.unreadable), CodeUnknown, LevelUndetermined, "%s: they are in no place, and so is the checkpoint that told whether they were stored")
+	a.tell(hole.Minus(t.unreadable), CodeUnknown, LevelUndetermined, "this is in no place, and neither is the checkpoint that told whether it was stored")
 	gone = gone.And(a.words.stored)
-	a.tell(gone.And(t.unreadable), CodeUnreadable, LevelTampered, "%s: the component says that they were stored, and what is there of them cannot be read")
+	a.tell(gone.And(t.unreadable), CodeUnreadable, LevelTampered, "the component says that this was stored, and what is there of it cannot be read")
 	gone = gone.Minus(t.unreadable)
 	for _, l := range a.excuses(gone) {
 		level := LevelUndetermined
 		if slices.Contains(v.places, l.place) && a.excusedAtAll(l.indices) {
 			level = LevelNote
 		}
-		a.tell(l.indices, CodeLost, level, "%s: the component says that "+strings.ReplaceAll(l.place, "%", "%%")+" will never hold them, and no other place that was read has them")
+		a.tell(l.indices, CodeLost, level, "the component says that "+l.place+" will never hold this, and no other place that was read has it")
 		gone = gone.Minus(l.indices)
 	}
 	duplicates := t.duplicates(gone)
-	a.tell(duplicates, CodeDuplicate, LevelNote, "%s: the same events are there under other indices")
-	a.tell(gone.Minus(duplicates), CodeDeleted, LevelTampered, "%s: the component says that they were stored, and they are in no place")
+	a.tell(duplicates, CodeDuplicate, LevelNote, "the same event is there under another index")
+	a.tell(gone.Minus(duplicates), CodeDeleted, LevelTampered, "the component says that this was stored, and it is in no place")
 }
 
-// tell reports each range of indices. The text has the indices in front.
+// tell reports each range of indices.
 func (a *absence) tell(indices trail.Ranges, code Code, level Level, text string) {
 	for _, r := range indices {
-		what := "the index " + trail.Ranges{r}.String()
-		if r.To > r.From+1 {
-			what = "the indices " + trail.Ranges{r}.String()
-		}
-		a.v.found(ofRange(a.t, r.From, r.To, code, level, fmt.Sprintf(text, what)))
+		a.v.found(ofRange(a.t, r.From, r.To, code, level, text))
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -120,6 +121,27 @@ func TestVerifyTellsWhatWasDoneToASealedLog(t *testing.T) {
 				t.Errorf("%d, want %d with %q\n%s%s", code, c.code, c.want, out, errOut)
 			}
 		})
+	}
+}
+
+func TestVerifyPrintsNothingATerminalActsOn(t *testing.T) {
+	s := newSealedTrail(t, 3)
+	inTrail(t)
+	for _, form := range []string{"text", "json"} {
+		edited := s.change(t, func(lines []string) []string {
+			i := s.at(lines, 1)
+			lines[i] = strings.Replace(lines[i], `"namespace":"team-a"`, `"namespace":"\u001b[2J\u202e"`, 1)
+			return lines
+		})
+		code, out, errOut := auditctl(t, "verify", "--trust", s.trust, "-o", form, edited, "hostile.log")
+		if code != 1 || !strings.Contains(out, `[2J`) {
+			t.Errorf("%d %s%s", code, out, errOut)
+		}
+		for _, r := range out + errOut {
+			if r != '\n' && unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' {
+				t.Errorf("-o %s prints %U", form, r)
+			}
+		}
 	}
 }
 
