@@ -110,8 +110,10 @@ func (v *Verifier) lookAtUnproven(t *log, group []sighting) {
 		if other.leaf == s.leaf || slices.Contains(t.told, other.leaf) {
 			continue
 		}
-		if other.place != s.place && (other.shortened || s.shortened) {
-			v.found(v.of(t, other, CodeShortened, LevelUndetermined, "a place shortened texts of the event, so that its content is not proven"))
+		if level, text, is := v.short(other, trail.Hash{}); is && other.place != s.place {
+			v.found(v.of(t, other, CodeShortened, level, text))
+		} else if level, text, is := v.short(s, trail.Hash{}); is && other.place != s.place {
+			v.found(v.of(t, s, CodeShortened, level, text))
 		} else {
 			v.found(v.of(t, other, CodeConflict, LevelTampered, fmt.Sprintf("it has the seal of %s (%s %s), and another content: no signature says which is right",
 				s.name(), v.places[s.place], s.at())))
@@ -122,15 +124,18 @@ func (v *Verifier) lookAtUnproven(t *log, group []sighting) {
 // accuse says what an event is that is not the one which was sealed under its index.
 func (v *Verifier) accuse(t *log, s *sighting, sealed leafAt) {
 	var f Finding
-	switch twin := t.twin(s); {
+	leaf, _ := t.leaf(s.index)
+	twin := t.twin(s)
+	level, text, short := v.short(s, leaf)
+	switch {
 	case sealed.trail == t:
 		t.moved.Add(sealed.index)
 		f = v.of(t, s, CodeSwapped, LevelTampered, fmt.Sprintf("it was sealed under the index %d", sealed.index))
 	case sealed.trail != nil:
 		sealed.trail.moved.Add(sealed.index)
 		f = v.of(t, s, CodeSwapped, LevelTampered, fmt.Sprintf("it was sealed in the trail %s under the index %d", sealed.trail.id, sealed.index))
-	case s.shortened && (twin == nil || twin.place != s.place):
-		f = v.of(t, s, CodeShortened, LevelUndetermined, "the place shortened texts of the event, so that its content is not proven there")
+	case short && (twin == nil || twin.place != s.place):
+		f = v.of(t, s, CodeShortened, level, text)
 	case twin != nil && twin.name() != s.name():
 		f = v.of(t, s, CodeReplayed, LevelTampered, "it has the seal of "+twin.name())
 	case twin != nil:

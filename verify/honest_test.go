@@ -1,11 +1,16 @@
 package verify_test
 
 import (
+	"bytes"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/internal/canonical"
+	"github.com/paddock-dev/audit/internal/texts"
 	"github.com/paddock-dev/audit/internal/trail"
 	"github.com/paddock-dev/audit/reading"
 	"github.com/paddock-dev/audit/verify"
@@ -186,6 +191,56 @@ func TestWhatIsNotProvenIsUndetermined(t *testing.T) {
 		})
 	}
 	mustFindOnly(t, report(t, r, places{}, verify.Options{}), verify.Undetermined, verify.CodeNothing)
+}
+
+func TestShortenedEventsAreHeldAgainstWholeOnes(t *testing.T) {
+	r := newRoot(t)
+	s := newSealer(t, r, "broker")
+	s.write(2)
+	long := s.decision()
+	long.Spec.Reason = strings.Repeat("long ", 100)
+	s.seal(long)
+	s.stored = append(s.stored, long)
+	s.close()
+	for name, c := range map[string]struct {
+		verdict verify.Verdict
+		codes   []verify.Code
+		alone   bool
+		edit    func(ae *v1alpha1.AuditEvent)
+	}{
+		"shortened":                {verify.Intact, nil, false, func(*v1alpha1.AuditEvent) {}},
+		"shortened, and alone":     {verify.Undetermined, []verify.Code{verify.CodeShortened}, true, func(*v1alpha1.AuditEvent) {}},
+		"shortened, and edited":    {verify.Tampered, []verify.Code{verify.CodeEdited}, false, func(ae *v1alpha1.AuditEvent) { ae.Spec.Count = 7 }},
+		"of another text":          {verify.Tampered, []verify.Code{verify.CodeEdited}, false, func(ae *v1alpha1.AuditEvent) { ae.Spec.Reason = "x" + ae.Spec.Reason }},
+		"edited, and marked as it": {verify.Tampered, []verify.Code{verify.CodeEdited}, false, func(ae *v1alpha1.AuditEvent) { ae.Spec.Reason, ae.Annotations["paddock.dev/omitted"] = "", "x" }},
+	} {
+		short := long.DeepCopy()
+		short.Spec.Reason = texts.Shorten(short.Spec.Reason, 200)
+		c.edit(short)
+		lake := slices.Concat(s.stored[:3], []*v1alpha1.AuditEvent{short}, s.stored[4:])
+		sources := []reading.Source{file(t, "lake", lake), file(t, "cluster", s.stored)}
+		if c.alone {
+			sources = sources[:1]
+		}
+		v := verify.New(r.trust(t), verify.Options{})
+		if err := v.Read(t.Context(), sources...); err != nil {
+			t.Fatal(err)
+		}
+		mustFindOnly(t, v.Report(), c.verdict, c.codes...)
+		if t.Failed() {
+			t.Fatal(name)
+		}
+	}
+}
+
+// file is the source of a file with these events.
+func file(t *testing.T, name string, events []*v1alpha1.AuditEvent) reading.Source {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "audit.log")
+	if err := os.WriteFile(path, bytes.Join(lines(events), nil), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return reading.Files(name, path)
 }
 
 func TestNothingIsProvenWithoutACertificate(t *testing.T) {

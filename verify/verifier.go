@@ -38,6 +38,8 @@ type Verifier struct {
 	events   int64
 	without  int64 // events without a seal
 	buf      []byte
+	// shortOf says of the leaves of events that a place shortened which events they were made of.
+	shortOf map[trail.Hash]wholeEvent
 }
 
 // unsealed counts events.
@@ -48,10 +50,11 @@ type unsealed struct {
 
 // New returns a Verifier.
 func New(trust *Trust, o Options) *Verifier {
-	return &Verifier{trust: trust, options: o, trails: map[string]*log{}, unsealed: map[string]*unsealed{}}
+	return &Verifier{trust: trust, options: o, trails: map[string]*log{}, unsealed: map[string]*unsealed{}, shortOf: map[trail.Hash]wholeEvent{}}
 }
 
-// Read adds all that the sources hold, one source after the other. Its error is that of ctx:
+// Read adds all that the sources hold, one source after the other. Events that a place
+// shortened and another one holds whole are read again, to compare them. The error is that of ctx:
 // a source that cannot be read to its end is a finding.
 func (v *Verifier) Read(ctx context.Context, sources ...reading.Source) error {
 	for _, s := range sources {
@@ -67,7 +70,7 @@ func (v *Verifier) Read(ctx context.Context, sources ...reading.Source) error {
 			return err
 		}
 	}
-	return nil
+	return v.compareShortened(ctx, sources)
 }
 
 // place returns the number of a place.
