@@ -19,6 +19,6 @@
 // A Finding has a Code that stays the same from version to version. Its Level says what it means
 // for the verdict.
 //
-// Memory grows with the number of events, by some 150 bytes for each at each place. Events
-// themselves are not kept, but for those that a place has shortened.
+// Memory grows with the number of events, by some 250 bytes for each at each place. Events
+// themselves are not kept.
 package verify

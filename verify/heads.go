@@ -13,6 +13,7 @@ import (
 // says for which nobody vouches does not count.
 func (v *Verifier) holdHeads(all []*log) {
 	ahead := map[string]headOf{} // the greatest head of each trail that is ahead of it
+	held := map[trail.Head]bool{}
 	for _, by := range all {
 		if by.root == "" {
 			continue
@@ -23,9 +24,10 @@ func (v *Verifier) holdHeads(all []*log) {
 			}
 			for _, h := range c.Heads {
 				_, _, id, err := trail.SplitOrigin(h.Origin)
-				if err != nil {
+				if err != nil || held[h] {
 					continue // a checkpoint with such a head is not parsed
 				}
+				held[h] = true
 				if t := v.trails[id]; t != nil && h.Size <= t.size {
 					v.holdHead(t, h, c)
 				} else if h.Size > ahead[id].Size {

@@ -69,8 +69,11 @@ func trailLines(t *verify.Trail) []string {
 		n    int64
 		what string
 	}{
-		{t.Failed, "were not stored: the write failed"}, {t.Unclear, "are not there: the outcome of the write was unclear"},
-		{t.Unresolved, "are not there: the trail ends before their outcome"}, {t.Tail, "are behind the last checkpoint"}, {t.Repeats, "are there once more"},
+		{t.Failed, "were not stored: the write failed"},
+		{t.Unclear, "are not there: the outcome of the write was unclear"},
+		{t.Unresolved, "are not there: the trail ends before their outcome"},
+		{t.Tail, "are behind the last checkpoint"},
+		{t.Repeats, "are there once more"},
 	} {
 		if count.n > 0 {
 			lines = append(lines, fmt.Sprintf("  %d %s", count.n, count.what))

@@ -122,7 +122,8 @@ func verified(ctx context.Context, trust *verify.Trust, from *sources, args []st
 		o.Partial = append(o.Partial, placeOfSpool(dir))
 	}
 	v := verify.New(trust, o)
-	return v, all, v.Read(ctx, all...)
+	err = v.Read(ctx, all...)
+	return v, all, err
 }
 
 // places returns the sources of a command whose arguments are files, each of which may have
