@@ -61,6 +61,7 @@ func (s *spoolSection) Plan(p config.Planning) config.Plan {
 
 func (s *spoolSection) Open(_ context.Context, o config.Opening) (auditing.Sink, error) {
 	opts := s.Options
+	opts.Place = string(s.Next)
 	opts.Name, opts.Registerer = o.Name, o.Registerer
 	opts.OnFailure = func(_ context.Context, ae *v1alpha1.AuditEvent, err error) {
 		event := ""
