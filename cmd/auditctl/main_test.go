@@ -182,6 +182,16 @@ func TestThePluginCallsItselfKubectlAuditTrail(t *testing.T) {
 	}
 }
 
+func TestKubectlGetsCompletionsOfThePlugin(t *testing.T) {
+	for args, want := range map[string]string{"che": "check\t", "get --decision ": "granted\n"} {
+		list := strings.Split(args, " ")
+		code, out, errOut := auditctlIn(t, &environment{name: pluginCompleteFile}, list...)
+		if code != 0 || !strings.HasPrefix(out, want) {
+			t.Errorf("%s: %d %s%s, want %s", args, code, out, errOut, want)
+		}
+	}
+}
+
 func TestManWritesAPageForEveryCommand(t *testing.T) {
 	dir := t.TempDir()
 	if code, _, errOut := auditctl(t, "man", dir); code != 0 {

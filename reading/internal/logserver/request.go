@@ -41,7 +41,8 @@ func (s *Source) ask(ctx context.Context, q *reading.Query, p Page) ([]Entry, er
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("%s: %w", where, context.Cause(ctx))
 		}
-		hidden := fmt.Errorf("%s: %w", where, s.client.Hidden(err))
+		// Ask names the whole address in front of the cause.
+		hidden := fmt.Errorf("%s: no answer: %w", where, s.client.Hidden(errors.Unwrap(err)))
 		if passes(err) {
 			return nil, &transientError{error: hidden}
 		}

@@ -154,7 +154,7 @@ func TestReadGivesUpWithTheLastFailure(t *testing.T) {
 		want  string
 	}{
 		"503 for ever":        {answers(503, "starting"), maxTries, "503: starting (tries: 5)"},
-		"reset for ever":      {fails(reset()), maxTries, "connection reset by peer (tries: 5)"},
+		"reset for ever":      {fails(reset()), maxTries, "GET http://lake/read: no answer: read tcp: connection reset by peer (tries: 5)"},
 		"an hour to wait":     {asksToWait(429, "3600"), 1, "asks to wait for 1h0m0s (tries: 1)"},
 		"400":                 {answers(400, "parse error"), 1, "400: parse error"},
 		"401":                 {answers(401, "no"), 1, "check the tenant and the credentials"},
