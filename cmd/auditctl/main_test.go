@@ -183,11 +183,10 @@ func TestThePluginCallsItselfKubectlAuditTrail(t *testing.T) {
 }
 
 func TestKubectlGetsCompletionsOfThePlugin(t *testing.T) {
-	for args, want := range map[string]string{"che": "check\t", "get --decision ": "granted\n"} {
-		list := strings.Split(args, " ")
-		code, out, errOut := auditctlIn(t, &environment{name: pluginCompleteFile}, list...)
+	for want, args := range map[string][]string{"check\t": {"che"}, "granted\n": {"get", "--decision", ""}} {
+		code, out, errOut := auditctlIn(t, &environment{name: pluginCompleteFile}, args...)
 		if code != 0 || !strings.HasPrefix(out, want) {
-			t.Errorf("%s: %d %s%s, want %s", args, code, out, errOut, want)
+			t.Errorf("%v: %d %s%s, want %s", args, code, out, errOut, want)
 		}
 	}
 }
