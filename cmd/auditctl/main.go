@@ -7,7 +7,8 @@
 // a source could not be read to its end; the others with 1 when something is wrong. A
 // signal ends it within a second.
 //
-// Under the name kubectl-audit_trail it is a plugin of kubectl: kubectl audit-trail.
+// Under the name kubectl-audit_trail it is a plugin of kubectl: kubectl audit-trail. Under
+// the name kubectl_complete-audit_trail it completes that plugin's arguments.
 package main
 
 import (
@@ -18,6 +19,8 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+
+	"github.com/spf13/cobra"
 
 	"github.com/paddock-dev/audit/cmd/auditctl/internal/output"
 	"github.com/paddock-dev/audit/internal/stopping"
@@ -60,6 +63,9 @@ func (e *exitError) Unwrap() error { return e.err }
 
 // run is main with its arguments and its process as parameters. It returns the exit code.
 func run(ctx context.Context, env *environment, args []string) int {
+	if env.name == pluginCompleteFile {
+		env.name, args = pluginFile, append([]string{cobra.ShellCompRequestCmd}, args...)
+	}
 	root := newRoot(env)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)

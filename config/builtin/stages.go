@@ -55,6 +55,9 @@ func (s *spoolSection) Resources(name string) []string {
 	return []string{"spool directory " + paths.Resolve(s.Dir), "spool metrics " + name}
 }
 
+// Place implements config.Storing.
+func (s *spoolSection) Place() any { return SpoolPlace{s.Dir} }
+
 func (s *spoolSection) Plan(p config.Planning) config.Plan {
 	return config.Plan{Chain: "spool(" + p.Of(s.Next).Chain + ")", Level: auditing.LevelDurable}
 }
