@@ -110,6 +110,7 @@ var allArrows = []arrows{
 	},
 	{pkg: "internal/httpclient", ownImports: []string{optionTags, module + "/internal/secrets", module + "/internal/switching"}, never: []string{client, runtime, zap, grafana, api, core}},
 	{pkg: "config", never: []string{sinks, client, runtime, zap, grafana}},
+	{pkg: "config/builtin", never: []string{readers, "cel.dev/cel-go", "github.com/spf13/cobra"}},
 	{
 		pkg: "retention", ownImports: []string{api, core, author, hooks, onDisk, module + "/internal/stopping", module + "/internal/switching", module + "/config"},
 		never: []string{sinks, zap, grafana, runtime + "/pkg/manager"},

@@ -39,6 +39,12 @@ func (e *Event) giveSeal(ae *v1alpha1.AuditEvent) {
 // AppendCanonical appends the canonical form of the event, which docs/canonical.md describes.
 func (e *Event) AppendCanonical(dst []byte) []byte { return canonical.Append(dst, &e.flat) }
 
+// OfTrail reports that the event is one in which a sealed trail speaks of itself, as a
+// checkpoint is. Every place that holds events of the trail needs it.
+func (e *Event) OfTrail() bool {
+	return canonical.IsTrail(e.Kind()) && e.Annotation(v1alpha1.AnnotationSeal) != ""
+}
+
 // Lacks says that a place will never hold an event whose Store returned nil: a child of a
 // fan-out that need not succeed has failed, or the event has become a dead letter. The
 // stage that sealed the event declares it, so that an auditor who misses the event at that
@@ -53,6 +59,18 @@ func Lacks(e *Event, place string) {
 	losses.Unlock()
 	for _, one := range hear {
 		(*one)(seal, place)
+	}
+}
+
+// AnyPlace is the place of an event that will be at none, because it is there already with
+// another seal.
+const AnyPlace = "(sealed before)"
+
+// Repeated says that a place holds the event since before, as stored. The seal of e is then at
+// no place if stored has another one.
+func Repeated(e *Event, stored *v1alpha1.AuditEvent) {
+	if stored.Annotations[v1alpha1.AnnotationSeal] != e.Annotation(v1alpha1.AnnotationSeal) {
+		Lacks(e, AnyPlace)
 	}
 }
 

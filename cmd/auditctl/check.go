@@ -33,12 +33,9 @@ func checkCommand(env *environment) *cobra.Command {
 
 // check prints the chains and the warnings of a file, below its name if there are others.
 func check(env *environment, path string, others bool) error {
-	f, err := config.Load(path, builtin.Types())
+	f, err := loadConfig(env, path)
 	if err != nil {
 		return err
-	}
-	for _, w := range f.Warnings() {
-		printError(env, fmt.Errorf("warning: %s", w))
 	}
 	if others {
 		_, _ = fmt.Fprintf(env.out, "%s:\n", path)

@@ -17,7 +17,7 @@ import (
 
 func diffCommand(env *environment) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "diff [FILE...]", Short: "Say which place lacks an event or holds another one",
+		Use: "diff [" + operandsOfPlaces + "]", Short: "Say which place lacks an event or holds another one",
 		Long: `diff compares what places hold of the same events. It prints a line for each event and place where
 
     missing    the place lacks the event
@@ -25,12 +25,14 @@ func diffCommand(env *environment) *cobra.Command {
     shortened  a sink shortened long texts of the event, visibly
     pending    the place lacks the event, which is younger than --pending
 
-It exits with 1 when an event is missing or differs.`,
+It exits with 1 when an event is missing or differs. A place is a file, or beside --config a sink of it; a file
+then has a slash, as in ./audit.log. A spool lacks nothing: it holds only what is on its way.`,
 		Example: "auditctl diff --since 24h --pending 10m audit.log lake.ndjson\n" +
-			"auditctl diff --since 24h --kube --loki http://loki:3100",
+			"auditctl diff --since 24h --config audit.yaml cluster lake",
 		Args: cobra.ArbitraryArgs,
 	}
 	from := addSources(env, cmd)
+	cmd.ValidArgsFunction = from.completeSinks
 	which := addQuery(cmd)
 	how := addPrinting(env, cmd, allForms()...)
 	pending := cmd.Flags().Duration("pending", 0, "events that are younger may still be under way")
@@ -47,14 +49,20 @@ It exits with 1 when an event is missing or differs.`,
 			return err
 		}
 		if len(all) < 2 {
-			return misuse(cmd, errors.New("want two places or more: files, or servers that flags name"))
+			return misuse(cmd, errors.New("want two places or more: files, servers that flags name, or sinks of --config"))
 		}
-		return printDiff(cmd.Context(), q, all, how, *pending)
+		return printDiff(cmd.Context(), q, all, how, &tolerance{*pending, from.passing})
 	}
 	return cmd
 }
 
-func printDiff(ctx context.Context, q *reading.Query, all []reading.Source, how *printing, pending time.Duration) error {
+// tolerance says what a place may lack.
+type tolerance struct {
+	pending time.Duration   // the age of events that may be under way
+	passing map[string]bool // places that hold events only for a time
+}
+
+func printDiff(ctx context.Context, q *reading.Query, all []reading.Source, how *printing, may *tolerance) error {
 	w, err := output.New(how.form.value, how.env.out, diffColumns(), how.options())
 	if err != nil {
 		return err
@@ -62,9 +70,13 @@ func printDiff(ctx context.Context, q *reading.Query, all []reading.Source, how 
 	times := how.format()
 	problems := &trouble{env: how.env}
 	found, differences := 0, 0
-	for d, err := range reading.Diff(ctx, q, reading.Tolerance{Pending: pending, Now: how.env.now()}, all...) {
+	for d, err := range reading.Diff(ctx, q, reading.Tolerance{Pending: may.pending, Now: how.env.now()}, all...) {
 		if err != nil {
 			problems.add(err)
+			continue
+		}
+		lacks := d.Finding == reading.Missing || d.Finding == reading.Pending
+		if lacks && may.passing[d.Source] {
 			continue
 		}
 		found++

@@ -22,6 +22,9 @@ func TestTheDocsShowWhatAuditctlPrints(t *testing.T) {
 		t.Fatal(err)
 	}
 	inTrail(t)
+	if configuration, err := os.ReadFile("audit.yaml"); err != nil || !strings.Contains(string(text), "```yaml\n"+string(configuration)+"```") {
+		t.Errorf("the docs show another audit.yaml: %v", err)
+	}
 	blocks := 0
 	got := session.ReplaceAllStringFunc(string(text), func(block string) string {
 		blocks++

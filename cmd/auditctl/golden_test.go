@@ -67,6 +67,20 @@ var goldenCases = []goldenCase{
 	{"diff-pending", "diff audit.log lake.log --kind egress-allow --pending 1h", terminals, 0},
 	{"diff-same", "diff audit.log copy.log", terminals, 0},
 	{"diff-failing", "diff audit.log none.log", terminals, 3},
+	{"config-get", "get --config audit.yaml", anywhere, 0},
+	{"config-get-from", "get --config audit.yaml --from queue -o wide --utc --limit 3", terminals, 0},
+	{"config-get-files", "get --config audit.yaml --from lake -o wide --limit 1 copy.log", pipe, 0},
+	{"config-get-failing", "get --config away.yaml --limit 1", terminals, 3},
+	{"config-get-stream", "get --config audit.yaml --from disk,screen", terminals, 2},
+	{"config-get-unknown", "get --config audit.yaml --from lakes", terminals, 2},
+	{"config-get-bad", "get --config bad.yaml", terminals, 2},
+	{"config-count", "count --config audit.yaml --by decision", terminals, 0},
+	{"config-show", "show ae-proxy-0005 --config audit.yaml", terminals, 0},
+	{"config-show-missing", "show ae-broker-0000 --config audit.yaml", terminals, 1},
+	{"config-diff", "diff --config audit.yaml disk lake", anywhere, 1},
+	{"config-diff-all", "diff --config audit.yaml -o csv", pipe, 1},
+	{"config-diff-same", "diff --config audit.yaml disk ./copy.log", terminals, 0},
+	{"config-export", "export --config audit.yaml --from lake --limit 1", pipe, 0},
 	{"spool-list", "spool list spool", anywhere, 0},
 	{"spool-list-wide", "spool list -o wide --utc spool", terminals, 0},
 	{"spool-list-csv", "spool list -o csv spool", pipe, 0},
@@ -118,6 +132,28 @@ func TestCommandsPrintTheirGoldenFiles(t *testing.T) {
 	}
 }
 
+// configuration has sinks that need no server.
+const configuration = `sinks:
+  all:    {type: multi, next: [disk, queue, screen]}
+  disk:   {type: log, path: audit.log}
+  queue:  {type: spool, dir: spool, next: again}
+  again:  {type: retry, next: lake}
+  lake:   {type: log, path: lake.log}
+  screen: {type: log, path: stderr}
+components:
+  broker: {sink: all, onFailure: open}
+`
+
+// unreachable has a sink whose kubeconfig is missing, and one that no component uses.
+const unreachable = `sinks:
+  all:  {type: multi, next: [disk, away]}
+  disk: {type: log, path: audit.log}
+  away: {type: kube, kubeconfig: none.kubeconfig}
+  old:  {type: log, path: none.log}
+components:
+  broker: {sink: all, onFailure: open}
+`
+
 // inTrail makes the files of the golden tests the working directory.
 func inTrail(t *testing.T) {
 	t.Chdir(t.TempDir())
@@ -131,6 +167,8 @@ func inTrail(t *testing.T) {
 	header := "apiVersion: audit.paddock.dev/v1alpha1\nkind: AuditConfiguration\n"
 	write(t, "good.yaml", header+"sinks:\n  a: {type: log, path: audit.log, fsync: true}\ncomponents:\n  broker: {sink: a, timeout: 3s}\n")
 	write(t, "bad.yaml", header+"sinks:\n  a: {type: lok}\ncomponents:\n  broker: {sink: b}\n")
+	write(t, "audit.yaml", header+configuration)
+	write(t, "away.yaml", header+unreachable)
 	for _, dir := range []string{"dead", "requeue", "damaged"} {
 		if err := os.MkdirAll(filepath.Join("spool", dir), 0o700); err != nil {
 			t.Fatal(err)

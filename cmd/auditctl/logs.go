@@ -21,6 +21,7 @@ in all sources, and prints them as they come, each once; a signal ends it.`,
 	how, bounds := f.how, f.bounds
 	follow := cmd.Flags().BoolP("follow", "f", false, "wait for more events")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		f.from.following = *follow
 		q, all, err := f.open(cmd, args)
 		if err != nil {
 			return err

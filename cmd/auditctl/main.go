@@ -8,7 +8,8 @@
 // verify exits with 0 for an intact trail, 1 for one that was tampered with, 2 when it cannot
 // tell, and 3 when it does not understand its arguments. A signal ends it within a second.
 //
-// Under the name kubectl-audit_trail it is a plugin of kubectl: kubectl audit-trail.
+// Under the name kubectl-audit_trail it is a plugin of kubectl: kubectl audit-trail. Under
+// the name kubectl_complete-audit_trail it completes that plugin's arguments.
 package main
 
 import (
@@ -19,6 +20,8 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+
+	"github.com/spf13/cobra"
 
 	"github.com/paddock-dev/audit/cmd/auditctl/internal/output"
 	"github.com/paddock-dev/audit/internal/stopping"
@@ -61,6 +64,9 @@ func (e *exitError) Unwrap() error { return e.err }
 
 // run is main with its arguments and its process as parameters. It returns the exit code.
 func run(ctx context.Context, env *environment, args []string) int {
+	if env.name == pluginCompleteFile {
+		env.name, args = pluginFile, append([]string{cobra.ShellCompRequestCmd}, args...)
+	}
 	root := newRoot(env)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)

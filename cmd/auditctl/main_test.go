@@ -182,6 +182,15 @@ func TestThePluginCallsItselfKubectlAuditTrail(t *testing.T) {
 	}
 }
 
+func TestKubectlGetsCompletionsOfThePlugin(t *testing.T) {
+	for want, args := range map[string][]string{"check\t": {"che"}, "granted\n": {"get", "--decision", ""}} {
+		code, out, errOut := auditctlIn(t, &environment{name: pluginCompleteFile}, args...)
+		if code != 0 || !strings.HasPrefix(out, want) {
+			t.Errorf("%v: %d %s%s, want %s", args, code, out, errOut, want)
+		}
+	}
+}
+
 func TestManWritesAPageForEveryCommand(t *testing.T) {
 	dir := t.TempDir()
 	if code, _, errOut := auditctl(t, "man", dir); code != 0 {

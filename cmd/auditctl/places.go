@@ -20,6 +20,7 @@ const same reading.Finding = "same"
 // held is a source of the records that another source gave, so that it need not be read twice.
 type held struct {
 	name    string
+	passing bool // it holds events only on their way to another place
 	records []*reading.Record
 }
 
@@ -38,10 +39,10 @@ func (h *held) Read(_ context.Context, q *reading.Query) iter.Seq2[*reading.Reco
 	}
 }
 
-// hold reads the sources that can be read.
-func hold(ctx context.Context, q *reading.Query, all []reading.Source, problems *trouble) (kept []*held) {
+// hold reads the sources that can be read. passing are the names of those of that kind.
+func hold(ctx context.Context, q *reading.Query, all []reading.Source, passing map[string]bool, problems *trouble) (kept []*held) {
 	for _, s := range all {
-		h := &held{name: s.Name()}
+		h := &held{name: s.Name(), passing: passing[s.Name()]}
 		whole := true
 		for r, err := range s.Read(ctx, q) {
 			var foreign *reading.Foreign
@@ -139,7 +140,7 @@ func (e *shown) take(all []*held, finding func(source string) reading.Finding) {
 				e.Others = append(e.Others, shownOther{h.name, r.At, content})
 			}
 		}
-		if !has {
+		if !has && !h.passing {
 			e.Places = append(e.Places, shownPlace{Place: h.name, Content: reading.Missing})
 		}
 	}

@@ -12,7 +12,11 @@ import (
 	"github.com/paddock-dev/audit/cmd/auditctl/internal/output"
 )
 
-const pluginFile = "kubectl-audit_trail"
+// The names under which kubectl runs a plugin, and asks it for completions.
+const (
+	pluginFile         = "kubectl-audit_trail"
+	pluginCompleteFile = "kubectl_complete-audit_trail"
+)
 
 // newRoot returns auditctl with all of its commands.
 func newRoot(env *environment) *cobra.Command {

@@ -14,14 +14,17 @@ import (
 
 func showCommand(env *environment) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "show NAME " + operandsOfFiles, Short: "Print one event in full, and every place that has it",
+		Use: "show NAME " + operandsOfPlaces, Short: "Print one event in full, and every place that has it",
 		Long: `show prints the event of a name, and what each place has of it, with the words of diff. Where a place holds
 other content, it prints that as well. It exits with 1 when no place has the event, when one lacks
-it, and when one holds other content.`,
-		Example: "auditctl show ae-egress-01k0000000 audit.log lake.ndjson",
-		Args:    operands(1, -1, "the name of an event"),
+it, and when one holds other content. A place is a file, or beside --config a sink of it; a file then has a
+slash, as in ./audit.log. A spool is named only when it holds the event.`,
+		Example: "auditctl show ae-egress-01k0000000 audit.log lake.ndjson\n" +
+			"auditctl show ae-egress-01k0000000 --config audit.yaml",
+		Args: operands(1, -1, "the name of an event"),
 	}
 	from := addSources(env, cmd)
+	cmd.ValidArgsFunction = from.completeSinks
 	namespaces := cmd.Flags().StringSliceP("namespace", "n", nil, "only events of these `namespaces`")
 	how := addPrinting(env, cmd, output.Table, output.JSON, output.NDJSON, output.CSV, output.YAML)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -33,14 +36,14 @@ it, and when one holds other content.`,
 		if len(all) == 0 {
 			return misuse(cmd, errNoSource)
 		}
-		return printShown(cmd.Context(), &reading.Query{Names: args[:1], Namespaces: *namespaces}, all, how)
+		return printShown(cmd.Context(), &reading.Query{Names: args[:1], Namespaces: *namespaces}, all, from.passing, how)
 	}
 	return cmd
 }
 
-func printShown(ctx context.Context, q *reading.Query, all []reading.Source, how *printing) error {
+func printShown(ctx context.Context, q *reading.Query, all []reading.Source, passing map[string]bool, how *printing) error {
 	problems := &trouble{env: how.env}
-	events, err := shownEvents(ctx, q, hold(ctx, q, all, problems))
+	events, err := shownEvents(ctx, q, hold(ctx, q, all, passing, problems))
 	if err != nil {
 		return problems.end(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -18,7 +19,9 @@ import (
 const (
 	// operandsOfFiles is what the usage calls the arguments that name files.
 	operandsOfFiles = "FILE..."
-	stdin           = "-"
+	// operandsOfPlaces is the same for arguments that name files, or sinks of --config.
+	operandsOfPlaces = "PLACE..."
+	stdin            = "-"
 )
 
 // The names of places that are no files.
@@ -28,27 +31,37 @@ const (
 	placeVictoriaLogs = "victorialogs"
 )
 
-var errNoSource = errors.New("no source: name the files to read, or - for standard input, or give --kube, --loki, --victorialogs or --spool")
+var errNoSource = errors.New("no source: name the files to read, or - for standard input, or give --config, --kube, --loki, --victorialogs or --spool")
 
 // sources makes the sources that a command reads. Nothing else makes any.
 type sources struct {
 	env *environment
 	cmd *cobra.Command
 
+	config    string
+	from      []string // sinks of config
+	following bool     // the sources are to be followed
+
 	kube         bool
 	kubeconfig   string
 	overrides    clientcmd.ConfigOverrides
 	kubeFlags    []string // those of kubectl
+	kubectlUsed  bool     // by a sink of config
 	loki         string
 	victorialogs string
 	tenant       string
 	spools       []string
+	// passing are the names of the sources that hold events only on their way to another place.
+	passing map[string]bool
 }
 
 // addSources adds the flags that name sources.
 func addSources(env *environment, cmd *cobra.Command) *sources {
-	s := &sources{env: env, cmd: cmd}
+	s := &sources{env: env, cmd: cmd, passing: map[string]bool{}}
 	f := cmd.Flags()
+	f.StringVar(&s.config, "config", "", "read what the sinks of this configuration `file` keep")
+	f.StringSliceVar(&s.from, "from", nil, "with --config, read only these `sinks` and those behind them")
+	_ = cmd.RegisterFlagCompletionFunc("from", s.completeSinks) // the flag is there
 	f.BoolVar(&s.kube, "kube", false, "read the API server, as any of kubectl's flags says as well")
 	f.StringVar(&s.loki, "loki", "", "read the Loki at this `URL`")
 	f.StringVar(&s.victorialogs, "victorialogs", "", "read the VictoriaLogs at this `URL`")
@@ -67,7 +80,7 @@ func addSources(env *environment, cmd *cobra.Command) *sources {
 
 // open returns the sources of a command whose arguments are files, which are one source.
 func (s *sources) open(paths []string) ([]reading.Source, error) {
-	all, err := s.servers(len(paths) == 0)
+	all, err := s.named(nil, len(paths) == 0)
 	if err != nil {
 		return nil, err
 	}
@@ -80,27 +93,42 @@ func (s *sources) open(paths []string) ([]reading.Source, error) {
 	if len(paths) > 0 {
 		all = append(all, reading.FilesWithInput("files", s.env.in, paths...))
 	}
-	return all, nil
+	return all, s.distinct(all)
 }
 
-// each returns a source for each of the arguments, and the servers that flags name.
-func (s *sources) each(paths []string) ([]reading.Source, error) {
-	all, err := s.servers(false)
+// each returns a source for each of the arguments, and those that flags name. The arguments
+// are files, or beside --config sinks of it, unless they have a slash.
+func (s *sources) each(args []string) ([]reading.Source, error) {
+	var sinks, paths []string
+	for _, arg := range args {
+		if s.config == "" || arg == stdin || strings.ContainsAny(arg, `/\`) {
+			paths = append(paths, arg)
+		} else {
+			sinks = append(sinks, arg)
+		}
+	}
+	all, err := s.named(sinks, false)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.once(paths); err != nil {
+	if err := s.once(args); err != nil {
 		return nil, err
 	}
 	for _, path := range paths {
 		all = append(all, reading.FilesWithInput(path, s.env.in, path))
 	}
-	return all, nil
+	return all, s.distinct(all)
 }
 
-// servers returns the sources that flags name. A plugin of kubectl reads the API server
-// where nothing else is named.
-func (s *sources) servers(alone bool) (all []reading.Source, err error) {
+// named returns the sources that flags name, and these sinks of --config. A plugin of kubectl
+// reads the API server where nothing else is named.
+func (s *sources) named(sinks []string, alone bool) (all []reading.Source, err error) {
+	if s.tenant != "" && s.loki == "" && s.victorialogs == "" {
+		return nil, misuse(s.cmd, errors.New("--tenant is for --loki and --victorialogs: in a configuration, a sink has the key tenantID"))
+	}
+	if all, err = s.configured(sinks); err != nil {
+		return nil, err
+	}
 	add := func(source reading.Source, made error) {
 		if made != nil {
 			err = errors.Join(err, misuse(s.cmd, made))
@@ -115,25 +143,34 @@ func (s *sources) servers(alone bool) (all []reading.Source, err error) {
 		add(vlsource.New(placeVictoriaLogs, s.victorialogs, vlsource.Options{TenantID: s.tenant}))
 	}
 	for _, dir := range s.spools {
-		add(reading.Spool(placeOfSpool(dir), dir), nil)
+		add(s.spool("spool "+dir, dir), nil)
 	}
-	asked := s.kube || slices.ContainsFunc(s.kubeFlags, s.cmd.Flags().Changed)
+	asked := s.kube || s.kubectlAsked() && !s.kubectlUsed
 	if asked || alone && len(all) == 0 && s.env.name == pluginFile {
-		cluster, made := s.cluster()
+		cluster, made := s.cluster(placeCluster)
 		add(cluster, made)
 	}
 	return all, err
 }
 
+// kubectlAsked says that a flag of kubectl is given.
+func (s *sources) kubectlAsked() bool { return slices.ContainsFunc(s.kubeFlags, s.cmd.Flags().Changed) }
+
+// spool returns the source of a spool's directory.
+func (s *sources) spool(name, dir string) reading.Source {
+	s.passing[name] = true
+	return reading.Spool(name, dir)
+}
+
 // cluster returns the API server that kubectl's flags name.
-func (s *sources) cluster() (reading.Source, error) {
+func (s *sources) cluster(name string) (reading.Source, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = s.kubeconfig
 	cfg, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &s.overrides).ClientConfig()
 	if err != nil {
 		return nil, fmt.Errorf("which API server to read: %w", err)
 	}
-	return kubesource.New(placeCluster, cfg, kubesource.Options{})
+	return kubesource.New(name, cfg, kubesource.Options{})
 }
 
 // once returns an error when an argument occurs twice.
@@ -146,7 +183,17 @@ func (s *sources) once(paths []string) error {
 	return nil
 }
 
-func placeOfSpool(dir string) string { return "spool " + dir }
+// distinct returns an error when two sources have one name.
+func (s *sources) distinct(all []reading.Source) error {
+	seen := map[string]bool{}
+	for _, source := range all {
+		if seen[source.Name()] {
+			return misuse(s.cmd, fmt.Errorf("two sources are called %s: name one of them, with --from if it is a sink of --config", source.Name()))
+		}
+		seen[source.Name()] = true
+	}
+	return nil
+}
 
 // followers returns the sources as those that can be followed.
 func followers(all []reading.Source) ([]reading.Follower, error) {

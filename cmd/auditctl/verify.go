@@ -110,7 +110,7 @@ func verifySources(cmd *cobra.Command, trust *verify.Trust, from *sources, args 
 
 // verified returns a Verifier that has read all sources, and these.
 func verified(ctx context.Context, trust *verify.Trust, from *sources, args []string) (*verify.Verifier, []reading.Source, error) {
-	all, live, err := from.places(args)
+	all, live, err := from.ofPlaces(args)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -118,18 +118,18 @@ func verified(ctx context.Context, trust *verify.Trust, from *sources, args []st
 	if live {
 		o.Before = from.env.now()
 	}
-	for _, dir := range from.spools {
-		o.Partial = append(o.Partial, placeOfSpool(dir))
+	for place := range from.passing {
+		o.Partial = append(o.Partial, place)
 	}
 	v := verify.New(trust, o)
 	err = v.Read(ctx, all...)
 	return v, all, err
 }
 
-// places returns the sources of a command whose arguments are files, each of which may have
-// the name of its place before it. live reports that servers or spools are among them.
-func (s *sources) places(args []string) (all []reading.Source, live bool, err error) {
-	all, err = s.servers(len(args) == 0)
+// ofPlaces returns the sources of a command whose arguments are files, each of which may have
+// the name of its place before it. live reports that flags name sources.
+func (s *sources) ofPlaces(args []string) (all []reading.Source, live bool, err error) {
+	all, err = s.named(nil, len(args) == 0)
 	live = len(all) > 0
 	if err == nil && !live && len(args) == 0 {
 		err = misuse(s.cmd, errNoSource)
@@ -150,12 +150,9 @@ func (s *sources) places(args []string) (all []reading.Source, live bool, err er
 		if err := s.once(files[name]); err != nil {
 			return nil, false, err
 		}
-		if slices.ContainsFunc(all, func(other reading.Source) bool { return other.Name() == name }) {
-			return nil, false, misuse(s.cmd, fmt.Errorf("the place %s is a server and a file: give the file another name", name))
-		}
 		all = append(all, reading.FilesWithInput(name, s.env.in, files[name]...))
 	}
-	return all, live, nil
+	return all, live, s.distinct(all)
 }
 
 // placeOf returns the name of the place of an argument, and the path.

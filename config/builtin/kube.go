@@ -11,9 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/utils/dump"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
@@ -50,7 +48,7 @@ func (s *kubeSection) Open(context.Context, config.Opening) (auditing.Sink, erro
 	if s.programs() {
 		return s.sink(s.client), nil
 	}
-	cfg, err := s.restConfig()
+	cfg, err := s.place().RESTConfig()
 	if err != nil {
 		return nil, fmt.Errorf("finding the API server: %w", err)
 	}
@@ -89,7 +87,7 @@ func (s *kubeSection) Identity() string {
 	if s.programs() {
 		return ""
 	}
-	cfg, err := s.restConfig()
+	cfg, err := s.place().RESTConfig()
 	if err != nil {
 		return ""
 	}
@@ -105,14 +103,10 @@ func (s *kubeSection) Identity() string {
 	return dump.ForHash([]any{cfg, unread != nil, proxy, err != nil})
 }
 
-func (s *kubeSection) restConfig() (*rest.Config, error) {
-	if s.Kubeconfig == "" {
-		return ctrl.GetConfig()
-	}
-	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
-		&clientcmd.ClientConfigLoadingRules{ExplicitPath: s.Kubeconfig},
-		&clientcmd.ConfigOverrides{CurrentContext: s.Context}).ClientConfig()
-}
+func (s *kubeSection) place() KubePlace { return KubePlace{s.Kubeconfig, s.Context} }
+
+// Place implements config.Storing.
+func (s *kubeSection) Place() any { return s.place() }
 
 // ownKube closes the connections of a client that was made for it.
 type ownKube struct {

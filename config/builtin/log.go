@@ -51,6 +51,14 @@ func (s *logSection) Resources(string) []string {
 	return []string{"file " + paths.Resolve(s.Path)}
 }
 
+// Place implements config.Storing. A stream keeps nothing.
+func (s *logSection) Place() any {
+	if s.stream() {
+		return nil
+	}
+	return LogPlace{s.Path}
+}
+
 func (s *logSection) Plan(config.Planning) config.Plan {
 	p := config.Plan{Chain: fmt.Sprintf("log(%s)", s.Path), Level: auditing.LevelAccepted}
 	if s.Fsync {

@@ -18,12 +18,17 @@ type lokiSection struct {
 
 // Validate says what is wrong with the address and with the options.
 func (s *lokiSection) Validate() error {
-	// With no options, only the address can be wrong.
-	sink, err := loki.New(s.URL, loki.Options{})
-	if err == nil {
-		err = sink.Close(context.Background()) // it holds nothing yet
+	_, err := loki.Root(s.URL, s.Server)
+	return errors.Join(config.At("url", err), s.Options.Validate())
+}
+
+// Place implements config.Storing.
+func (s *lokiSection) Place() any {
+	root, err := loki.Root(s.URL, s.Server)
+	if err != nil { // which Validate tells
+		return nil
 	}
-	return errors.Join(config.At("url", errors.Unwrap(err)), s.Options.Validate())
+	return LokiPlace{root.String(), s.Options}
 }
 
 func (s *lokiSection) Plan(config.Planning) config.Plan {

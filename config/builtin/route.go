@@ -37,7 +37,7 @@ func (s *routeSection) sink(opts route.Options, next func(config.Ref) auditing.S
 	routes := make([]route.Route, len(s.Routes))
 	for i := range s.Routes {
 		routes[i] = s.Routes[i].route()
-		routes[i].Sink = next(s.Routes[i].Next)
+		routes[i].Sink, routes[i].Place = next(s.Routes[i].Next), string(s.Routes[i].Next)
 	}
 	return route.New(routes, opts)
 }

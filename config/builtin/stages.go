@@ -55,12 +55,16 @@ func (s *spoolSection) Resources(name string) []string {
 	return []string{"spool directory " + paths.Resolve(s.Dir), "spool metrics " + name}
 }
 
+// Place implements config.Storing.
+func (s *spoolSection) Place() any { return SpoolPlace{s.Dir} }
+
 func (s *spoolSection) Plan(p config.Planning) config.Plan {
 	return config.Plan{Chain: "spool(" + p.Of(s.Next).Chain + ")", Level: auditing.LevelDurable}
 }
 
 func (s *spoolSection) Open(_ context.Context, o config.Opening) (auditing.Sink, error) {
 	opts := s.Options
+	opts.Place = string(s.Next)
 	opts.Name, opts.Registerer = o.Name, o.Registerer
 	opts.OnFailure = func(_ context.Context, ae *v1alpha1.AuditEvent, err error) {
 		event := ""

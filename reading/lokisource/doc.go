@@ -17,6 +17,9 @@
 // their names. A page whose answer is too large is asked for again in smaller parts. What
 // cannot be read is an error, and never left out.
 //
+// A request is made up to five times within two minutes when the connection breaks, or the
+// server answers 429 or 5xx. The pauses grow, and are as long as a Retry-After says.
+//
 // Follow polls. It finds an event that is stored behind the time of the last poll within
 // Options.Overlap, and in a stream of late events within Options.LateOverlap.
 package lokisource

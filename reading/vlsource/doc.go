@@ -14,6 +14,9 @@
 // Where one nanosecond has more rows than a request asks for, they are divided by their
 // names. What cannot be read is an error, and never left out.
 //
+// A request is made up to five times within two minutes when the connection breaks, or the
+// server answers 429 or 5xx. The pauses grow, and are as long as a Retry-After says.
+//
 // Follow polls. It finds a row that becomes visible behind the time of the last poll within
 // Options.Overlap. An older row that is not visible yet when Follow begins is not found.
 package vlsource

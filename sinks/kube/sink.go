@@ -190,6 +190,7 @@ func (s store) compare(ctx context.Context, e *driver.Event, exists error) error
 	restorePruned(stored, e)
 	switch {
 	case err == nil && e.Same(stored):
+		driver.Repeated(e, stored)
 		return nil
 	case err == nil:
 		return driver.Permanent(fmt.Errorf("another event has this name: %w", exists))

@@ -224,9 +224,9 @@ func (s Server) checkLabel(name, value string) error {
 	return nil
 }
 
-// endpoint returns the address of the server from that of its root, of a path
-// that a gateway puts before it, or of the push API.
-func endpoint(address string, server Server) (*url.URL, error) {
+// Root returns the address of the server from one that New takes: that of its root, of a
+// path that a gateway puts before it, or of the push API. The error does not quote it.
+func Root(address string, server Server) (*url.URL, error) {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil:

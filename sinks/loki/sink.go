@@ -49,7 +49,7 @@ type Sink struct {
 // nothing: ask Check. The error names every option that is wrong.
 func New(address string, opts Options) (*Sink, error) {
 	invalid := opts.complete()
-	base, err := endpoint(address, opts.Server)
+	base, err := Root(address, opts.Server)
 	if err = errors.Join(err, invalid); err != nil {
 		return nil, fmt.Errorf("loki: invalid options: %w", err)
 	}

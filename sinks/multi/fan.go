@@ -243,10 +243,14 @@ func (f *fan) release() {
 	delete(f.stage.stragglers, f)
 }
 
-// unreported hands a failure of child i with event j to OnFailure; it does nothing
-// when err is nil.
+// unreported hands a failure of child i with event j to the event's seal and to OnFailure;
+// it does nothing when err is nil.
 func (f *fan) unreported(ctx context.Context, i, j int, err error) {
-	if err == nil || f.stage.opts.OnFailure == nil {
+	if err == nil {
+		return
+	}
+	driver.Lacks(f.events[j], f.stage.children[i].name)
+	if f.stage.opts.OnFailure == nil {
 		return
 	}
 	class, after := driver.ClassOf(err)

@@ -26,6 +26,9 @@ type Route struct {
 	// Sink that the events go to. Several routes may have the same one, which is closed
 	// once.
 	Sink auditing.Sink
+	// Place is what a seal in front calls Sink when it declares that an event went elsewhere.
+	// Sink as auditing.Chain prints it when empty. The first route of a sink decides.
+	Place string
 }
 
 // takesAll reports that no event can get past r.

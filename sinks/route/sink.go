@@ -1,6 +1,7 @@
 package route
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -82,7 +83,7 @@ func New(routes []Route, opts Options) (*Sink, error) {
 		if r.takesAll() && i < len(routes)-1 {
 			return nil, fmt.Errorf("route: route %d takes every event, and nothing is left for those behind it: put it last", i)
 		}
-		s.to = append(s.to, s.target(r.Sink))
+		s.to = append(s.to, s.target(r))
 	}
 	if err := s.inform(opts.Component); err != nil {
 		return nil, fmt.Errorf("route: %w", err)
@@ -108,18 +109,20 @@ type stage struct {
 
 // target is a sink that at least one route goes to.
 type target struct {
-	sink auditing.Sink
-	next driver.Driver
+	sink  auditing.Sink
+	next  driver.Driver
+	place string
 }
 
-// target returns the index of the target of a sink, and adds it when it is new.
-func (s *stage) target(sink auditing.Sink) int {
+// target returns the index of a route's target, and adds it when it is new.
+func (s *stage) target(r *Route) int {
 	for i, t := range s.targets {
-		if same(t.sink, sink) {
+		if same(t.sink, r.Sink) {
 			return i
 		}
 	}
-	s.targets = append(s.targets, target{sink, driver.Of(sink)})
+	next := driver.Of(r.Sink)
+	s.targets = append(s.targets, target{r.Sink, next, cmp.Or(r.Place, next.Info().Chain)})
 	return len(s.targets) - 1
 }
 
@@ -157,14 +160,15 @@ func (s *stage) inform(component string) error {
 // Info returns what inform made.
 func (s *stage) Info() driver.Info { return s.info }
 
-// Store hands each event to its target.
+// Store hands each event to its target, and one in which a sealed trail speaks of itself to
+// all targets: each holds events that it covers.
 func (s *stage) Store(ctx context.Context, events []*driver.Event) []error {
 	if err := s.Enter(len(events)); err != nil {
 		return driver.All(len(events), err)
 	}
 	defer s.Leave(len(events))
 	if len(events) == 1 {
-		to, err := s.find(events[0])
+		to, err := s.find(ctx, events[0])
 		if to < 0 {
 			return driver.All(1, err)
 		}
@@ -173,7 +177,7 @@ func (s *stage) Store(ctx context.Context, events []*driver.Event) []error {
 	errs := make([]error, len(events))
 	shares := make([]share, len(s.targets))
 	for i, e := range events {
-		to, err := s.find(e)
+		to, err := s.find(ctx, e)
 		if to < 0 {
 			errs[i] = err
 			continue
@@ -203,20 +207,34 @@ func (s *share) store(ctx context.Context, next driver.Driver, errs []error) {
 	}
 }
 
-// find returns the target of an event. When that is below 0, the event goes nowhere, and
-// err is its outcome.
-func (s *stage) find(e *driver.Event) (to int, err error) {
+// find returns the target of an event. When that is below 0, the event goes to none any
+// more, and err is its outcome.
+func (s *stage) find(ctx context.Context, e *driver.Event) (to int, err error) {
+	if e.OfTrail() {
+		return -1, s.all(func(next driver.Driver) error { return errors.Join(next.Store(ctx, e.Alone())...) })
+	}
 	for i := range s.routes {
 		if s.routes[i].takes(e) {
+			s.onlyTo(e, s.to[i])
 			return s.to[i], nil
 		}
 	}
 	if s.drops {
+		s.onlyTo(e, -1)
 		s.dropped.Inc()
 		return -1, nil
 	}
 	return -1, driver.Permanent(fmt.Errorf("no route takes kind %s, decision %s in namespace %q: add a route for it, or one without lists that takes the rest",
 		e.Kind(), e.Decision(), e.Namespace()))
+}
+
+// onlyTo declares that the targets but one lack an event.
+func (s *stage) onlyTo(e *driver.Event, to int) {
+	for i := range s.targets {
+		if i != to {
+			driver.Lacks(e, s.targets[i].place)
+		}
+	}
 }
 
 // Check asks all targets at once.

@@ -26,6 +26,7 @@ type life struct {
 	quit context.CancelFunc
 
 	marks   marks          // of every leaf
+	names   recentNames    // of events
 	covered int64          // leaves that a stored checkpoint covers
 	before  trail.Frontier // of those, and of what was folded
 	leaves  []trail.Hash   // the others

@@ -203,11 +203,38 @@ func (s *stage) seal(e *driver.Event) (*driver.Event, place, error) {
 		at, err := s.again(e, text)
 		return e, at, err
 	}
-	seal := trail.Seal{Salt: trail.NewSalt()}
-	leaf := leafOf(e, seal.Salt)
-	at := s.add(leaf, e.Time())
-	seal.Trail, seal.Index = at.life.id, at.index
-	return e.Sealed(seal.String()), at, nil
+	name := hashOf(e)
+	for {
+		// An event may come by as another object without its seal, at the same time even. It
+		// has one leaf.
+		known, at := s.recall(name, e)
+		if at.life != nil {
+			return e.Sealed(known.seal(at.life)), at, nil
+		}
+		own := sealedName{salt: trail.NewSalt()}
+		if at = s.add(name, known, &own, leafOf(e, own.salt), e.Time()); at.life != nil {
+			return e.Sealed(own.seal(at.life)), at, nil
+		}
+	}
+}
+
+// recall finds the event under the name that was sealed a short time ago. Without a life
+// there is none, or it is another event.
+func (s *stage) recall(name uint64, e *driver.Event) (sealedName, place) {
+	s.mu.Lock()
+	l := s.now
+	known, ok := l.names.get(name)
+	s.mu.Unlock()
+	if !ok {
+		return known, place{}
+	}
+	leaf := leafOf(e, known.salt)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !l.again(known.index, leaf) {
+		return known, place{}
+	}
+	return known, place{l, known.index}
 }
 
 func leafOf(e *driver.Event, salt trail.Salt) trail.Hash {
@@ -217,14 +244,20 @@ func leafOf(e *driver.Event, salt trail.Salt) trail.Hash {
 	return trail.HashLeaf(*buf)
 }
 
-// add gives a leaf its place, and begins another trail when this one is long enough.
-func (s *stage) add(leaf trail.Hash, at time.Time) place {
+// add gives a leaf its place, unless the name has become known since recall, and begins
+// another trail when this one is long enough.
+func (s *stage) add(name uint64, known sealedName, own *sealedName, leaf trail.Hash, at time.Time) place {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.now.full() {
 		s.rotate()
 	}
-	return place{s.now, s.now.add(leaf, at)}
+	if now, ok := s.now.names.get(name); ok && now != known {
+		return place{}
+	}
+	own.index = s.now.add(leaf, at)
+	s.now.names.put(name, *own)
+	return place{s.now, own.index}
 }
 
 var errChanged = errors.New("the event was changed after it was sealed: write a new event")

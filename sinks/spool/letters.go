@@ -67,6 +67,7 @@ func (s *stage) bury(e *entry, reason error) error {
 	}
 	s.metrics.failures.Inc()
 	s.metrics.deadLettered.Inc()
+	driver.Lacks(e.event, cmp.Or(s.opts.Place, s.next.Info().Chain))
 	s.report(e.event, &DeadLetterError{ID: id, Err: reason})
 	s.trouble(s.log.Acknowledge(e.Record))
 	return nil

@@ -77,6 +77,9 @@ type Options struct {
 	// from any goroutine; delivery waits for it. May be nil.
 	OnDamage func(Damage)
 
+	// Place is what a seal in front calls the next sink when it declares that an event became a
+	// dead letter. The next sink as auditing.Chain prints it when empty.
+	Place string
 	// Name is the value of the label spool of the metrics. The next sink as
 	// auditing.Chain prints it when empty. No two open spools of one Registerer
 	// have the same.

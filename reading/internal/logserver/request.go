@@ -26,9 +26,9 @@ var (
 	errSlow    = errors.New("the server did not answer in time")
 )
 
-// page asks for a page, whose entries it returns oldest first. The error may wrap errTooMuch
-// or errTooLong, and has no secret.
-func (s *Source) page(ctx context.Context, q *reading.Query, p Page) ([]Entry, error) {
+// ask asks for a page once, whose entries it returns oldest first. The error may wrap
+// errTooMuch, errTooLong or a *transientError, and has no secret.
+func (s *Source) ask(ctx context.Context, q *reading.Query, p Page) ([]Entry, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, s.Timeout, errSlow)
 	defer cancel()
 	path, parameters := s.dialect.Request(q, p)
@@ -39,9 +39,14 @@ func (s *Source) page(ctx context.Context, q *reading.Query, p Page) ([]Entry, e
 	resp, err := s.client.Ask(ctx, &req, nil)
 	if err != nil {
 		if ctx.Err() != nil {
-			err = context.Cause(ctx)
+			return nil, fmt.Errorf("%s: %w", where, context.Cause(ctx))
 		}
-		return nil, fmt.Errorf("%s: %w", where, s.client.Hidden(err))
+		// Ask names the whole address in front of the cause.
+		hidden := fmt.Errorf("%s: no answer: %w", where, s.client.Hidden(errors.Unwrap(err)))
+		if passes(err) {
+			return nil, &transientError{error: hidden}
+		}
+		return nil, hidden
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
@@ -56,7 +61,11 @@ func (s *Source) page(ctx context.Context, q *reading.Query, p Page) ([]Entry, e
 	case err != nil && ctx.Err() != nil:
 		return nil, fmt.Errorf("%s: %w", where, context.Cause(ctx))
 	case err != nil:
-		return nil, fmt.Errorf("%s: the answer cannot be read: %w", where, s.client.Hidden(err))
+		hidden := fmt.Errorf("%s: the answer cannot be read: %w", where, s.client.Hidden(err))
+		if body.broken != nil {
+			return nil, &transientError{error: hidden}
+		}
+		return nil, hidden
 	}
 	slices.SortStableFunc(entries, func(a, b Entry) int { return cmp.Compare(a.Time, b.Time) })
 	return entries, nil
@@ -78,13 +87,14 @@ func (s *Source) refusal(where string, resp *http.Response) error {
 	case code >= 300 && code < 400:
 		return fmt.Errorf("%w: redirects are not followed, for another host would get the credentials: set the URL to where the server is", err)
 	}
-	return err
+	return passing(err, resp)
 }
 
 // bounded ends with an error when more is read of it than is left.
 type bounded struct {
-	from io.Reader
-	left int
+	from   io.Reader
+	left   int
+	broken error // of from, other than its end
 }
 
 func (b *bounded) Read(p []byte) (int, error) {
@@ -93,5 +103,8 @@ func (b *bounded) Read(p []byte) (int, error) {
 	}
 	n, err := b.from.Read(p[:min(len(p), b.left)])
 	b.left -= n
+	if err != nil && !errors.Is(err, io.EOF) {
+		b.broken = err
+	}
 	return n, err
 }
