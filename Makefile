@@ -91,7 +91,7 @@ crash-server: bin/victoria-logs ## Kill VictoriaLogs 20 times at each level unde
 
 .PHONY: canonical
 canonical: $(SERVERS) ## Compare the canonical form of 20,000 events as written and as read, at every destination
-	AUDIT_CANONICAL_KUBE_EVENTS=20000 go test -count 1 -v -timeout 60m -run EveryPlaceGivesTheSameFormBack ./internal/canonical
+	AUDIT_CANONICAL_EVENTS=20000 go test -count 1 -v -timeout 60m -run EveryPlaceGivesTheSameFormBack ./internal/canonical
 
 .PHONY: crash-reaper
 crash-reaper: $(SERVERS) ## Kill a reaper ten times while it deletes 100,000 expired events
