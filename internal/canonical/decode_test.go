@@ -190,6 +190,11 @@ func counted(ae *v1alpha1.AuditEvent) *v1alpha1.AuditEvent {
 	c.Labels, c.Annotations = own(ae.Labels), own(ae.Annotations)
 	delete(c.Annotations, "paddock.dev/seal")
 	delete(c.Annotations, "paddock.dev/omitted")
+	for _, window := range []**metav1.Time{&c.Spec.WindowStart, &c.Spec.WindowEnd} {
+		if *window != nil && (*window).Unix() == year1 {
+			*window = nil
+		}
+	}
 	trail := []v1alpha1.AuditKind{"trail-opened", "trail-checkpoint", "trail-closed", "trail-recovered", "trail-reaped"}
 	if slices.Contains(trail, ae.Spec.Kind) {
 		delete(c.Spec.Detail, "note")

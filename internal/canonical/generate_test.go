@@ -36,12 +36,12 @@ var pieces = []string{
 
 // text returns a text around the limit now and then, and a short one else.
 func (g *generator) text(limit int) string {
-	switch g.IntN(40) {
+	switch g.IntN(200) {
 	case 0:
 		return strings.Repeat("x", limit+g.IntN(3)-1)
 	case 1:
 		return strings.Repeat(pieces[g.IntN(len(pieces))], limit/2)
-	case 2:
+	case 2, 3, 4:
 		return ""
 	}
 	var b strings.Builder
@@ -191,11 +191,8 @@ func (g *generator) detail(s *v1alpha1.AuditEventSpec) {
 	}
 }
 
-// large makes an event so long that a line of few bytes does not hold it. It has no label
-// of this project but those that Write sets.
+// large makes an event so long that a line of few bytes does not hold it.
 func (g *generator) large(ae *v1alpha1.AuditEvent) {
-	delete(ae.Labels, "paddock.dev/zone")
-	delete(ae.Labels, "paddock.dev/empty")
 	for i := range 6 + g.IntN(20) {
 		ae.Spec.Detail[fmt.Sprint("large ", i)] = strings.Repeat(pick(g, "y", "世", "\x01"), 1000)
 	}

@@ -212,9 +212,13 @@ func (w *writer) number(tag byte, n int32) {
 	}
 }
 
-// time appends whole seconds: JSON keeps no more.
+// yearOne is the second of Go's zero time.
+const yearOne = -62135596800
+
+// time appends whole seconds: JSON keeps no more. It leaves the second of Go's zero time out:
+// that comes back as null from a program in Go that reads an event and writes it again.
 func (w *writer) time(tag byte, t *metav1.Time) {
-	if t != nil {
+	if t != nil && t.Unix() != yearOne {
 		w.out = append(w.out, tag, 8)
 		w.out = binary.BigEndian.AppendUint64(w.out, uint64(t.Unix())) //nolint:gosec // two's complement is meant
 	}

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -88,9 +87,8 @@ func (s shortening) of(e *driver.Event) *v1alpha1.AuditEvent {
 
 func shortenAll(texts map[string]string, limit int) {
 	for k, v := range texts {
-		if utf8.RuneCountInString(v) > limit { // what is not UTF-8 is repaired as in a line that is not shortened
-			texts[k] = driver.Shorten(v, limit)
-		}
+		// The runes are those that JSON has of what is not UTF-8, so that a reader recognises the text.
+		texts[k] = driver.Shorten(string([]rune(v)), limit)
 	}
 }
 
