@@ -84,10 +84,19 @@ func (v *Verifier) look(t *log, group []sighting) {
 		case s.leaf == leaf:
 			if !t.intact.Has(index) {
 				t.intact.Add(index)
+				v.lookAtComponent(t, s)
 			}
 		case !slices.Contains(t.told, s.leaf):
 			t.suspects = append(t.suspects, s)
 		}
+	}
+}
+
+// lookAtComponent says when an event names another component than that of its trail, for which the
+// trail's key does not speak.
+func (v *Verifier) lookAtComponent(t *log, s *sighting) {
+	if name := v.labels[s.component]; name != t.summary.Component {
+		v.found(v.of(t, s, CodeComponent, LevelTampered, fmt.Sprintf("it names the component %q, and %s sealed it", name, t.summary.Component)))
 	}
 }
 

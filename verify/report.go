@@ -42,6 +42,8 @@ const (
 	CodeSwapped Code = "swapped"
 	// CodeReplayed: an event has the seal of another one that is there.
 	CodeReplayed Code = "replayed"
+	// CodeComponent: a component sealed an event in another one's name.
+	CodeComponent Code = "other-component"
 	// CodeConflict: several contents have one seal, and no signature says which is right.
 	CodeConflict Code = "conflict"
 	// CodeDeleted: the component says that the event was stored, and it is in no place.

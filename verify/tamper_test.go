@@ -302,6 +302,15 @@ var manipulations = map[string]manipulation{
 		})
 	}, verify.CodeCertificate),
 
+	"an event of another component": found(func(x *exported) {
+		x.newTrail(func(s *sealer) {
+			ae := s.decision()
+			ae.Labels[v1alpha1.LabelComponent] = "proxy"
+			s.seal(ae)
+			s.stored = append(s.stored, ae)
+		})
+	}, verify.CodeComponent),
+
 	"a certificate of somebody unknown": {func(x *exported) {
 		x.newTrail(func(s *sealer) { s.certify(newRoot(s.tb), noon, noon.AddDate(1, 0, 0)) })
 	}, verify.Undetermined, []verify.Code{verify.CodeUnvouched}},

@@ -32,6 +32,7 @@ type Verifier struct {
 	options Options
 
 	places   []string
+	labels   []string // components that events name
 	trails   map[string]*log
 	findings []Finding
 	unsealed map[string]*unsealed // by component, where trust does not say that they have to have a seal
@@ -58,7 +59,7 @@ func New(trust *Trust, o Options) *Verifier {
 // a source that cannot be read to its end is a finding.
 func (v *Verifier) Read(ctx context.Context, sources ...reading.Source) error {
 	for _, s := range sources {
-		v.place(s.Name())
+		number(&v.places, s.Name())
 		for r, err := range s.Read(ctx, &reading.Query{Strict: true}) {
 			if err != nil {
 				v.Trouble(s.Name(), err)
@@ -73,12 +74,12 @@ func (v *Verifier) Read(ctx context.Context, sources ...reading.Source) error {
 	return v.compareShortened(ctx, sources)
 }
 
-// place returns the number of a place.
-func (v *Verifier) place(name string) int32 {
-	i := slices.Index(v.places, name)
+// number returns the place of a name among those that were seen.
+func number(seen *[]string, name string) int32 {
+	i := slices.Index(*seen, name)
 	if i < 0 {
-		i = len(v.places)
-		v.places = append(v.places, name)
+		i = len(*seen)
+		*seen = append(*seen, name)
 	}
 	return int32(i) //nolint:gosec // there are few
 }
@@ -86,7 +87,7 @@ func (v *Verifier) place(name string) int32 {
 // Add adds what a source holds. r was read with a Query that is Strict and takes all events.
 func (v *Verifier) Add(r *reading.Record) {
 	v.events++
-	place := v.place(r.Source)
+	place := number(&v.places, r.Source)
 	text, sealed := r.Event.Annotations[v1alpha1.AnnotationSeal]
 	if !sealed {
 		v.addUnsealed(r)
@@ -97,7 +98,10 @@ func (v *Verifier) Add(r *reading.Record) {
 		v.found(ofRecord(r, CodeMadeUp, LevelTampered, err.Error()))
 		return
 	}
-	s := sighting{leaf: v.leaf(seal, r.Event), index: seal.Index, place: place, shortened: shortened(r.Event), where: where(r)}
+	s := sighting{
+		leaf: v.leaf(seal, r.Event), index: seal.Index, place: place, component: number(&v.labels, r.Event.Labels[v1alpha1.LabelComponent]),
+		shortened: shortened(r.Event), where: where(r),
+	}
 	t := v.trail(seal.Trail)
 	t.sightings = append(t.sightings, s)
 	if trail.IsCheckpoint(r.Event.Spec.Kind) {
@@ -222,6 +226,7 @@ type sighting struct {
 	leaf      trail.Hash
 	index     int64
 	place     int32
+	component int32 // that the event names
 	shortened bool
 	where     string
 }
