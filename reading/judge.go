@@ -2,6 +2,7 @@ package reading
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"regexp"
 
@@ -121,6 +122,8 @@ func ParseEvent(data []byte, strict bool) (*v1alpha1.AuditEvent, error) {
 	return eventjson.Parse(data)
 }
 
+var errLogKeys = errors.New("what stands before the event is not JSON")
+
 var errDamaged = errors.New("it is no event, and has what only events have")
 
 // seals are looked for in what cannot be parsed, and so in the spelling that this project writes.
@@ -140,6 +143,9 @@ var eventKind = []byte("AuditEvent")
 func (j *judge) parse(line []byte) (*v1alpha1.AuditEvent, error) {
 	switch at := ownEvent(line); {
 	case at > 0: // the keys before it are those of the log
+		if j.query.Strict && !json.Valid(append(line[:at:at], '}')) {
+			return nil, errLogKeys
+		}
 		line = line[at:]
 		copy(line, eventStart[:len(typeInLine)])
 	case at < 0 && !bytes.Contains(line, eventKind) && ownEscapes(line):

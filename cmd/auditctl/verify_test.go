@@ -31,28 +31,41 @@ type sealedTrail struct {
 func newSealedTrail(t *testing.T, decisions int) *sealedTrail {
 	t.Helper()
 	dir := t.TempDir()
-	s := &sealedTrail{dir: dir, log: filepath.Join(dir, "audit.log"), trust: filepath.Join(dir, "trust.yaml")}
-	private, public, err := note.GenerateKey(rand.Reader, "prod-root")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.put(t, s.trust, fmt.Sprintf("keys:\n- {name: root, key: %q, components: [proxy]}\ncomponents:\n- {name: proxy, sealedSince: 2026-01-01T00:00:00Z}\n", public))
-	authority, err := seal.LongTermKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := &sealedTrail{dir: dir, log: filepath.Join(dir, "audit.log")}
 	file, err := logsink.NewFile(s.log, logsink.FileOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	sink, err := seal.New(file, seal.Options{Component: "proxy", Cluster: "prod", Authority: authority, Leaves: 4})
+	s.seal(t, file, "proxy", "team-a", decisions)
+	return s
+}
+
+// seal seals decisions of a component on their way to next, and closes the trail. It writes what is to be
+// trusted.
+func (s *sealedTrail) seal(t *testing.T, next auditing.Sink, component, namespace string, decisions int) {
+	t.Helper()
+	private, public, err := note.GenerateKey(rand.Reader, "prod-root")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.trust = filepath.Join(s.dir, "trust.yaml")
+	others := "" // that other tests write to the same servers
+	if component != "proxy" {
+		others = "- {name: proxy}\n- {name: broker}\n- {name: controller}\n"
+	}
+	s.put(t, s.trust, fmt.Sprintf("keys:\n- {name: root, key: %q, components: [%s]}\ncomponents:\n- {name: %s, sealedSince: 2026-01-01T00:00:00Z}\n%s", public, component, component, others))
+	authority, err := seal.LongTermKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sink, err := seal.New(next, seal.Options{Component: component, Cluster: "prod", Namespace: namespace, Authority: authority, Leaves: 4})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	for i := range decisions {
-		ae := auditing.NewEgressBlock(auditing.EgressInput{RunName: "hr-1", Namespace: "team-a", Host: fmt.Sprintf("host-%d.example.com", i), Port: 443, Reason: "no policy \u202eallows it"})
+		ae := auditing.NewEgressBlock(auditing.EgressInput{RunName: "hr-1", Namespace: namespace, Host: fmt.Sprintf("host-%d.example.com", i), Port: 443, Reason: "no policy \u202eallows it"})
 		if err := sink.Write(ctx, ae); err != nil {
 			t.Fatal(err)
 		}
@@ -61,7 +74,6 @@ func newSealedTrail(t *testing.T, decisions int) *sealedTrail {
 	if err := sink.Close(ctx); err != nil {
 		t.Fatal(err)
 	}
-	return s
 }
 
 func (s *sealedTrail) put(t *testing.T, path, text string) {
