@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/reading"
 	logsink "github.com/paddock-dev/audit/sinks/log"
 	"github.com/paddock-dev/audit/sinks/seal"
 	"github.com/paddock-dev/audit/verify"
@@ -133,6 +135,28 @@ func TestVerifyTellsWhatWasDoneToASealedLog(t *testing.T) {
 				t.Errorf("%d, want %d with %q\n%s%s", code, c.code, c.want, out, errOut)
 			}
 		})
+	}
+}
+
+// A process that is killed leaves the begin of its log, up to any byte.
+func TestAKilledProcessIsNoTampering(t *testing.T) {
+	s := newSealedTrail(t, 30)
+	text, err := os.ReadFile(s.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trust, err := verify.LoadTrust(s.trust)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for to := 0; to < len(text); to += 97 {
+		v := verify.New(trust, verify.Options{})
+		if err := v.Read(t.Context(), reading.FilesWithInput("files", bytes.NewReader(text[:to]), "-")); err != nil {
+			t.Fatal(err)
+		}
+		if r := v.Report(); r.Verdict == verify.Tampered || r.Verdict == verify.Intact && len(r.Trails) == 0 {
+			t.Fatalf("killed at byte %d: %+v", to, r.Findings)
+		}
 	}
 }
 
