@@ -74,10 +74,14 @@ func (a *absence) everywhere() {
 	untold := gone.Minus(a.words.told)
 	hole := untold.And(trail.Ranges{{From: 0, To: a.words.end}}.Or(nil))
 	s.Unresolved = untold.Minus(hole).Len()
-	a.tell(hole.Minus(t.unreadable), CodeUnknown, LevelUndetermined, "this is in no place, and neither is the checkpoint that told whether it was stored")
+	var unreadable trail.Ranges
+	for _, ranges := range t.unreadable {
+		unreadable = unreadable.Or(ranges)
+	}
+	a.tell(hole.Minus(unreadable), CodeUnknown, LevelUndetermined, "this is in no place, and neither is the checkpoint that told whether it was stored")
 	gone = gone.And(a.words.stored)
-	a.tell(gone.And(t.unreadable), CodeUnreadable, LevelTampered, "the component says that this was stored, and what is there of it cannot be read")
-	gone = gone.Minus(t.unreadable)
+	a.tell(gone.And(unreadable), CodeUnreadable, LevelTampered, "the component says that this was stored, and what is there of it cannot be read")
+	gone = gone.Minus(unreadable)
 	for _, l := range a.excuses(gone) {
 		level := LevelUndetermined
 		if slices.Contains(v.places, l.place) && a.excusedAtAll(l.indices) {
@@ -148,7 +152,12 @@ func (a *absence) at(place int32) {
 	sure := v.wordsOf(t, func(c *checkpoint) bool {
 		return slices.Contains(c.places, place) && (t.summary.Closed || c != t.good[len(t.good)-1])
 	})
-	for _, r := range gone {
+	for _, r := range gone.And(t.unreadable[place]) {
+		f := ofRange(t, r.From, r.To, CodeUnreadable, LevelTampered, "the component says that this was stored, and what this place has of it cannot be read; another one has it")
+		f.Place = v.places[place]
+		v.found(f)
+	}
+	for _, r := range gone.Minus(t.unreadable[place]) {
 		f := ofRange(t, r.From, r.To, CodeMissing, LevelTampered, "the component says that it was stored, and this place does not have it; another one has")
 		if len(trail.Ranges{r}.Minus(sure.stored)) > 0 {
 			f.Level = LevelUndetermined

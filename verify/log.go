@@ -14,7 +14,7 @@ type log struct {
 	id          string
 	sightings   []sighting
 	checkpoints []*checkpoint
-	unreadable  trail.Ranges // indices whose seals stand in what cannot be read
+	unreadable  map[int32]trail.Ranges // by place, indices whose seals stand in what cannot be read
 
 	// What settle finds.
 	root  string        // the name of the trust's key that vouches for the trail's; "" for none

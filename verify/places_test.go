@@ -1,6 +1,7 @@
 package verify_test
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 	"testing"
@@ -74,6 +75,33 @@ func TestWhatIsWrittenWhileReadingIsNotMissed(t *testing.T) {
 	mustFindOnly(t, report(t, r, held, verify.Options{}), verify.Tampered, verify.CodeDeleted, verify.CodeTailCut)
 }
 
+func TestWhatOnePlaceHasUnreadableIsNotMissing(t *testing.T) {
+	r := newRoot(t)
+	s := newSealer(t, r, "broker")
+	s.write(3)
+	s.close()
+	spoilt := lines(s.stored)
+	spoilt[2] = bytes.Replace(spoilt[2], []byte(`"spec":{`), []byte(`"spec":{"x":1,`), 1)
+	v := verify.New(r.trust(t), verify.Options{})
+	err := v.Read(t.Context(), file(t, "a", s.stored), reading.FilesWithInput("b", bytes.NewReader(bytes.Join(spoilt, nil)), "-"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := v.Report()
+	mustFindOnly(t, got, verify.Tampered, verify.CodeUnreadable)
+	if f := got.Findings[0]; f.Index != 2 || f.Place != "b" {
+		t.Errorf("%+v", f)
+	}
+}
+
+func TestComponentsThatAreAbsentAreNoted(t *testing.T) {
+	r := newRoot(t)
+	got := report(t, r, places{"a": newSealer(t, r, "broker").stored}, verify.Options{})
+	if f := got.Findings; len(f) != 1 || f[0].Code != verify.CodeAbsent || f[0].Level != verify.LevelNote || got.Verdict != verify.Intact {
+		t.Errorf("%+v", f)
+	}
+}
+
 func TestTroubleOfSourcesIsFound(t *testing.T) {
 	r := newRoot(t)
 	s := newSealer(t, r, "broker")
@@ -93,7 +121,8 @@ func TestTroubleOfSourcesIsFound(t *testing.T) {
 			v.Add(reading.NewRecord(ae, "a", ""))
 		}
 		v.Trouble("a", c.err)
-		if f := v.Report().Findings; len(f) != 1 || f[0].Code != c.code || f[0].Level != c.level || f[0].Place != "a" {
+		f := slices.DeleteFunc(v.Report().Findings, func(f verify.Finding) bool { return f.Code == verify.CodeAbsent })
+		if len(f) != 1 || f[0].Code != c.code || f[0].Level != c.level || f[0].Place != "a" {
 			t.Errorf("%s: %+v", name, f)
 		}
 	}

@@ -93,6 +93,8 @@ const (
 	CodeTailCut Code = "tail-cut"
 	// CodeSourceFailed: a source could not be read to its end.
 	CodeSourceFailed Code = "source-failed"
+	// CodeAbsent: no proven trail of a component is there that the trust expects.
+	CodeAbsent Code = "component-absent"
 	// CodeNothing: nothing that was read is sealed.
 	CodeNothing Code = "nothing-sealed"
 )

@@ -118,7 +118,7 @@ func (v *Verifier) leaf(seal trail.Seal, ae *v1alpha1.AuditEvent) trail.Hash {
 func (v *Verifier) trail(id string) *log {
 	t := v.trails[id]
 	if t == nil {
-		t = &log{id: id}
+		t = &log{id: id, unreadable: map[int32]trail.Ranges{}}
 		v.trails[id] = t
 	}
 	return t
@@ -167,7 +167,10 @@ func (v *Verifier) Trouble(source string, err error) {
 func (v *Verifier) addUnreadable(foreign *reading.Foreign) {
 	for _, text := range foreign.Seals {
 		if seal, err := trail.ParseSeal(text); err == nil {
-			v.trail(seal.Trail).unreadable.Add(seal.Index)
+			t, place := v.trail(seal.Trail), number(&v.places, foreign.Source)
+			ranges := t.unreadable[place]
+			ranges.Add(seal.Index)
+			t.unreadable[place] = ranges
 		}
 	}
 }
@@ -177,11 +180,11 @@ func (v *Verifier) found(f Finding) { v.findings = append(v.findings, f) }
 // Report says what was found. Nothing is added afterwards.
 func (v *Verifier) Report() *Report {
 	all := slices.SortedFunc(maps.Values(v.trails), func(a, b *log) int { return cmp.Compare(a.id, b.id) })
-	proven := 0
+	var proven []*log
 	for _, t := range all {
 		v.settle(t)
 		if t.root != "" {
-			proven++
+			proven = append(proven, t)
 		}
 	}
 	v.explain(all)
@@ -190,7 +193,8 @@ func (v *Verifier) Report() *Report {
 	}
 	v.holdHeads(all)
 	v.reportUnsealed()
-	if proven == 0 {
+	v.reportAbsent(proven)
+	if len(proven) == 0 {
 		v.found(Finding{Code: CodeNothing, Level: LevelUndetermined, Index: -1, Last: -1, Text: "nothing that was read is sealed by a component that a key of the trust vouches for"})
 	}
 	r := &Report{Findings: v.findings, Verdict: verdict(v.findings), Events: v.events, Unsealed: v.without}
@@ -213,6 +217,18 @@ func (v *Verifier) reportUnsealed() {
 		u := v.unsealed[name]
 		u.first.Text = fmt.Sprintf("%d events of the component %q are not sealed, and the trust does not say that they have to be", u.count, name)
 		v.found(u.first)
+	}
+}
+
+// reportAbsent names the components that the trust expects and of which no proven trail is there.
+func (v *Verifier) reportAbsent(proven []*log) {
+	for _, c := range v.trust.Components {
+		there := slices.ContainsFunc(proven, func(t *log) bool {
+			return t.summary.Component == c.Name && (c.Cluster == "" || c.Cluster == t.summary.Cluster)
+		})
+		if !there && !c.SealedSince.IsZero() {
+			v.found(Finding{Code: CodeAbsent, Level: LevelNote, Index: -1, Last: -1, Text: fmt.Sprintf("the trust expects the component %q, and no proven trail of it is there", c.Name)})
+		}
 	}
 }
 
