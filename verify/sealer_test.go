@@ -50,7 +50,7 @@ func (r *root) trust(tb testing.TB) *verify.Trust {
 func (r *root) yaml() string {
 	return fmt.Sprintf(`
 keys:
-- {name: root, key: %q, cluster: prod, components: [broker, proxy], notBefore: 2026-01-01T00:00:00Z, notAfter: 2027-01-01T00:00:00Z}
+- {name: root, key: %q, cluster: prod, components: [broker, proxy], notBefore: 2026-01-01T00:00:00Z, notAfter: 2126-01-01T00:00:00Z}
 components:
 - {name: broker, cluster: prod, sealedSince: 2026-04-25T12:00:00Z}
 - {name: proxy, cluster: prod, sealedSince: 2026-04-25T12:00:00Z}
@@ -96,8 +96,12 @@ func (s *sealer) renew(r *root) {
 
 func (s *sealer) origin() string { return trail.Origin("prod", s.component, s.id) }
 
+func certificate(r *root, key string, notBefore, notAfter time.Time) (string, error) {
+	return trail.Certificate{Key: key, NotBefore: notBefore, NotAfter: notAfter}.Certify(r.signer)
+}
+
 func (s *sealer) certify(r *root, notBefore, notAfter time.Time) {
-	cert, err := trail.Certificate{Key: s.key, NotBefore: notBefore, NotAfter: notAfter}.Certify(r.signer)
+	cert, err := certificate(r, s.key, notBefore, notAfter)
 	if err != nil {
 		s.tb.Fatal(err)
 	}
