@@ -186,6 +186,9 @@ var readLog = question{
 			text: "Denied events with a condition come at least 4 times as fast as from jq", unit: unitTime, of: "jq", by: ours,
 			bound: 4, atLeast: true, in: []map[string]string{{"query": "denied-where"}},
 		},
+		// Other programs of the machine hardly change these.
+		{text: "The first by processor time", unit: unitCPU, of: ours, by: "grep", bound: 3, in: []map[string]string{{"query": "grep"}}},
+		{text: "The second by processor time", unit: unitCPU, of: "jq", by: ours, bound: 4, atLeast: true, in: []map[string]string{{"query": "denied-where"}}},
 	},
 	table: readingTable,
 }
