@@ -36,13 +36,7 @@ func TestFilesBoundsLines(t *testing.T) {
 
 func TestFilesReadsTheStandardInput(t *testing.T) {
 	all := events(t, 300)
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	before := os.Stdin
-	os.Stdin = r
-	t.Cleanup(func() { os.Stdin = before; _ = r.Close() })
+	w := standardInput(t)
 	go func() {
 		_, _ = w.Write(logged(t, all...))
 		_ = w.Close()
@@ -54,7 +48,9 @@ func TestFilesReadsTheStandardInput(t *testing.T) {
 	}
 }
 
-func TestFilesEndsWithItsContext(t *testing.T) {
+// standardInput makes a pipe the standard input until the test ends. It returns the end to write to.
+func standardInput(t *testing.T) *os.File {
+	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -62,6 +58,11 @@ func TestFilesEndsWithItsContext(t *testing.T) {
 	before := os.Stdin
 	os.Stdin = r
 	t.Cleanup(func() { os.Stdin = before; _ = r.Close(); _ = w.Close() })
+	return w
+}
+
+func TestFilesEndsWithItsContext(t *testing.T) {
+	standardInput(t)
 	for _, wait := range []time.Duration{0, 20 * time.Millisecond} {
 		ctx, cancel := context.WithTimeout(t.Context(), wait)
 		t.Cleanup(cancel)
