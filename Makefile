@@ -1,4 +1,4 @@
-# Every target works in a fresh clone with Go, git, make and a C compiler (for the race detector).
+# Every target works in a fresh clone with Go, git, make, a C compiler (for the race detector) and Python 3 (for the tests).
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -88,6 +88,10 @@ powerloss: ## Look at 50,000 states of a spool's directory, and of a log's, afte
 .PHONY: crash-server
 crash-server: bin/victoria-logs ## Kill VictoriaLogs 20 times at each level under load, and count what it had confirmed
 	AUDIT_LOKI_SERVER_KILLS=20 go test -count 1 -v -timeout 60m -run KillsOfVictoriaLogs ./sinks/loki
+
+.PHONY: canonical
+canonical: $(SERVERS) ## Compare the canonical form of 20,000 events as written and as read, at every destination
+	AUDIT_CANONICAL_EVENTS=20000 go test -count 1 -v -timeout 60m -run EveryPlaceGivesTheSameFormBack ./internal/canonical
 
 .PHONY: crash-reaper
 crash-reaper: $(SERVERS) ## Kill a reaper ten times while it deletes 100,000 expired events

@@ -3,8 +3,11 @@ package reading
 import (
 	"bytes"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/internal/eventjson"
@@ -64,12 +67,20 @@ func shortenedFrom(short, whole *v1alpha1.AuditEvent) bool {
 		if cut, has := a.Annotations[key]; has {
 			restore(&cut, value)
 			a.Annotations[key] = cut
-		} else if key != v1alpha1.AnnotationTimestamp && short.Annotations[annotationOmitted] != "" {
+		} else if key != v1alpha1.AnnotationTimestamp && key != v1alpha1.AnnotationSeal && short.Annotations[annotationOmitted] != "" {
 			a.Annotations[key] = value
+		}
+	}
+	for key, value := range b.Labels {
+		if _, has := a.Labels[key]; !has && !slices.Contains(keptLabels, key) && short.Annotations[annotationOmitted] != "" {
+			metav1.SetMetaDataLabel(&a.ObjectMeta, key, value)
 		}
 	}
 	return bytes.Equal(encode(a), encode(b))
 }
+
+// keptLabels are those that sinks/loki never leaves out.
+var keptLabels = []string{v1alpha1.LabelComponent, v1alpha1.LabelDecision, v1alpha1.LabelKind, v1alpha1.LabelRun}
 
 // restore replaces a text that was shortened from whole by whole.
 func restore(short *string, whole string) {

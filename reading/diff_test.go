@@ -67,6 +67,11 @@ func TestDiffTellsShorteningFromAnEdit(t *testing.T) {
 	whole := event(t, 1)
 	whole.Spec.Reason = strings.Repeat("why ", 200)
 	whole.Spec.Detail = map[string]string{"a": strings.Repeat("x", 3000), "b": "short"}
+	whole.Labels["paddock.dev/zone"] = "eu"
+	omit := func(ae *v1alpha1.AuditEvent, label string) {
+		delete(ae.Labels, label)
+		ae.Annotations["paddock.dev/omitted"] = "1 labels, annotations, owners and finalizers left out: the line would be too long"
+	}
 	short := func(change func(*v1alpha1.AuditEvent)) *memory {
 		ae := whole.DeepCopy()
 		ae.Spec.Reason = driver.Shorten(whole.Spec.Reason, 128)
@@ -84,7 +89,10 @@ func TestDiffTellsShorteningFromAnEdit(t *testing.T) {
 		"all of detail": {func(ae *v1alpha1.AuditEvent) {
 			ae.Spec.Detail = map[string]string{"audit.omitted": "all 2 entries left out: the line would be too long"}
 		}, "shortened"},
-		"an edit beside": {func(ae *v1alpha1.AuditEvent) { ae.Spec.Detail["b"] = "edited" }, "differs"},
+		"a label that was left out":      {func(ae *v1alpha1.AuditEvent) { omit(ae, "paddock.dev/zone") }, "shortened"},
+		"a label that is never left out": {func(ae *v1alpha1.AuditEvent) { omit(ae, v1alpha1.LabelKind) }, "differs"},
+		"a label that is gone":           {func(ae *v1alpha1.AuditEvent) { delete(ae.Labels, "paddock.dev/zone") }, "differs"},
+		"an edit beside":                 {func(ae *v1alpha1.AuditEvent) { ae.Spec.Detail["b"] = "edited" }, "differs"},
 		"an edit within": {func(ae *v1alpha1.AuditEvent) {
 			ae.Spec.Reason = strings.Replace(ae.Spec.Reason, "why", "who", 1)
 		}, "differs"},

@@ -87,7 +87,8 @@ func (s shortening) of(e *driver.Event) *v1alpha1.AuditEvent {
 
 func shortenAll(texts map[string]string, limit int) {
 	for k, v := range texts {
-		texts[k] = driver.Shorten(v, limit)
+		// The runes are those that JSON has of what is not UTF-8, so that a reader recognises the text.
+		texts[k] = driver.Shorten(string([]rune(v)), limit)
 	}
 }
 
@@ -95,7 +96,7 @@ func shortenAll(texts map[string]string, limit int) {
 // so in an annotation.
 func OmitMetadata(ae *v1alpha1.AuditEvent) {
 	before := len(ae.Annotations) + len(ae.Labels)
-	own := []string{v1alpha1.AnnotationTimestamp, v1alpha1.LabelRun, v1alpha1.LabelDecision, v1alpha1.LabelKind, v1alpha1.LabelComponent}
+	own := []string{v1alpha1.AnnotationTimestamp, v1alpha1.AnnotationSeal, v1alpha1.LabelRun, v1alpha1.LabelDecision, v1alpha1.LabelKind, v1alpha1.LabelComponent}
 	foreign := func(key, _ string) bool { return !slices.Contains(own, key) }
 	maps.DeleteFunc(ae.Annotations, foreign)
 	maps.DeleteFunc(ae.Labels, foreign)
