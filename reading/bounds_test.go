@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -105,4 +106,31 @@ func TestFilesHoldsLittleInMemory(t *testing.T) {
 		t.Errorf("%d events of %d bytes took %d MiB", n, size, most>>20)
 	}
 	t.Logf("%d MB took at most %d MiB", size/1_000_000, most>>20)
+}
+
+// Events of 250 KB, of which a run of the Sorter's file has four.
+func TestSorterHoldsLittleOfLargeEvents(t *testing.T) {
+	const n = 400
+	sorter := reading.Sorter{Source: "files"}
+	next := 0
+	runtime.GC()
+	most := peak(func() {
+		for i := range n {
+			ae := event(t, i*7%n) // in another order
+			ae.Spec.Detail = map[string]string{"a": strings.Repeat("x", 250_000)}
+			if err := sorter.Add(reading.NewRecord(ae, "files", "")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for r, err := range sorter.Sorted() {
+			if err != nil || r.Event.Name != event(t, next).Name || len(r.Event.Spec.Detail["a"]) != 250_000 {
+				t.Fatalf("event %d: %v", next, err)
+			}
+			next++
+		}
+	})
+	if next != n || most > 24<<20 {
+		t.Errorf("%d events took %d MiB", next, most>>20)
+	}
+	t.Logf("%d events took at most %d MiB", n, most>>20)
 }
