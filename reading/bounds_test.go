@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"iter"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -133,4 +134,48 @@ func TestSorterHoldsLittleOfLargeEvents(t *testing.T) {
 		t.Errorf("%d events took %d MiB", next, most>>20)
 	}
 	t.Logf("%d events took at most %d MiB", n, most>>20)
+}
+
+// generated is a source of events that are made as they are read.
+type generated struct {
+	name string
+	n    int
+	make func(i int) *v1alpha1.AuditEvent
+}
+
+func (g *generated) Name() string { return g.name }
+
+func (g *generated) Read(context.Context, *reading.Query) iter.Seq2[*reading.Record, error] {
+	return func(yield func(*reading.Record, error) bool) {
+		for i := range g.n {
+			if !yield(reading.NewRecord(g.make(i), g.name, ""), nil) {
+				return
+			}
+		}
+	}
+}
+
+// Two places hold 5,000 events of 20 KB, and a third one none.
+func TestDiffHoldsLittleOfWhatIsMissing(t *testing.T) {
+	const n = 5000
+	large := func(i int) *v1alpha1.AuditEvent {
+		ae := event(t, i)
+		ae.Spec.Detail = map[string]string{"a": strings.Repeat("x", 20_000)}
+		return ae
+	}
+	found := 0
+	runtime.GC()
+	most := peak(func() {
+		for d, err := range reading.Diff(t.Context(), &reading.Query{}, reading.Tolerance{},
+			&generated{"a", n, large}, &generated{"b", n, large}, &memory{name: "c"}) {
+			if err != nil || d.Finding != reading.Missing || d.Source != "c" || len(d.Entry.Records) != 2 {
+				t.Fatalf("%v: %v", d, err)
+			}
+			found++
+		}
+	})
+	if found != n || most > 48<<20 {
+		t.Errorf("%d missing events took %d MiB", found, most>>20)
+	}
+	t.Logf("%d missing events took at most %d MiB", n, most>>20)
 }
