@@ -209,16 +209,6 @@ func writeLog(t *testing.T, path string, text []byte) {
 	}
 }
 
-// built builds auditctl and returns its path.
-func built(t *testing.T) string {
-	t.Helper()
-	binary := filepath.Join(t.TempDir(), "auditctl")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	return binary
-}
-
 // resident matches what /proc tells of a process's memory, in kB: its largest size so far, and
 // what is not from files now.
 var resident = regexp.MustCompile(`(?s)VmHWM:\s+(\d+) kB.*RssAnon:\s+(\d+) kB`)

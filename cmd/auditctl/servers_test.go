@@ -3,9 +3,12 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,7 +28,34 @@ import (
 
 func TestMain(m *testing.M) {
 	ctrl.SetLogger(logr.Discard())
-	os.Exit(testenv.Run(m))
+	code := testenv.Run(m)
+	_ = os.RemoveAll(program.dir) // "" when no test needed it
+	os.Exit(code)
+}
+
+// program is auditctl as the tests of this binary build it, once.
+var program struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
+// built returns the path of auditctl.
+func built(t *testing.T) string {
+	t.Helper()
+	program.once.Do(func() {
+		if program.dir, program.err = os.MkdirTemp("", "auditctl-"); program.err != nil {
+			return
+		}
+		out, err := exec.Command("go", "build", "-o", program.dir, ".").CombinedOutput()
+		if err != nil {
+			program.err = fmt.Errorf("building auditctl: %w\n%s", err, out)
+		}
+	})
+	if program.err != nil {
+		t.Fatal(program.err)
+	}
+	return filepath.Join(program.dir, "auditctl")
 }
 
 // The test writes the same events to an API server, VictoriaLogs and Loki, and then deletes
