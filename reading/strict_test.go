@@ -1,0 +1,57 @@
+package reading_test
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/internal/eventjson"
+	"github.com/paddock-dev/audit/reading"
+)
+
+const sealOfTest = "v1 01M8BM8PG55H0G31P377EG9DW1 3 bd5oIZdwhwWAVS5c"
+
+func TestStrictReadingTellsWhatIsDamaged(t *testing.T) {
+	ae := event(t, 0)
+	ae.Annotations[v1alpha1.AnnotationSeal] = sealOfTest
+	whole := string(eventjson.Append(nil, ae))
+	logged := `{"level":"info","ts":"x","logger":"audit","msg":"y",` + strings.Replace(whole[1:], `"kind":"AuditEvent","apiVersion":"paddock.dev/v1alpha1"`, `"apiVersion":"paddock.dev/v1alpha1","kind":"AuditEvent"`, 1)
+	twice := strings.Replace(whole, `"spec":{`, `"spec":{"count":1,"count":2,`, 1)
+	for name, c := range map[string]struct {
+		line    string
+		foreign bool
+		want    string
+	}{
+		"an event":            {whole, false, ""},
+		"a line of the log":   {logged, false, ""},
+		"a key twice":         {twice, true, "stands twice"},
+		"no JSON before it":   {strings.Replace(logged, `"ts":"x"`, "\"ts\":\"\x1d\"", 1), true, "is not JSON"},
+		"bytes behind it":     {whole + "x", true, "has what only events have"},
+		"another kind":        {strings.Replace(whole, "AuditEvent", "AuditEvents", 1), true, "has what only events have"},
+		"another program's":   {`{"msg":"hello"}`, true, ""},
+		"an unfinished event": {whole[:len(whole)-1], true, "unexpected end"},
+	} {
+		text := "a line of another program\n" + c.line + "\n"
+		var foreign *reading.Foreign
+		records := 0
+		for _, err := range reading.FilesWithInput("a", bytes.NewReader([]byte(text)), "-").Read(t.Context(), &reading.Query{Strict: true}) {
+			switch {
+			case errors.As(err, &foreign):
+			case err != nil:
+				t.Fatal(err)
+			default:
+				records++
+			}
+		}
+		switch {
+		case foreign == nil || (records == 0) != c.foreign:
+			t.Errorf("%s: %d records, foreign %v", name, records, foreign)
+		case c.want == "" && foreign.Err != nil, c.want != "" && (foreign.Err == nil || !strings.Contains(foreign.Err.Error(), c.want)):
+			t.Errorf("%s: %v, want %s", name, foreign.Err, c.want)
+		case c.want != "" && (len(foreign.Seals) != 1 || foreign.Seals[0] != sealOfTest || foreign.First != "-:2"):
+			t.Errorf("%s: %+v", name, foreign)
+		}
+	}
+}
