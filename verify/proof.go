@@ -185,7 +185,7 @@ func (p *Proof) Check(trust *Trust) (*Report, error) {
 	for _, t := range v.trails {
 		p.checkIn(v, t)
 	}
-	r := &Report{Findings: v.findings, Verdict: verdict(v.findings), Events: 1}
+	r := &Report{Findings: append([]Finding{}, v.findings...), Verdict: verdict(v.findings), Events: 1}
 	for _, t := range v.trails {
 		r.Trails = append(r.Trails, t.summary)
 	}

@@ -197,7 +197,7 @@ func (v *Verifier) Report() *Report {
 	if len(proven) == 0 {
 		v.found(Finding{Code: CodeNothing, Level: LevelUndetermined, Index: -1, Last: -1, Text: "nothing that was read is sealed by a component that a key of the trust vouches for"})
 	}
-	r := &Report{Findings: v.findings, Verdict: verdict(v.findings), Events: v.events, Unsealed: v.without}
+	r := &Report{Trails: []Trail{}, Findings: append([]Finding{}, v.findings...), Verdict: verdict(v.findings), Events: v.events, Unsealed: v.without}
 	for _, t := range all {
 		if len(t.sightings) == 0 {
 			continue // only something unreadable names it

@@ -198,6 +198,16 @@ func TestVerifyNamesThePlaceOfAFile(t *testing.T) {
 	}
 }
 
+func TestVerifyPrintsListsAsListsInJSON(t *testing.T) {
+	s := newSealedTrail(t, 1)
+	empty := s.change(t, func([]string) []string { return nil })
+	for path, want := range map[string]string{s.log: `"findings": []`, empty: `"trails": []`} {
+		if _, out, errOut := auditctl(t, "verify", "--trust", s.trust, "-o", "json", path); !strings.Contains(out, want) {
+			t.Errorf("no %s in %s%s", want, out, errOut)
+		}
+	}
+}
+
 func TestVerifyExitsWithThreeWhenMisused(t *testing.T) {
 	s := newSealedTrail(t, 1)
 	bad := filepath.Join(s.dir, "bad.yaml")
