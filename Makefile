@@ -97,6 +97,10 @@ canonical: $(SERVERS) ## Compare the canonical form of 20,000 events as written 
 crash-reaper: $(SERVERS) ## Kill a reaper ten times while it deletes 100,000 expired events
 	AUDIT_REAPER_EXPIRED=100000 go test -count 1 -v -timeout 60m -run HoweverOftenTheReaperIsKilled ./retention
 
+.PHONY: read-scale
+read-scale: $(SERVERS) ## Compare 100,000 events in four places, and follow three while each server is killed 20 times
+	AUDIT_READ_EVENTS=100000 AUDIT_READ_KILLS=20 go test -count 1 -v -timeout 120m -run 'DiffNamesExactlyWhatWasChanged|LogsFollowPrintsEachEventOnce' ./cmd/auditctl
+
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (30s)
 	@grep -rn --include='*_test.go' '^func Fuzz' . | sed 's|^\(.*\)/[^/]*:[0-9]*:func \(Fuzz[A-Za-z0-9_]*\).*|\1 \2|' \
@@ -105,14 +109,22 @@ fuzz: ## Run each fuzz target for FUZZTIME (30s)
 		go -C "$$dir" test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) . || exit 1; \
 	done
 
+.PHONY: compared-tools
+compared-tools:
+	@for tool in grep jq; do command -v $$tool > /dev/null || { echo "$$tool is not in the PATH: reading a log is compared with it, so install it first"; exit 1; }; done
+
 .PHONY: bench
-bench: $(SERVERS) ## Compare with other libraries, and write docs/benchmarks.md: about 25 minutes on two quiet cores
+bench: $(SERVERS) compared-tools ## Compare with other libraries, and write docs/benchmarks.md: about 30 minutes on two quiet cores
 	go -C benchmarks test ./...
 	cd benchmarks && go run ./cmd/benchreport
 
 .PHONY: bench-quick
-bench-quick: $(SERVERS) ## The same with one event and one short round, printed only: under 2 minutes
+bench-quick: $(SERVERS) compared-tools ## The same with one event and one short round, printed only: under 2 minutes
 	cd benchmarks && go run ./cmd/benchreport -quick
+
+.PHONY: bench-read
+bench-read: compared-tools ## Compare auditctl with grep and jq over a log of 660 MB, and write docs/benchmarks.md: about 7 minutes
+	cd benchmarks && go run ./cmd/benchreport -only reading
 
 .PHONY: bench-render
 bench-render: ## Write docs/benchmarks.md again from the results in benchmarks/results

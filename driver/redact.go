@@ -140,7 +140,7 @@ func (r *redaction) spec(s *v1alpha1.AuditEventSpec) {
 func own(key string) bool {
 	switch key {
 	case v1alpha1.LabelComponent, v1alpha1.LabelDecision, v1alpha1.LabelKind, v1alpha1.LabelRun,
-		v1alpha1.AnnotationTimestamp, v1alpha1.AnnotationOwner:
+		v1alpha1.AnnotationTimestamp, v1alpha1.AnnotationOwner, v1alpha1.AnnotationSeal:
 		return true
 	}
 	return false

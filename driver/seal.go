@@ -62,15 +62,11 @@ func Lacks(e *Event, place string) {
 	}
 }
 
-// AnyPlace is the place of an event that will be at none, because it is there already with
-// another seal.
-const AnyPlace = "(sealed before)"
-
 // Repeated says that a place holds the event since before, as stored. The seal of e is then at
 // no place if stored has another one.
 func Repeated(e *Event, stored *v1alpha1.AuditEvent) {
 	if stored.Annotations[v1alpha1.AnnotationSeal] != e.Annotation(v1alpha1.AnnotationSeal) {
-		Lacks(e, AnyPlace)
+		Lacks(e, canonical.AnyPlace)
 	}
 }
 

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"iter"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,13 +38,7 @@ func TestFilesBoundsLines(t *testing.T) {
 
 func TestFilesReadsTheStandardInput(t *testing.T) {
 	all := events(t, 300)
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	before := os.Stdin
-	os.Stdin = r
-	t.Cleanup(func() { os.Stdin = before; _ = r.Close() })
+	w := standardInput(t)
 	go func() {
 		_, _ = w.Write(logged(t, all...))
 		_ = w.Close()
@@ -54,7 +50,9 @@ func TestFilesReadsTheStandardInput(t *testing.T) {
 	}
 }
 
-func TestFilesEndsWithItsContext(t *testing.T) {
+// standardInput makes a pipe the standard input until the test ends. It returns the end to write to.
+func standardInput(t *testing.T) *os.File {
+	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -62,6 +60,11 @@ func TestFilesEndsWithItsContext(t *testing.T) {
 	before := os.Stdin
 	os.Stdin = r
 	t.Cleanup(func() { os.Stdin = before; _ = r.Close(); _ = w.Close() })
+	return w
+}
+
+func TestFilesEndsWithItsContext(t *testing.T) {
+	standardInput(t)
 	for _, wait := range []time.Duration{0, 20 * time.Millisecond} {
 		ctx, cancel := context.WithTimeout(t.Context(), wait)
 		t.Cleanup(cancel)
@@ -105,4 +108,75 @@ func TestFilesHoldsLittleInMemory(t *testing.T) {
 		t.Errorf("%d events of %d bytes took %d MiB", n, size, most>>20)
 	}
 	t.Logf("%d MB took at most %d MiB", size/1_000_000, most>>20)
+}
+
+// Events of 250 KB, of which a run of the Sorter's file has four.
+func TestSorterHoldsLittleOfLargeEvents(t *testing.T) {
+	const n = 400
+	sorter := reading.Sorter{Source: "files"}
+	next := 0
+	runtime.GC()
+	most := peak(func() {
+		for i := range n {
+			ae := event(t, i*7%n) // in another order
+			ae.Spec.Detail = map[string]string{"a": strings.Repeat("x", 250_000)}
+			if err := sorter.Add(reading.NewRecord(ae, "files", "")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for r, err := range sorter.Sorted() {
+			if err != nil || r.Event.Name != event(t, next).Name || len(r.Event.Spec.Detail["a"]) != 250_000 {
+				t.Fatalf("event %d: %v", next, err)
+			}
+			next++
+		}
+	})
+	if next != n || most > 24<<20 {
+		t.Errorf("%d events took %d MiB", next, most>>20)
+	}
+	t.Logf("%d events took at most %d MiB", n, most>>20)
+}
+
+// generated is a source of events that are made as they are read.
+type generated struct {
+	name string
+	n    int
+	make func(i int) *v1alpha1.AuditEvent
+}
+
+func (g *generated) Name() string { return g.name }
+
+func (g *generated) Read(context.Context, *reading.Query) iter.Seq2[*reading.Record, error] {
+	return func(yield func(*reading.Record, error) bool) {
+		for i := range g.n {
+			if !yield(reading.NewRecord(g.make(i), g.name, ""), nil) {
+				return
+			}
+		}
+	}
+}
+
+// Two places hold 5,000 events of 20 KB, and a third one none.
+func TestDiffHoldsLittleOfWhatIsMissing(t *testing.T) {
+	const n = 5000
+	large := func(i int) *v1alpha1.AuditEvent {
+		ae := event(t, i)
+		ae.Spec.Detail = map[string]string{"a": strings.Repeat("x", 20_000)}
+		return ae
+	}
+	found := 0
+	runtime.GC()
+	most := peak(func() {
+		for d, err := range reading.Diff(t.Context(), &reading.Query{}, reading.Tolerance{},
+			&generated{"a", n, large}, &generated{"b", n, large}, &memory{name: "c"}) {
+			if err != nil || d.Finding != reading.Missing || d.Source != "c" || len(d.Entry.Records) != 2 {
+				t.Fatalf("%v: %v", d, err)
+			}
+			found++
+		}
+	})
+	if found != n || most > 48<<20 {
+		t.Errorf("%d missing events took %d MiB", found, most>>20)
+	}
+	t.Logf("%d missing events took at most %d MiB", n, most>>20)
 }

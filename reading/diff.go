@@ -1,6 +1,7 @@
 package reading
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"iter"
@@ -41,9 +42,9 @@ type Tolerance struct {
 	Now time.Time
 }
 
-// maxUnpaired bounds the missing events that Diff holds until it knows whether another
-// place has them under another time.
-const maxUnpaired = 10_000
+// maxUnpaired bounds the memory, in bytes, of missing events that Diff holds until it knows
+// whether another place has them under another time. That is more than a thousand.
+const maxUnpaired = 8 << 20
 
 // Diff compares what sources hold of the events that q takes, and yields every difference.
 // Content is spec, and what is under paddock.dev/ in labels and annotations: others may
@@ -70,6 +71,7 @@ type differ struct {
 	gone      map[string]bool // sources that failed
 	// unpaired are entries that some place lacks, in the order in which they came.
 	unpaired []unpaired
+	size     int             // of those
 	names    map[string]bool // namespace/name of those
 	yield    func(*Difference, error) bool
 	stopped  bool
@@ -78,6 +80,7 @@ type differ struct {
 type unpaired struct {
 	entry   *Entry
 	lacking []string // the sources that lack it
+	size    int      // about the bytes of memory that it takes
 }
 
 func (d *differ) report(f Finding, source string, e *Entry) {
@@ -95,8 +98,7 @@ func (d *differ) take(entry *Entry, err error) bool {
 	}
 	d.contents(entry)
 	if lacking := d.lacking(entry); len(lacking) > 0 && !d.paired(entry) {
-		d.unpaired = append(d.unpaired, unpaired{entry, lacking})
-		d.names[fullName(entry)] = true
+		d.hold(unpaired{entry, lacking, shared(entry)})
 		d.flush(maxUnpaired)
 	}
 	return !d.stopped
@@ -150,17 +152,43 @@ func (d *differ) paired(e *Entry) bool {
 		d.report(Differs, r.Source, both.entry)
 	}
 	if len(both.lacking) == 0 {
+		d.size -= both.size
 		d.unpaired = slices.Delete(d.unpaired, i, i+1)
 		delete(d.names, name)
 	}
 	return true
 }
 
-// flush reports the oldest unpaired entries until at most n are left.
-func (d *differ) flush(n int) {
-	for len(d.unpaired) > n && !d.stopped {
+func (d *differ) hold(u unpaired) {
+	d.unpaired = append(d.unpaired, u)
+	d.size += u.size
+	d.names[fullName(u.entry)] = true
+}
+
+// shared makes records with the same content share one event. It returns about the bytes of
+// memory that those of the entry take.
+func shared(e *Entry) (size int) {
+	const parsed = 4 << 10 // an event takes about that much beside its texts
+	first := encode(e.Event())
+	size = parsed + len(first)
+	for _, r := range slices.Concat(e.Records[1:], e.Others) {
+		text := encode(r.Event)
+		if bytes.Equal(text, first) {
+			r.Event = e.Event()
+			continue
+		}
+		size += parsed + len(text)
+	}
+	return size
+}
+
+// flush reports the oldest unpaired entries until at most so many bytes are left.
+func (d *differ) flush(left int) {
+	for d.size > left && !d.stopped {
 		first := d.unpaired[0]
+		d.unpaired[0] = unpaired{} // the list goes on behind it, and would hold its events
 		d.unpaired = d.unpaired[1:]
+		d.size -= first.size
 		delete(d.names, fullName(first.entry))
 		for _, name := range first.lacking {
 			d.absent(name, first.entry)

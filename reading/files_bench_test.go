@@ -3,9 +3,7 @@ package reading_test
 import (
 	"bufio"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"sync/atomic"
@@ -59,8 +57,8 @@ func largeLog(t testing.TB, n int) (path string, size int64) {
 
 const benchLines = 200_000
 
-// BenchmarkFiles reads a log for the queries of a person who looks for something, beside grep
-// and jq where they are on the machine.
+// BenchmarkFiles reads a log for the queries of a person who looks for something. make
+// bench-read has whole processes, beside grep and jq.
 func BenchmarkFiles(b *testing.B) {
 	path, size := largeLog(b, benchLines)
 	files := reading.Files("files", path)
@@ -88,33 +86,6 @@ func BenchmarkFiles(b *testing.B) {
 				}
 			}
 			b.ReportMetric(float64(n), "events")
-		})
-	}
-	for name, args := range map[string][]string{
-		"/usr/bin/grep": {"-F", "host-17.example.com", path},
-		"/usr/bin/jq":   {"-c", `select(.spec.decision == "denied" and .spec.destination.port > 4500)`, path},
-	} {
-		b.Run(filepath.Base(name), func(b *testing.B) {
-			if _, err := os.Stat(name); err != nil {
-				b.Skip(err)
-			}
-			b.SetBytes(size)
-			for b.Loop() {
-				cmd := exec.CommandContext(b.Context(), name, args...)
-				pipe, err := cmd.StdoutPipe()
-				if err == nil {
-					err = cmd.Start()
-				}
-				if err == nil {
-					_, err = io.Copy(io.Discard, pipe)
-				}
-				if err == nil {
-					err = cmd.Wait()
-				}
-				if err != nil {
-					b.Fatal(err)
-				}
-			}
 		})
 	}
 }

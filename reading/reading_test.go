@@ -245,19 +245,21 @@ func TestWhereSeesTheWholeEvent(t *testing.T) {
 	ae.Spec.Detail = map[string]string{"path": "/etc/shadow"}
 	r := reading.NewRecord(ae, "a", "")
 	for expression, want := range map[string]bool{
-		`event.spec.kind == "egress-block" && event.metadata.namespace == "team-a"`: true,
-		`event.metadata.labels["paddock.dev/component"] == "proxy"`:                 true,
-		`event.spec.timestamp == timestamp("2026-04-25T12:00:00.12345679Z")`:        true,
-		`event.spec.timestamp < timestamp("2026-04-25T12:00:00Z")`:                  false,
-		`event.spec.detail.path.startsWith("/etc/")`:                                true,
-		`event.spec.destination.port in [22, 23]`:                                   true,
-		`event.spec.destination.port > 21.5`:                                        true,
-		`has(event.spec.actor)`:                                                     false,
+		`event.spec.kind == "egress-block" && event.metadata.namespace == "team-a"`:    true,
+		`event.metadata.labels["paddock.dev/component"] == "proxy"`:                    true,
+		`event.spec.timestamp == timestamp("2026-04-25T12:00:00.12345679Z")`:           true,
+		`event.spec.timestamp < timestamp("2026-04-25T12:00:00Z")`:                     false,
+		`event.spec.detail.path.startsWith("/etc/")`:                                   true,
+		`event.spec.destination.port in [22, 23]`:                                      true,
+		`event.spec.destination.port > 21.5`:                                           true,
+		`event.spec.detail.exists(key, key == "path") && size(event.spec.detail) == 1`: true,
+		`has(event.metadata.labels.nothing) || has(event.spec.actor)`:                  false,
 		// A field that is not there is no error, and never true.
 		`event.spec.actor.user == "alice"`:                                    false,
 		`event.spec.actor.user != "alice"`:                                    false,
 		`!(event.spec.actor.user == "alice")`:                                 false,
 		`event.spec.nothing.at.all`:                                           false,
+		`event.metadata.labels.nothing != "a"`:                                false,
 		`event.spec.actor.user == "alice" || event.spec.reason == "number 1"`: true,
 	} {
 		q := reading.Query{Where: where(t, expression)}

@@ -195,13 +195,7 @@ func TestFollowSurvivesCopyTruncate(t *testing.T) {
 }
 
 func TestFollowReadsTheStandardInput(t *testing.T) {
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	before := os.Stdin
-	os.Stdin = r
-	t.Cleanup(func() { os.Stdin = before; _ = r.Close(); _ = w.Close() })
+	w := standardInput(t)
 	all := events(t, 20)
 	f := follow(t, "-")
 	for i := range 2 {

@@ -6,7 +6,6 @@ import (
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/ext"
-	"k8s.io/apimachinery/pkg/util/json"
 )
 
 // Where is a condition on an event, compiled: an expression in CEL
@@ -48,11 +47,7 @@ func NewWhere(expression string) (*Where, error) {
 func (w *Where) String() string { return w.text }
 
 func (w *Where) takes(r *Record) (bool, error) {
-	event, err := object(r)
-	if err != nil {
-		return false, err
-	}
-	value, _, err := w.program.Eval(map[string]any{"event": event})
+	value, _, err := w.program.Eval(map[string]any{"event": eventObject(r)})
 	if err != nil {
 		if strings.HasPrefix(err.Error(), "no such key") || strings.HasPrefix(err.Error(), "no such attribute") {
 			return false, nil // the event has no such field
@@ -64,20 +59,4 @@ func (w *Where) takes(r *Record) (bool, error) {
 		return false, fmt.Errorf("the expression %q gives a %s for event %s: want true or false", w.text, value.Type().TypeName(), r.Event.Name)
 	}
 	return is, nil
-}
-
-// object returns the event's JSON as CEL takes it, with exact times.
-func object(r *Record) (event map[string]any, err error) {
-	if err := json.Unmarshal(encode(r.Event), &event); err != nil {
-		return nil, err
-	}
-	spec, _ := event["spec"].(map[string]any)
-	spec["timestamp"] = r.Time
-	if at := r.Event.Spec.WindowStart; at != nil {
-		spec["windowStart"] = at.Time
-	}
-	if at := r.Event.Spec.WindowEnd; at != nil {
-		spec["windowEnd"] = at.Time
-	}
-	return event, nil
 }

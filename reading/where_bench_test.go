@@ -3,6 +3,7 @@ package reading_test
 import (
 	"testing"
 
+	"github.com/paddock-dev/audit/internal/eventjson"
 	"github.com/paddock-dev/audit/reading"
 )
 
@@ -15,5 +16,14 @@ func BenchmarkWhere(b *testing.B) {
 		if ok, err := q.Takes(r); !ok || err != nil {
 			b.Fatal(ok, err)
 		}
+	}
+}
+
+// BenchmarkEncode is what the JSON of the same event costs, to see BenchmarkWhere beside it.
+func BenchmarkEncode(b *testing.B) {
+	ae := event(b, 1)
+	b.ReportAllocs()
+	for b.Loop() {
+		_ = eventjson.Append(nil, ae)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/paddock-dev/audit/internal/canonical"
 	"github.com/paddock-dev/audit/internal/trail"
 )
 
@@ -82,6 +83,9 @@ func (a *absence) everywhere() {
 	gone = gone.And(a.words.stored)
 	a.tell(gone.And(unreadable), CodeUnreadable, LevelTampered, "the component says that this was stored, and what is there of it cannot be read")
 	gone = gone.Minus(unreadable)
+	before := gone.And(a.lackedAt(canonical.AnyPlace))
+	a.tell(before, CodeDuplicate, LevelNote, "the component says that it had sealed the same event before, under another index")
+	gone = gone.Minus(before)
 	for _, l := range a.excuses(gone) {
 		level := LevelUndetermined
 		if slices.Contains(v.places, l.place) && a.excusedAtAll(l.indices) {
@@ -148,7 +152,7 @@ func (a *absence) lackedAt(place string) trail.Ranges {
 func (a *absence) at(place int32) {
 	v, t := a.v, a.t
 	here := v.wordsOf(t, func(c *checkpoint) bool { return slices.Contains(c.places, place) })
-	gone := here.stored.And(a.somewhere).Minus(t.present[place]).Minus(t.moved).Minus(a.lackedAt(v.places[place]))
+	gone := here.stored.And(a.somewhere).Minus(t.present[place]).Minus(t.moved).Minus(a.lackedAt(v.places[place])).Minus(a.lackedAt(canonical.AnyPlace))
 	sure := v.wordsOf(t, func(c *checkpoint) bool {
 		return slices.Contains(c.places, place) && (t.summary.Closed || c != t.good[len(t.good)-1])
 	})

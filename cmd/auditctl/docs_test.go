@@ -9,21 +9,44 @@ import (
 	"time"
 )
 
-// session is a block of docs/auditctl.md with commands and what they print.
+// session is a block of a page with commands and what they print.
 var session = regexp.MustCompile("(?s)```console\n(.*?)```")
 
 func TestTheDocsShowWhatAuditctlPrints(t *testing.T) {
-	path, err := filepath.Abs("../../docs/auditctl.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	page := absolute(t, "../../docs/auditctl.md")
 	inTrail(t)
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if configuration, err := os.ReadFile("audit.yaml"); err != nil || !strings.Contains(string(text), "```yaml\n"+string(configuration)+"```") {
 		t.Errorf("the docs show another audit.yaml: %v", err)
+	}
+	compareDocs(t, page, noon.Add(25*time.Minute))
+}
+
+func TestTheIncidentInTheDocsIsReal(t *testing.T) {
+	page := absolute(t, "../../docs/reading.md")
+	t.Chdir(t.TempDir())
+	writeIncident(t)
+	compareDocs(t, page, incidentNow)
+}
+
+func absolute(t *testing.T, path string) string {
+	t.Helper()
+	path, err := filepath.Abs(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// compareDocs runs the commands that a page shows, at a time, and compares what they print.
+func compareDocs(t *testing.T, page string, now time.Time) {
+	t.Helper()
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
 	}
 	blocks := 0
 	got := session.ReplaceAllStringFunc(string(text), func(block string) string {
@@ -31,25 +54,35 @@ func TestTheDocsShowWhatAuditctlPrints(t *testing.T) {
 		var b strings.Builder
 		b.WriteString("```console\n")
 		for line := range strings.Lines(block) {
-			if args, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "$ auditctl "); ok {
+			if command, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "$ "); ok {
 				b.WriteString(line)
-				b.WriteString(documented(t, args))
+				b.WriteString(documented(t, command, now))
 			}
 		}
 		return b.String() + "```"
 	})
 	if blocks == 0 {
-		t.Fatal("the docs show nothing")
+		t.Fatal("the page shows nothing")
 	}
-	compare(t, path, got)
+	compare(t, page, got)
 }
 
-// documented returns what a command prints in a terminal of 120 columns without colours.
-func documented(t *testing.T, args string) string {
+// documented returns what a command prints in a terminal of 120 columns without colours. The
+// command is auditctl, maybe with files from cat on its standard input or with its output in a file.
+func documented(t *testing.T, command string, now time.Time) string {
 	t.Helper()
 	env := &environment{
-		terminal: true, width: 120, now: func() time.Time { return noon.Add(25 * time.Minute) },
+		terminal: true, width: 120, now: func() time.Time { return now },
 		getenv: func(name string) string { return map[string]string{"NO_COLOR": "1"}[name] },
+	}
+	if files, rest, piped := strings.Cut(command, " | "); piped {
+		env.in, command = strings.NewReader(concatenated(t, files)), rest
+	}
+	command, into, _ := strings.Cut(command, " > ")
+	env.terminal = into == ""
+	args, ok := strings.CutPrefix(command, "auditctl ")
+	if !ok {
+		t.Fatalf("%s is not auditctl", command)
 	}
 	var list []string
 	for i, part := range strings.Split(args, "'") {
@@ -60,5 +93,27 @@ func documented(t *testing.T, args string) string {
 		}
 	}
 	_, out, errOut := auditctlIn(t, env, list...)
+	if into != "" {
+		write(t, into, out)
+		out = ""
+	}
 	return out + errOut
+}
+
+// concatenated returns what a command cat FILE... prints.
+func concatenated(t *testing.T, command string) string {
+	t.Helper()
+	files, ok := strings.CutPrefix(command, "cat ")
+	if !ok {
+		t.Fatalf("%s is not cat", command)
+	}
+	var all strings.Builder
+	for file := range strings.FieldsSeq(files) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(text)
+	}
+	return all.String()
 }

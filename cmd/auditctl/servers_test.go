@@ -3,14 +3,19 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/clientcmd"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
@@ -21,26 +26,45 @@ import (
 	"github.com/paddock-dev/audit/sinks/multi"
 )
 
-func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
+func TestMain(m *testing.M) {
+	ctrl.SetLogger(logr.Discard())
+	code := testenv.Run(m)
+	_ = os.RemoveAll(program.dir) // "" when no test needed it
+	os.Exit(code)
+}
+
+// program is auditctl as the tests of this binary build it, once.
+var program struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
+// built returns the path of auditctl.
+func built(t *testing.T) string {
+	t.Helper()
+	program.once.Do(func() {
+		if program.dir, program.err = os.MkdirTemp("", "auditctl-"); program.err != nil {
+			return
+		}
+		out, err := exec.Command("go", "build", "-o", program.dir, ".").CombinedOutput()
+		if err != nil {
+			program.err = fmt.Errorf("building auditctl: %w\n%s", err, out)
+		}
+	})
+	if program.err != nil {
+		t.Fatal(program.err)
+	}
+	return filepath.Join(program.dir, "auditctl")
+}
 
 // The test writes the same events to an API server, VictoriaLogs and Loki, and then deletes
 // one event from the API server.
 func TestServersAreReadAndCompared(t *testing.T) {
 	server, vl, l := testenv.SharedKube(t), testenv.SharedVictoriaLogs(t), testenv.NewLoki(t, testenv.LokiOptions{})
 	ns := server.Namespace(t)
-	scheme := runtime.NewScheme()
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
-		t.Fatal(err)
-	}
-	c, err := client.New(server.Config, client.Options{Scheme: scheme})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c, kubeconfig := clientOf(t, server)
 	names := writeEverywhere(t, c, vl, l, ns)
-	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
-	if err := clientcmd.WriteToFile(server.Kubeconfig(), kubeconfig); err != nil {
-		t.Fatal(err)
-	}
 	from := []string{"--kubeconfig", kubeconfig, "--victorialogs", vl.URL, "--loki", l.URL, "--since", "1h", "-n", ns}
 
 	get := func() (lines []string) {
@@ -91,6 +115,24 @@ func TestServersAreReadAndCompared(t *testing.T) {
 	if code != sourceFailed || !strings.Contains(out, "egress-block") || !strings.Contains(errOut, "loki") {
 		t.Errorf("with a Loki that is away: %d\n%s%s", code, out, errOut)
 	}
+}
+
+// clientOf returns a client of an API server, and the path of a kubeconfig.
+func clientOf(t *testing.T, server *testenv.Kube) (c client.Client, kubeconfig string) {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	c, err := client.New(server.Config, client.Options{Scheme: scheme})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kubeconfig = filepath.Join(t.TempDir(), "kubeconfig")
+	if err := clientcmd.WriteToFile(server.Kubeconfig(), kubeconfig); err != nil {
+		t.Fatal(err)
+	}
+	return c, kubeconfig
 }
 
 // writeEverywhere writes events to the three servers, and returns their names.

@@ -34,10 +34,7 @@ func fullPipe(t *testing.T) *os.File {
 }
 
 func TestSIGTERMEndsAuditctlWithinASecond(t *testing.T) {
-	binary := filepath.Join(t.TempDir(), "auditctl")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	binary := built(t)
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

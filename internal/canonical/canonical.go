@@ -77,6 +77,10 @@ func anyKey(string) bool { return true }
 
 func notNote(key string) bool { return key != DetailNote }
 
+// AnyPlace is what a checkpoint calls the place of an event that will be at none, because it is
+// there already with another seal.
+const AnyPlace = "(sealed before)"
+
 // IsTrail reports that events of the kind are those in which a trail speaks of itself.
 func IsTrail(kind v1alpha1.AuditKind) bool {
 	switch kind {

@@ -2,6 +2,7 @@ package lokitest
 
 import (
 	"cmp"
+	"container/heap"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -60,41 +61,85 @@ func (s *Standin) queryRange(w http.ResponseWriter, r *http.Request, tenant stri
 	success(w, logAnswer(rows, categorized))
 }
 
-// rows returns the lines that a log query selects, in the order of the answer, and no more than the limit.
+// rows returns the lines that a log query selects, in the order of the answer, and no more than the limit. It orders only as
+// many entries as it needs: a reader with small pages asks for few of very many.
 func (s *Standin) rows(tenant string, log *logql.LogExpr, q query) (rows []*logql.Row, err error) {
+	found := &queue{backward: q.backward}
 	s.store.read(tenant, q.start, q.end, func(st *stream, entries []entry) {
 		if !logql.Selects(log.Matchers, st.labels) {
 			return
 		}
-		for i := range entries {
-			rows = append(rows, entries[i].row(st))
+		for _, e := range entries {
+			found.all = append(found.all, queued{e, st})
 		}
 	})
-	scrambled := make(map[*logql.Row]uint64, len(rows))
-	for _, row := range rows {
-		scrambled[row] = scramble(row.Line)
+	heap.Init(found)
+	for found.Len() > 0 {
+		for _, e := range found.next() {
+			if len(rows) == q.limit {
+				return rows, nil
+			}
+			row := e.row(e.stream)
+			keep, err := log.Run(row)
+			if err != nil {
+				return nil, err
+			}
+			if keep {
+				rows = append(rows, row)
+			}
+		}
 	}
-	slices.SortFunc(rows, func(a, b *logql.Row) int {
-		order := cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(scrambled[a], scrambled[b]))
+	return rows, nil
+}
+
+// queue is a heap of entries by time.
+type queue struct {
+	all      []queued
+	backward bool
+}
+
+// queued is an entry and its stream.
+type queued struct {
+	entry
+
+	stream *stream
+}
+
+func (q *queue) Len() int      { return len(q.all) }
+func (q *queue) Swap(i, j int) { q.all[i], q.all[j] = q.all[j], q.all[i] }
+func (q *queue) Less(i, j int) bool {
+	if q.backward {
+		i, j = j, i
+	}
+	return q.all[i].Time < q.all[j].Time
+}
+func (q *queue) Push(e any) { q.all = append(q.all, e.(queued)) } //nolint:forcetypeassert // only entries are pushed
+func (q *queue) Pop() any {
+	last := q.all[len(q.all)-1]
+	q.all = q.all[:len(q.all)-1]
+	return last
+}
+
+// next takes all entries of the first time, in the order of the answer.
+func (q *queue) next() (group []queued) {
+	for at := q.all[0].Time; q.Len() > 0 && q.all[0].Time == at; {
+		group = append(group, heap.Pop(q).(queued)) //nolint:forcetypeassert // only entries are pushed
+	}
+	if len(group) == 1 {
+		return group
+	}
+	scrambled := make(map[string]uint64, len(group))
+	for _, e := range group {
+		scrambled[e.Line] = scramble(e.Line)
+	}
+	slices.SortFunc(group, func(a, b queued) int {
+		order := cmp.Compare(scrambled[a.Line], scrambled[b.Line])
 		if q.backward {
 			return -order
 		}
 		return order
 	})
-	kept := rows[:0]
-	for _, row := range rows {
-		if len(kept) == q.limit {
-			break
-		}
-		keep, err := log.Run(row)
-		if err != nil {
-			return nil, err
-		}
-		if keep {
-			kept = append(kept, row)
-		}
-	}
-	return kept, nil
+	return group
 }
 
 // scramble puts entries with the same timestamp into an arbitrary order, so that no test relies on theirs.

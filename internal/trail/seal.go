@@ -50,7 +50,10 @@ func NewSalt() (s Salt) {
 func NewID() string { return ulid.Make().String() }
 
 // String returns the annotation's value: "v1 <trail> <index> <salt>".
-func (s Seal) String() string { return string(s.Append(nil)) }
+func (s Seal) String() string {
+	var room [80]byte
+	return string(s.Append(room[:0]))
+}
 
 // Append appends what String returns.
 func (s Seal) Append(dst []byte) []byte {

@@ -1,10 +1,6 @@
 package lokisource
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
 	"maps"
 	"net/url"
 	"regexp"
@@ -72,61 +68,6 @@ func anyOf(values []string) string {
 		quoted[i] = regexp.QuoteMeta(v)
 	}
 	return strings.Join(quoted, "|")
-}
-
-// Decode reads an answer. The structured metadata are among the labels of a stream there:
-// asked to tell them apart (categorize-labels), Loki 3.7.8 answers 200 without the entries
-// that it could not fetch.
-func (dialect) Decode(body io.Reader) (entries []logserver.Entry, err error) {
-	var a struct {
-		Status string
-		Data   struct {
-			ResultType string
-			Result     []struct {
-				Stream map[string]string
-				Values []value
-			}
-		}
-	}
-	if err := json.NewDecoder(body).Decode(&a); err != nil {
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
-		}
-		return nil, err
-	}
-	if a.Status != "success" || a.Data.ResultType != "streams" {
-		return nil, errors.New("it has no streams: this is no query_range of a Loki")
-	}
-	for _, s := range a.Data.Result {
-		for _, v := range s.Values {
-			entries = append(entries, logserver.Entry{Time: v.time, Event: s.Stream[lokinames.Event], Line: v.line})
-		}
-	}
-	return entries, nil
-}
-
-// value is one entry: [nanoseconds, line].
-type value struct {
-	time int64
-	line string
-}
-
-// UnmarshalJSON reads the two texts.
-func (v *value) UnmarshalJSON(data []byte) error {
-	var parts []json.RawMessage
-	if err := json.Unmarshal(data, &parts); err != nil {
-		return err
-	}
-	if len(parts) < 2 {
-		return fmt.Errorf("an entry of %d parts", len(parts))
-	}
-	var at string
-	if err := errors.Join(json.Unmarshal(parts[0], &at), json.Unmarshal(parts[1], &v.line)); err != nil {
-		return err
-	}
-	var err error
-	v.time, err = strconv.ParseInt(at, 10, 64)
-	return err
 }
 
 // TooMuch knows max_entries_limit_per_query, and the limit of 4 MiB of gRPC between Loki's

@@ -211,9 +211,9 @@ func (s *stage) seal(e *driver.Event) (*driver.Event, place, error) {
 		if at.life != nil {
 			return e.Sealed(known.seal(at.life)), at, nil
 		}
-		own := sealedName{salt: trail.NewSalt()}
-		if at = s.add(name, known, &own, leafOf(e, own.salt), e.Time()); at.life != nil {
-			return e.Sealed(own.seal(at.life)), at, nil
+		salt := trail.NewSalt()
+		if at = s.add(name, known, salt, leafOf(e, salt), e.Time()); at.life != nil {
+			return e.Sealed(sealedName{at.index, salt}.seal(at.life)), at, nil
 		}
 	}
 }
@@ -246,7 +246,7 @@ func leafOf(e *driver.Event, salt trail.Salt) trail.Hash {
 
 // add gives a leaf its place, unless the name has become known since recall, and begins
 // another trail when this one is long enough.
-func (s *stage) add(name uint64, known sealedName, own *sealedName, leaf trail.Hash, at time.Time) place {
+func (s *stage) add(name uint64, known sealedName, salt trail.Salt, leaf trail.Hash, at time.Time) place {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.now.full() {
@@ -255,9 +255,9 @@ func (s *stage) add(name uint64, known sealedName, own *sealedName, leaf trail.H
 	if now, ok := s.now.names.get(name); ok && now != known {
 		return place{}
 	}
-	own.index = s.now.add(leaf, at)
-	s.now.names.put(name, *own)
-	return place{s.now, own.index}
+	index := s.now.add(leaf, at)
+	s.now.names.put(name, sealedName{index, salt})
+	return place{s.now, index}
 }
 
 var errChanged = errors.New("the event was changed after it was sealed: write a new event")

@@ -44,5 +44,10 @@ func describe(setting map[string]string) string {
 	if w := setting["writers"]; w != "" {
 		parts = append(parts, thousands(w)+" writers")
 	}
-	return strings.Join(append(parts, setting["event"]), ", ")
+	for _, key := range []string{"event", "query"} {
+		if value := setting[key]; value != "" {
+			parts = append(parts, value)
+		}
+	}
+	return strings.Join(parts, ", ")
 }

@@ -1,7 +1,7 @@
 package main
 
 // questions are all comparisons, in the order in which they are shown.
-var questions = []question{logFile, lokiPush, kubeCreate, fanOut, builders, durable, growthEvents, growthWriters, linked}
+var questions = []question{logFile, lokiPush, kubeCreate, fanOut, builders, durable, growthEvents, growthWriters, readLog, linked}
 
 var logFile = question{
 	id: "logfile", dir: "logfile", title: "To a log file",
@@ -165,6 +165,32 @@ var growthWriters = question{
 		{pattern: "Writers/sink=spool/writers=(64|256|1024|4096)$", full: 20_000, quick: 10_000, seconds: 4},
 	},
 	series: "sink", table: growthTable, plot: growthPlot,
+}
+
+var readLog = question{
+	id: "reading", dir: "reading", title: "Finding events in a log file",
+	intro: "Whole processes that read a log of 1,000,000 lines, 660 MB, from the page cache. Under 1% of the lines " +
+		"match, and each command has to print exactly those. The query grep is `--grep TEXT`, denied-where `--decision denied --where " +
+		"'event.spec.destination.port > 4500'`, and where `--where 'event.spec.destination.port == 22'`, for which every event is parsed. " +
+		"CPU is the processor time of the command; on a busy machine it says more than the time does.",
+	runs: []run{{pattern: "Reading/query=.*/peer=.*", full: 1_000_000, quick: 50_000, rounds: 6, seconds: 75}},
+	peers: []peer{
+		{ours, "`auditctl get -o ndjson`: finds out which lines are no events, sorts by time, and prints whole events"},
+		{"grep", "`grep -F` with the same text: lines, whatever they are"},
+		{"jq", "`jq -c 'select(...)'` with the same condition"},
+	},
+	series: "query",
+	aims: []aim{
+		{text: "A text takes at most 3 times as long as with grep", unit: unitTime, of: ours, by: "grep", bound: 3, in: []map[string]string{{"query": "grep"}}},
+		{
+			text: "Denied events with a condition come at least 4 times as fast as from jq", unit: unitTime, of: "jq", by: ours,
+			bound: 4, atLeast: true, in: []map[string]string{{"query": "denied-where"}},
+		},
+		// Other programs of the machine hardly change these.
+		{text: "The first by processor time", unit: unitCPU, of: ours, by: "grep", bound: 3, in: []map[string]string{{"query": "grep"}}},
+		{text: "The second by processor time", unit: unitCPU, of: "jq", by: ours, bound: 4, atLeast: true, in: []map[string]string{{"query": "denied-where"}}},
+	},
+	table: readingTable,
 }
 
 var linked = question{

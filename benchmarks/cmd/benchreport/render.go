@@ -36,15 +36,15 @@ How to read it:
 `
 
 // renderAll writes the page, the plots and the README's table from the results of all questions.
-func renderAll(results, root string) error {
+func renderAll(from, root string) error {
 	docs := filepath.Join(root, "docs")
 	if err := os.MkdirAll(filepath.Join(docs, "benchmarks"), 0o755); err != nil {
 		return err
 	}
-	var body, short strings.Builder
+	all := map[string]*results{}
 	config := map[string]string{}
 	for _, q := range questions {
-		r, err := read(filepath.Join(results, q.id+".txt"))
+		r, err := read(filepath.Join(from, q.id+".txt"))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // it was not asked yet
 		}
@@ -54,15 +54,22 @@ func renderAll(results, root string) error {
 		if err := q.knows(r); err != nil {
 			return err
 		}
-		config = r.config
+		all[q.id], config = r, r.config
+	}
+	var body, short strings.Builder
+	for _, q := range questions {
+		r := all[q.id]
+		if r == nil {
+			continue
+		}
 		if err := drawTo(filepath.Join(docs, "benchmarks", q.id+".svg"), q, r); err != nil {
 			return fmt.Errorf("drawing %s: %w", q.id, err)
 		}
-		body.WriteString(q.section(r))
+		body.WriteString(q.section(r, config))
 		short.WriteString(q.headlines(r))
 	}
 	if body.Len() == 0 {
-		return fmt.Errorf("%s holds no results: run make bench", results)
+		return fmt.Errorf("%s holds no results: run make bench", from)
 	}
 	text := strings.TrimRight(fmt.Sprintf(page, measuredOn(config)), "\n") + "\n" + body.String()
 	if err := os.WriteFile(filepath.Join(docs, "benchmarks.md"), []byte(text), 0o644); err != nil {
@@ -100,10 +107,15 @@ func measuredOn(config map[string]string) string {
 	return b.String()
 }
 
-// section is a question's part of the page.
-func (q question) section(r *results) string {
+// section is a question's part of the page. It says when the question was measured where that is not what the page says.
+func (q question) section(r *results, page map[string]string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n## %s\n\n%s\n\n![%s](benchmarks/%s.svg)\n\n", q.title, q.intro, q.title, q.id)
+	fmt.Fprintf(&b, "\n## %s\n\n%s\n\n", q.title, q.intro)
+	if r.config[keyDate] != page[keyDate] {
+		fmt.Fprintf(&b, "Measured by itself on %s: load average at the beginning %s; %s, commit %s.\n\n",
+			r.config[keyDate], r.config[keyLoad], r.config[keyGo], r.config[keyCommit])
+	}
+	fmt.Fprintf(&b, "![%s](benchmarks/%s.svg)\n\n", q.title, q.id)
 	for _, p := range q.peers {
 		fmt.Fprintf(&b, "- **%s**: %s.\n", p.name, p.text)
 	}

@@ -62,6 +62,30 @@ func TestThePageHoldsMediansSpreadsRatiosAndLosses(t *testing.T) {
 	}
 }
 
+func TestAQuestionMeasuredByItselfSaysWhen(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "results", "reading.txt"), "date: yesterday\ncommit: 1234567\n\nround: 1\n"+
+		"BenchmarkReading/query=grep/peer=ours-2 1000000 600 ns/op 700 cpu-ns/op\n"+
+		"BenchmarkReading/query=grep/peer=grep-2 1000000 240 ns/op 230 cpu-ns/op\n")
+	write(t, filepath.Join(dir, "results", "linked.txt"), "date: today\n\nBenchmarkLinked/program=empty-2 1 100 size-B 0 modules\n")
+	write(t, filepath.Join(dir, "README.md"), readmeBegin+"\n"+readmeEnd)
+	if err := renderAll(filepath.Join(dir, "results"), dir); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "docs", "benchmarks.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{
+		"Measured on today", "Measured by itself on yesterday", "commit 1234567.", "**met**. 2.5 (grep)", "**missed**. 3.04 (grep)",
+		"| grep | **ours** | 600 ms |", "| grep | grep | 240 ms |  | 0.40 | 4,166,667 | 230 ms | 1 |",
+	} {
+		if !strings.Contains(string(text), part) {
+			t.Errorf("the page does not hold %q:\n%s", part, text)
+		}
+	}
+}
+
 func TestAnAimIsMissedWhereItsBoundIsPassed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "logfile.txt")
 	write(t, path, sampleResults())

@@ -3,6 +3,7 @@ package main
 import (
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // growthTable has a row for every number of events or writers.
@@ -63,6 +64,25 @@ func linkedTable(_ question, r *results) string {
 	for _, c := range r.cells {
 		size := c.median("size-B")
 		t.add([]string{c.keys["program"], mebibytes(size), mebibytes(size - empty), number(c.median("modules"))})
+	}
+	return t.String()
+}
+
+// readingTable has a row for every peer of every query, with the time of the whole file.
+func readingTable(q question, r *results) string {
+	t := newTable([]string{"query", "who", "time", "±", "beside ours", "lines/s", "CPU", "runs"}, 2)
+	for _, setting := range r.settings() {
+		for _, p := range q.peers {
+			c := r.find(p.name, setting)
+			if c == nil {
+				continue
+			}
+			lines, time := value(c, "events"), c.summary(unitTime)
+			t.add([]string{
+				setting["query"], bold(p.name, p.name == ours), duration(time.Center * lines), strings.TrimPrefix(spread(c), "±"),
+				ratio(c, r.find(ours, setting)), rate(time.Center), duration(c.median(unitCPU) * lines), strconv.Itoa(len(c.samples[unitTime])),
+			})
+		}
 	}
 	return t.String()
 }

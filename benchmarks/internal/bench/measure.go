@@ -37,7 +37,7 @@ type Peer struct {
 
 // Compare measures every peer as a sub-benchmark with the given prefix of its name.
 func Compare(b *testing.B, prefix string, writers int, peers []Peer) {
-	first := round() % len(peers)
+	first := Round() % len(peers)
 	for i := range peers {
 		peer := peers[(first+i)%len(peers)]
 		b.Run(fmt.Sprintf("%speer=%s", prefix, peer.Name), func(b *testing.B) {
@@ -46,8 +46,8 @@ func Compare(b *testing.B, prefix string, writers int, peers []Peer) {
 	}
 }
 
-// round is 0 when nobody numbers the rounds, as for go test by itself.
-func round() int {
+// Round is the number of the round. It is 0 when nobody numbers the rounds, as for go test by itself.
+func Round() int {
 	n, _ := strconv.Atoi(os.Getenv(RoundEnv))
 	return n
 }

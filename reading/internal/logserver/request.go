@@ -15,9 +15,10 @@ import (
 const (
 	// maxBody bounds an answer, in bytes, and so the memory that a page takes. A page with
 	// more is asked for again with a lower limit.
-	maxBody = 32 << 20
-	// maxEntry bounds an entry of an answer. VictoriaLogs takes rows of up to 2 MB.
-	maxEntry = 8 << 20
+	maxBody = 8 << 20
+	// maxEntry bounds the answer to a request for one entry. VictoriaLogs takes rows of up to
+	// 2 MB, and escapes may make six bytes of one.
+	maxEntry = 16 << 20
 )
 
 var (
@@ -52,7 +53,10 @@ func (s *Source) ask(ctx context.Context, q *reading.Query, p Page) ([]Entry, er
 	if resp.StatusCode != http.StatusOK {
 		return nil, s.refusal(where, resp)
 	}
-	size := min(maxBody, (p.Limit+1)*maxEntry)
+	size := maxBody
+	if p.Limit == 1 {
+		size = maxEntry
+	}
 	body := &bounded{from: resp.Body, left: size}
 	entries, err := s.dialect.Decode(body)
 	switch {
