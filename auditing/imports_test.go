@@ -104,6 +104,10 @@ var allArrows = []arrows{
 		pkg: "reading/internal/logserver", ownImports: []string{readers, eventJSON, lokiNames, httpClient},
 		never: []string{client, runtime, zap, grafana, sinks, core, author},
 	},
+	{
+		pkg: "verify", imports: []string{api, readers, machinery, eventJSON, module + "/internal/canonical", module + "/internal/trail", text, "go.yaml.in/yaml/v3", "golang.org/x/mod"},
+		never: []string{client, runtime, zap, grafana, prometheus, sinks, core, author},
+	},
 	{pkg: "internal/httpclient", ownImports: []string{optionTags, module + "/internal/secrets", module + "/internal/switching"}, never: []string{client, runtime, zap, grafana, api, core}},
 	{pkg: "config", never: []string{sinks, client, runtime, zap, grafana}},
 	{

@@ -39,10 +39,10 @@ func equal(a, b *v1alpha1.AuditEvent) bool {
 	return bytes.Equal(encode(content(a)), encode(content(b)))
 }
 
-// shortenedFrom reports that a sink made short of whole: it differs from it in texts that
+// ShortenedFrom reports that a sink made short of whole: it differs from it in texts that
 // carry the mark of having been shortened from those of whole, or in what a note says was
 // left out.
-func shortenedFrom(short, whole *v1alpha1.AuditEvent) bool {
+func ShortenedFrom(short, whole *v1alpha1.AuditEvent) bool {
 	a, b := content(short), content(whole)
 	if bytes.Equal(encode(a), encode(b)) {
 		return false

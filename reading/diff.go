@@ -106,7 +106,7 @@ func (d *differ) take(entry *Entry, err error) bool {
 func (d *differ) contents(e *Entry) {
 	whole := e.Records[0]
 	for _, r := range e.Records[1:] { // the reference is a record that no place shortened
-		if shortenedFrom(whole.Event, r.Event) {
+		if ShortenedFrom(whole.Event, r.Event) {
 			whole = r
 		}
 	}
@@ -116,7 +116,7 @@ func (d *differ) contents(e *Entry) {
 		}
 		switch {
 		case equal(r.Event, whole.Event):
-		case shortenedFrom(r.Event, whole.Event):
+		case ShortenedFrom(r.Event, whole.Event):
 			d.report(Shortened, r.Source, e)
 		default:
 			d.report(Differs, r.Source, e)

@@ -128,12 +128,14 @@ func (in *input) at(line int) string { return fmt.Sprintf("%s:%d", in.path, line
 
 // note counts the foreign lines of a stretch that begins behind in.lines.
 func (in *input) note(source string, f found) {
-	if in.foreign.Count == 0 && f.foreign > 0 {
-		in.foreign = Foreign{Source: source, First: in.at(in.lines + f.first), Err: f.cause}
+	if in.foreign.Count == 0 && f.foreign > 0 || f.strict && in.foreign.Err == nil && f.cause != nil {
+		in.foreign.Source, in.foreign.First, in.foreign.Err = source, in.at(in.lines+f.first), f.cause
 	}
 	in.foreign.Count += f.foreign
 	if f.unfinished {
-		in.unfinished = &Foreign{Source: source, Count: 1, First: in.at(in.lines + f.lines), Err: ErrUnfinished}
+		in.unfinished = &Foreign{Source: source, Count: 1, First: in.at(in.lines + f.lines), Err: ErrUnfinished, Seals: f.seals}
+	} else {
+		in.foreign.AddSeals(f.seals)
 	}
 }
 

@@ -2,6 +2,8 @@ package reading
 
 import (
 	"bytes"
+	"errors"
+	"regexp"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/internal/eventjson"
@@ -27,6 +29,9 @@ type found struct {
 	// from 1, and cause what is wrong with it, if it looks like an event.
 	foreign, first int
 	cause          error
+	seals          []string // in those lines
+	// strict says that first is that of the first line with a cause, if there is one.
+	strict bool
 	// unfinished says that the last line has no end, and is no event.
 	unfinished bool
 	err        error // of the query
@@ -42,6 +47,7 @@ type hit struct {
 // unfinished is true. It may change data.
 func (j *judge) lines(data []byte, unfinished bool) (f found) {
 	j.raw.tune(data)
+	f.strict = j.query.Strict
 	for len(data) > 0 && f.err == nil {
 		line := data
 		if end := bytes.IndexByte(data, '\n'); end >= 0 {
@@ -51,6 +57,12 @@ func (j *judge) lines(data []byte, unfinished bool) (f found) {
 		}
 		f.lines++
 		r, foreign, err := j.line(line)
+		if foreign && j.query.Strict {
+			f.seals = append(f.seals, SealsIn(line)...)
+			if err == nil && bytes.Contains(line, []byte(ownPrefix)) {
+				err = errDamaged
+			}
+		}
 		switch {
 		case foreign && unfinished && data == nil:
 			f.unfinished = true
@@ -67,7 +79,7 @@ func (j *judge) lines(data []byte, unfinished bool) (f found) {
 
 // note counts n foreign lines, of which the first has the given number.
 func (f *found) note(first, n int, cause error) {
-	if f.foreign == 0 {
+	if f.foreign == 0 || f.strict && f.cause == nil && cause != nil {
 		f.first, f.cause = first, cause
 	}
 	f.foreign += n
@@ -89,7 +101,7 @@ func (j *judge) line(line []byte) (r *Record, foreign bool, err error) {
 	if j.raw.rejects(line) {
 		return nil, false, nil
 	}
-	ae, err := parse(line)
+	ae, err := j.parse(line)
 	if ae == nil {
 		return nil, true, err
 	}
@@ -101,10 +113,31 @@ func (j *judge) line(line []byte) (r *Record, foreign bool, err error) {
 	return r, false, err
 }
 
+// ParseEvent parses the JSON of an event. What Query.Strict says holds where strict is true.
+func ParseEvent(data []byte, strict bool) (*v1alpha1.AuditEvent, error) {
+	if strict {
+		return eventjson.ParseStrict(data)
+	}
+	return eventjson.Parse(data)
+}
+
+var errDamaged = errors.New("it is no event, and has what only events have")
+
+// seals are looked for in what cannot be parsed, and so in the spelling that this project writes.
+var sealInLine = regexp.MustCompile(`"` + regexp.QuoteMeta(v1alpha1.AnnotationSeal) + `":"([^"\\]{1,100})"`)
+
+// SealsIn returns the annotations paddock.dev/seal that stand in a line that is no event.
+func SealsIn(line []byte) (seals []string) {
+	for _, found := range sealInLine.FindAllSubmatch(line, -1) {
+		seals = append(seals, string(found[1]))
+	}
+	return seals
+}
+
 var eventKind = []byte("AuditEvent")
 
 // parse returns the event of a line, which it may change; nil when there is none.
-func parse(line []byte) (*v1alpha1.AuditEvent, error) {
+func (j *judge) parse(line []byte) (*v1alpha1.AuditEvent, error) {
 	switch at := ownEvent(line); {
 	case at > 0: // the keys before it are those of the log
 		line = line[at:]
@@ -112,7 +145,7 @@ func parse(line []byte) (*v1alpha1.AuditEvent, error) {
 	case at < 0 && !bytes.Contains(line, eventKind) && ownEscapes(line):
 		return nil, nil // another program's line, which need not be parsed
 	}
-	ae, err := eventjson.Parse(line)
+	ae, err := ParseEvent(line, j.query.Strict)
 	if err != nil {
 		return nil, err
 	}

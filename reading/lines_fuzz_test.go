@@ -69,7 +69,7 @@ func FuzzLines(f *testing.F) {
 				continue
 			}
 			foreign--
-			if ae, err := parse(bytes.Clone(line)); err == nil && ae != nil && line[0] == '{' {
+			if ae, err := newJudge(&Query{}, "").parse(bytes.Clone(line)); err == nil && ae != nil && line[0] == '{' {
 				foreign++
 				events = append(events, n)
 				if takes, err := q.Takes(NewRecord(ae, "", "")); err == nil && takes {

@@ -28,6 +28,11 @@ type Query struct {
 	Grep string
 	// Where takes events for which the expression is true. nil takes all.
 	Where *Where
+	// Strict takes only events whose JSON means the same to every reader. One with a key that stands
+	// twice, with a key that events do not have, or with a time that no event is stored with is
+	// foreign, and each line that has what only events have is an event or told with what is
+	// wrong. It is for proofs. What the API server holds is strict.
+	Strict bool
 }
 
 // Takes reports whether q takes the event of r. An error is one of Where.

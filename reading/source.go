@@ -34,8 +34,19 @@ type Foreign struct {
 	Count int
 	First string
 	// Err says what is wrong with the first one; nil when it does not look like an event
-	// at all.
+	// at all. For a Query that is Strict, the first one is the first that looks like an event.
 	Err error
+	// Seals are the annotations paddock.dev/seal that stand in what is no event, as far as they
+	// can be made out, up to MaxSeals. A Query that is Strict finds them.
+	Seals []string
+}
+
+// MaxSeals bounds the seals of a Foreign.
+const MaxSeals = 10_000
+
+// AddSeals adds seals, up to MaxSeals.
+func (f *Foreign) AddSeals(seals []string) {
+	f.Seals = append(f.Seals, seals[:min(len(seals), MaxSeals-len(f.Seals))]...)
 }
 
 // Error says how many there are and where the first one is.

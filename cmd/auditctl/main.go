@@ -4,8 +4,9 @@
 //
 // It exits with 0 when all is well, and with 2 when it does not understand its arguments.
 // The commands that read events exit with 1 when they found a difference, and with 3 when
-// a source could not be read to its end; the others with 1 when something is wrong. A
-// signal ends it within a second.
+// a source could not be read to its end; the others with 1 when something is wrong.
+// verify exits with 0 for an intact trail, 1 for one that was tampered with, 2 when it cannot
+// tell, and 3 when it does not understand its arguments. A signal ends it within a second.
 //
 // Under the name kubectl-audit_trail it is a plugin of kubectl: kubectl audit-trail.
 package main
@@ -72,6 +73,9 @@ func run(ctx context.Context, env *environment, args []string) int {
 	switch {
 	case errors.As(err, &misuse):
 		code = misused
+		if misuse.cmd.Name() == verifyName {
+			code = verifyMisused
+		}
 		misuse.print(env.errOut)
 	case errors.As(err, &exit):
 		code = exit.code

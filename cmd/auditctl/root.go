@@ -23,7 +23,8 @@ func newRoot(env *environment) *cobra.Command {
 
 It exits with 0 when all is well, and with 2 when it does not understand its arguments.
 The commands that read events exit with 1 when they found a difference, and with 3 when a
-source could not be read to its end; the others with 1 when something is wrong.`,
+source could not be read to its end; the others with 1 when something is wrong. verify has
+exit codes of its own.`,
 		Version:       readVersion().String(),
 		SilenceErrors: true, SilenceUsage: true,
 	})
@@ -37,7 +38,7 @@ source could not be read to its end; the others with 1 when something is wrong.`
 	root.SetVersionTemplate("{{.DisplayName}} {{.Version}}\n")
 	root.AddGroup(&cobra.Group{ID: "events", Title: "Read events:"}, &cobra.Group{ID: "setup", Title: "Look at configurations and spools:"})
 	for _, cmd := range []*cobra.Command{
-		getCommand(env), logsCommand(env), countCommand(env), showCommand(env), diffCommand(env), exportCommand(env),
+		getCommand(env), logsCommand(env), countCommand(env), showCommand(env), diffCommand(env), exportCommand(env), verifyCommand(env), proveCommand(env),
 	} {
 		cmd.GroupID = "events"
 		root.AddCommand(cmd)

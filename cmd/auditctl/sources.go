@@ -115,7 +115,7 @@ func (s *sources) servers(alone bool) (all []reading.Source, err error) {
 		add(vlsource.New(placeVictoriaLogs, s.victorialogs, vlsource.Options{TenantID: s.tenant}))
 	}
 	for _, dir := range s.spools {
-		add(reading.Spool("spool "+dir, dir), nil)
+		add(reading.Spool(placeOfSpool(dir), dir), nil)
 	}
 	asked := s.kube || slices.ContainsFunc(s.kubeFlags, s.cmd.Flags().Changed)
 	if asked || alone && len(all) == 0 && s.env.name == pluginFile {
@@ -145,6 +145,8 @@ func (s *sources) once(paths []string) error {
 	}
 	return nil
 }
+
+func placeOfSpool(dir string) string { return "spool " + dir }
 
 // followers returns the sources as those that can be followed.
 func followers(all []reading.Source) ([]reading.Follower, error) {

@@ -212,18 +212,16 @@ func (w *writer) number(tag byte, n int32) {
 	}
 }
 
-// time appends whole seconds: JSON keeps no more. A zero time is null in JSON.
+// time appends whole seconds: JSON keeps no more.
 func (w *writer) time(tag byte, t *metav1.Time) {
-	if !t.IsZero() {
+	if t != nil {
 		w.out = append(w.out, tag, 8)
 		w.out = binary.BigEndian.AppendUint64(w.out, uint64(t.Unix())) //nolint:gosec // two's complement is meant
 	}
 }
 
 func (w *writer) exactTime(t *metav1.Time) {
-	if !t.IsZero() {
-		w.out = append(w.out, tagTimestamp, 12)
-		w.out = binary.BigEndian.AppendUint64(w.out, uint64(t.Unix()))       //nolint:gosec // two's complement is meant
-		w.out = binary.BigEndian.AppendUint32(w.out, uint32(t.Nanosecond())) //nolint:gosec // below 1e9
-	}
+	w.out = append(w.out, tagTimestamp, 12)
+	w.out = binary.BigEndian.AppendUint64(w.out, uint64(t.Unix()))       //nolint:gosec // two's complement is meant
+	w.out = binary.BigEndian.AppendUint32(w.out, uint32(t.Nanosecond())) //nolint:gosec // below 1e9
 }

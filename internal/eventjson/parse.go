@@ -17,19 +17,25 @@ import (
 // of data. It reads what Append wrote without reflection, and leaves everything
 // else to encoding/json, whose error it returns.
 func Parse(data []byte) (*v1alpha1.AuditEvent, error) {
-	both := &struct {
-		event  Event
-		object v1alpha1.AuditEvent
-	}{}
-	ae := &both.object
-	if !both.event.parse(data) {
-		if err := json.Unmarshal(data, ae); err != nil {
-			return nil, err
-		}
-		return ae, nil
+	both := &parsed{}
+	if both.event.parse(data) {
+		both.take()
+	} else if err := json.Unmarshal(data, &both.object); err != nil {
+		return nil, err
 	}
-	// The event is not used any more, so the object may take over what it points to.
-	e := &both.event
+	return &both.object, nil
+}
+
+// parsed is an event and the object that is made of it, in one allocation.
+type parsed struct {
+	event  Event
+	object v1alpha1.AuditEvent
+}
+
+// take makes the object of the event. The event is not used any more, so the object takes over
+// what it points to.
+func (p *parsed) take() {
+	e, ae := &p.event, &p.object
 	ae.Kind, ae.APIVersion = kind, apiVersion
 	ae.Name, ae.GenerateName, ae.Namespace = e.Name, e.GenerateName, e.Namespace
 	ae.Labels, ae.Annotations = e.Labels.Map(), e.Annotations.Map()
@@ -38,7 +44,6 @@ func Parse(data []byte) (*v1alpha1.AuditEvent, error) {
 	}
 	ae.Spec = e.Spec
 	ae.Spec.Detail = e.Detail.Map()
-	return ae, nil
 }
 
 // Decode makes e, which was never used before, the event of data, as Parse

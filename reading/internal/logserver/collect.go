@@ -85,7 +85,7 @@ func (s *Source) collector(q *reading.Query) *collector {
 }
 
 func (c *collector) take(e Entry) error {
-	ae, err := eventjson.Parse([]byte(e.Line))
+	ae, err := reading.ParseEvent([]byte(e.Line), c.query.Strict)
 	if err == nil && (ae.Kind != "AuditEvent" || ae.Name == "") {
 		err = errNoEvent
 	}
@@ -97,6 +97,9 @@ func (c *collector) take(e Entry) error {
 			}
 		}
 		c.foreign.Count++
+		if c.query.Strict {
+			c.foreign.AddSeals(reading.SealsIn([]byte(e.Line)))
+		}
 		return nil
 	}
 	r := reading.NewRecord(ae, c.sorter.Source, "")

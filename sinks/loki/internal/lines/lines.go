@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -87,7 +88,9 @@ func (s shortening) of(e *driver.Event) *v1alpha1.AuditEvent {
 
 func shortenAll(texts map[string]string, limit int) {
 	for k, v := range texts {
-		texts[k] = driver.Shorten(v, limit)
+		if utf8.RuneCountInString(v) > limit { // what is not UTF-8 is repaired as in a line that is not shortened
+			texts[k] = driver.Shorten(v, limit)
+		}
 	}
 }
 
@@ -95,7 +98,7 @@ func shortenAll(texts map[string]string, limit int) {
 // so in an annotation.
 func OmitMetadata(ae *v1alpha1.AuditEvent) {
 	before := len(ae.Annotations) + len(ae.Labels)
-	own := []string{v1alpha1.AnnotationTimestamp, v1alpha1.LabelRun, v1alpha1.LabelDecision, v1alpha1.LabelKind, v1alpha1.LabelComponent}
+	own := []string{v1alpha1.AnnotationTimestamp, v1alpha1.AnnotationSeal, v1alpha1.LabelRun, v1alpha1.LabelDecision, v1alpha1.LabelKind, v1alpha1.LabelComponent}
 	foreign := func(key, _ string) bool { return !slices.Contains(own, key) }
 	maps.DeleteFunc(ae.Annotations, foreign)
 	maps.DeleteFunc(ae.Labels, foreign)

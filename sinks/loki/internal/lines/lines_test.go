@@ -24,7 +24,7 @@ func TestTheLongestEventFitsTheShortestLine(t *testing.T) {
 	ae := &v1alpha1.AuditEvent{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: strings.Repeat("n", 253), Namespace: strings.Repeat("n", 63),
-			Annotations: map[string]string{v1alpha1.AnnotationTimestamp: "2026-01-01T00:00:00.123456789Z"},
+			Annotations: map[string]string{v1alpha1.AnnotationTimestamp: "2026-01-01T00:00:00.123456789Z", v1alpha1.AnnotationSeal: "v1 trail 7 salt"},
 			Labels:      map[string]string{v1alpha1.LabelKind: "egress-block"},
 		},
 		Spec: v1alpha1.AuditEventSpec{
@@ -57,12 +57,12 @@ func TestTheLongestEventFitsTheShortestLine(t *testing.T) {
 	if len(first) > minMaxLine {
 		t.Errorf("the line has %d bytes, want at most %d", len(first), minMaxLine)
 	}
-	for _, part := range []string{`"paddock.dev/timestamp":"2026-01-01T00:00:00.123456789Z"`, detailOmitted, annotationOmitted, "[1024 bytes, sha256 "} {
+	for _, part := range []string{`"paddock.dev/timestamp":"2026-01-01T00:00:00.123456789Z"`, `"paddock.dev/seal":"v1 trail 7 salt"`, detailOmitted, annotationOmitted, "[1024 bytes, sha256 "} {
 		if !strings.Contains(first, part) {
 			t.Errorf("the line does not hold %s: %.2000s", part, first)
 		}
 	}
-	if got := e.Object(); len(got.Annotations) != 65 || got.Spec.Reason != hostile {
+	if got := e.Object(); len(got.Annotations) != 66 || got.Spec.Reason != hostile {
 		t.Error("the event was changed")
 	}
 }

@@ -1,0 +1,400 @@
+package verify_test
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/internal/canonical"
+	"github.com/paddock-dev/audit/internal/trail"
+	"github.com/paddock-dev/audit/verify"
+)
+
+// exported is a set of trails as an auditor gets them, and what a forger knows.
+type exported struct {
+	root            *root
+	first, second   *sealer // of broker; the second tells of the first
+	proxy, openEnds *sealer // openEnds has no end, and nobody tells of it
+	events          []*v1alpha1.AuditEvent
+}
+
+func newExported(t testing.TB) *exported { t.Helper(); return newExportedOf(t, newRoot(t)) }
+
+func newExportedOf(t testing.TB, r *root) *exported {
+	t.Helper()
+	x := &exported{root: r, first: newSealer(t, r, "broker")}
+	fill := func(s *sealer) {
+		for range 3 {
+			s.write(5)
+			s.checkpoint(canonical.KindTrailCheckpoint)
+		}
+		s.write(2)
+	}
+	fill(x.first)
+	x.first.close()
+	x.proxy = newSealer(t, r, "proxy")
+	fill(x.proxy)
+	x.proxy.close()
+	x.second = newSealer(t, r, "broker")
+	x.second.heads = []trail.Head{x.first.head, x.proxy.head}
+	fill(x.second)
+	x.second.close()
+	x.openEnds = newSealer(t, r, "broker")
+	fill(x.openEnds)
+	for _, s := range []*sealer{x.first, x.proxy, x.second, x.openEnds} {
+		for _, ae := range s.stored {
+			x.events = append(x.events, ae.DeepCopy())
+		}
+	}
+	return x
+}
+
+// at returns the exported event of an index of a trail.
+func (x *exported) at(s *sealer, index int) *v1alpha1.AuditEvent {
+	for _, ae := range x.events {
+		if seal, err := trail.ParseSeal(ae.Annotations[v1alpha1.AnnotationSeal]); err == nil && seal.Trail == s.id && seal.Index == int64(index) {
+			return ae
+		}
+	}
+	s.tb.Fatalf("no event %d", index)
+	return nil
+}
+
+// remove removes what is chosen.
+func (x *exported) remove(choose func(s trail.Seal, ae *v1alpha1.AuditEvent) bool) {
+	x.events = slices.DeleteFunc(x.events, func(ae *v1alpha1.AuditEvent) bool {
+		seal, err := trail.ParseSeal(ae.Annotations[v1alpha1.AnnotationSeal])
+		return err == nil && choose(seal, ae)
+	})
+}
+
+func (x *exported) removeRange(s *sealer, from, to int) {
+	x.remove(func(seal trail.Seal, _ *v1alpha1.AuditEvent) bool {
+		return seal.Trail == s.id && seal.Index >= int64(from) && seal.Index < int64(to)
+	})
+}
+
+// checkpointOf reports whether an event holds a checkpoint of the trail.
+func checkpointOf(s *sealer, seal trail.Seal, ae *v1alpha1.AuditEvent) bool {
+	return seal.Trail == s.id && trail.IsCheckpoint(ae.Spec.Kind)
+}
+
+func (x *exported) setSeal(ae *v1alpha1.AuditEvent, change func(*trail.Seal)) {
+	seal, err := trail.ParseSeal(ae.Annotations[v1alpha1.AnnotationSeal])
+	if err != nil {
+		panic(err)
+	}
+	change(&seal)
+	ae.Annotations[v1alpha1.AnnotationSeal] = seal.String()
+}
+
+// forger returns a copy of a sealer as it was after n leaves, with which its key can be used.
+func (x *exported) forger(s *sealer, n int64) *sealer {
+	f := *s
+	f.all, f.from, f.settled, f.heads, f.stored = slices.Clone(s.all[:n]), n, n, nil, nil
+	f.clock = new(*s.clock)
+	f.made += 1000
+	return &f
+}
+
+// edits are changes of one event, by the field that they change.
+var edits = map[string]func(ae *v1alpha1.AuditEvent){
+	"runRef":    func(ae *v1alpha1.AuditEvent) { ae.Spec.RunRef.Name = "run-8" },
+	"decision":  func(ae *v1alpha1.AuditEvent) { ae.Spec.Decision = "denied" },
+	"kind":      func(ae *v1alpha1.AuditEvent) { ae.Spec.Kind = "credential-denied" },
+	"timestamp": func(ae *v1alpha1.AuditEvent) { ae.Spec.Timestamp.Time = ae.Spec.Timestamp.Add(time.Second) },
+	"exact time": func(ae *v1alpha1.AuditEvent) {
+		ae.Annotations[v1alpha1.AnnotationTimestamp] = ae.Spec.Timestamp.UTC().Format(time.RFC3339)
+	},
+	"actor user":           func(ae *v1alpha1.AuditEvent) { ae.Spec.Actor.User = "bob" },
+	"actor groups":         func(ae *v1alpha1.AuditEvent) { ae.Spec.Actor.Groups = []string{"dev"} },
+	"actor serviceAccount": func(ae *v1alpha1.AuditEvent) { ae.Spec.Actor.ServiceAccount = "a/b" },
+	"actor sourceAddress":  func(ae *v1alpha1.AuditEvent) { ae.Spec.Actor.SourceAddress = "::1" },
+	"actor userAgent":      func(ae *v1alpha1.AuditEvent) { ae.Spec.Actor.UserAgent = "curl" },
+	"no actor":             func(ae *v1alpha1.AuditEvent) { ae.Spec.Actor = nil },
+	"object":               func(ae *v1alpha1.AuditEvent) { ae.Spec.Object = &v1alpha1.AuditObject{Name: "pod"} },
+	"request":              func(ae *v1alpha1.AuditEvent) { ae.Spec.Request = &v1alpha1.AuditRequest{Verb: "GET"} },
+	"trace":                func(ae *v1alpha1.AuditEvent) { ae.Spec.Trace = &v1alpha1.AuditTrace{SpanID: "1"} },
+	"host":                 func(ae *v1alpha1.AuditEvent) { ae.Spec.Destination.Host = "example.org" },
+	"port":                 func(ae *v1alpha1.AuditEvent) { ae.Spec.Destination.Port = 80 },
+	"credential name":      func(ae *v1alpha1.AuditEvent) { ae.Spec.Credential.Name = "other" },
+	"credential provider":  func(ae *v1alpha1.AuditEvent) { ae.Spec.Credential.Provider = "gitlab" },
+	"credential purpose":   func(ae *v1alpha1.AuditEvent) { ae.Spec.Credential.Purpose = "" },
+	"policy":               func(ae *v1alpha1.AuditEvent) { ae.Spec.MatchedPolicy = &v1alpha1.LocalReference{Name: "p"} },
+	"reason":               func(ae *v1alpha1.AuditEvent) { ae.Spec.Reason += "." },
+	"count":                func(ae *v1alpha1.AuditEvent) { ae.Spec.Count = 2 },
+	"sampleDestinations":   func(ae *v1alpha1.AuditEvent) { ae.Spec.SampleDestinations = []v1alpha1.AuditDestination{{Port: 1}} },
+	"windowStart":          func(ae *v1alpha1.AuditEvent) { ae.Spec.WindowStart = nil },
+	"windowEnd":            func(ae *v1alpha1.AuditEvent) { ae.Spec.WindowEnd = new(metav1.NewTime(noon)) },
+	"detail value":         func(ae *v1alpha1.AuditEvent) { ae.Spec.Detail["scope"] = "contents:write" },
+	"detail key":           func(ae *v1alpha1.AuditEvent) { delete(ae.Spec.Detail, "scope") },
+	"name":                 func(ae *v1alpha1.AuditEvent) { ae.Name += "x" },
+	"namespace":            func(ae *v1alpha1.AuditEvent) { ae.Namespace = "team-b" },
+	"label run":            func(ae *v1alpha1.AuditEvent) { ae.Labels[v1alpha1.LabelRun] = "run-8" },
+	"label component":      func(ae *v1alpha1.AuditEvent) { ae.Labels[v1alpha1.LabelComponent] = "proxy" },
+	"another own label":    func(ae *v1alpha1.AuditEvent) { ae.Labels["paddock.dev/level"] = "x" },
+	"own annotation":       func(ae *v1alpha1.AuditEvent) { ae.Annotations[v1alpha1.AnnotationOwner] = "[]" },
+	"salt": func(ae *v1alpha1.AuditEvent) {
+		seal, _ := trail.ParseSeal(ae.Annotations[v1alpha1.AnnotationSeal])
+		seal.Salt = trail.NewSalt()
+		ae.Annotations[v1alpha1.AnnotationSeal] = seal.String()
+	},
+}
+
+func TestEveryEditedFieldIsFound(t *testing.T) {
+	x := newExported(t)
+	whole := x.events
+	for name, edit := range edits {
+		x.events = nil
+		for _, ae := range whole {
+			x.events = append(x.events, ae.DeepCopy())
+		}
+		edit(x.at(x.first, 3))
+		r := report(t, x.root, places{"a": x.events}, verify.Options{})
+		mustFindOnly(t, r, verify.Tampered, verify.CodeEdited)
+		if f := r.Findings[0]; f.Index != 3 || f.Trail != x.first.id || f.Place != "a" {
+			t.Errorf("%s: %+v", name, f)
+		}
+	}
+}
+
+func TestWhatIsLeftOutMayChange(t *testing.T) {
+	x := newExported(t)
+	for _, ae := range x.events {
+		ae.UID, ae.ResourceVersion, ae.GenerateName = "u", "1", "ae-"
+		ae.Labels["example.com/x"], ae.Annotations["example.com/x"] = "y", "z"
+		ae.OwnerReferences, ae.Finalizers = []metav1.OwnerReference{{Name: "x"}}, []string{"x"}
+	}
+	mustFindOnly(t, report(t, x.root, places{"a": x.events}, verify.Options{}), verify.Intact)
+}
+
+// manipulation is what somebody does to an export, and what is to be found.
+type manipulation struct {
+	do      func(x *exported)
+	verdict verify.Verdict
+	codes   []verify.Code
+}
+
+func found(do func(x *exported), codes ...verify.Code) manipulation {
+	return manipulation{do, verify.Tampered, codes}
+}
+
+var manipulations = map[string]manipulation{
+	"nothing":                                {func(*exported) {}, verify.Intact, nil},
+	"one deleted":                            found(func(x *exported) { x.removeRange(x.first, 4, 5) }, verify.CodeDeleted),
+	"a range deleted":                        found(func(x *exported) { x.removeRange(x.first, 2, 5) }, verify.CodeDeleted),
+	"the tail cut, and others tell of it":    found(func(x *exported) { x.removeRange(x.first, 12, 100) }, verify.CodeTailCut),
+	"a trail deleted, and others tell of it": found(func(x *exported) { x.removeRange(x.proxy, 0, 100) }, verify.CodeTrailDeleted),
+	"all checkpoints deleted": found(func(x *exported) {
+		x.remove(func(seal trail.Seal, ae *v1alpha1.AuditEvent) bool { return checkpointOf(x.first, seal, ae) })
+	}, verify.CodeTrailDeleted, verify.CodeNoCheckpoint),
+	"one checkpoint deleted": found(func(x *exported) {
+		x.remove(func(seal trail.Seal, ae *v1alpha1.AuditEvent) bool {
+			return checkpointOf(x.first, seal, ae) && seal.Index == 6
+		})
+	}, verify.CodeDeleted),
+	"two checkpoints in a row deleted": found(func(x *exported) {
+		x.remove(func(seal trail.Seal, ae *v1alpha1.AuditEvent) bool {
+			return checkpointOf(x.first, seal, ae) && (seal.Index == 6 || seal.Index == 12)
+		})
+	}, verify.CodeDeleted, verify.CodeNotCovered, verify.CodeUnknown),
+	"an event inserted without a seal": found(func(x *exported) {
+		ae := x.at(x.first, 3).DeepCopy()
+		ae.Name = "ae-x"
+		delete(ae.Annotations, v1alpha1.AnnotationSeal)
+		x.events = append(x.events, ae)
+	}, verify.CodeUnsealed),
+	"a seal stripped": found(func(x *exported) { delete(x.at(x.first, 3).Annotations, v1alpha1.AnnotationSeal) }, verify.CodeUnsealed, verify.CodeDeleted),
+	"a seal that is none": found(func(x *exported) {
+		ae := x.at(x.first, 3).DeepCopy()
+		ae.Annotations[v1alpha1.AnnotationSeal] = "v1 x"
+		x.events = append(x.events, ae)
+	}, verify.CodeMadeUp),
+	"a seal behind the end of a closed trail": found(func(x *exported) {
+		ae := x.at(x.first, 3).DeepCopy()
+		x.setSeal(ae, func(s *trail.Seal) { s.Index = 1000 })
+		x.events = append(x.events, ae)
+	}, verify.CodeMadeUp),
+	"a seal of another trail": found(func(x *exported) {
+		ae := x.at(x.first, 3)
+		x.setSeal(ae, func(s *trail.Seal) { s.Trail = x.proxy.id })
+	}, verify.CodeSwapped),
+	"two indices swapped": found(func(x *exported) {
+		a, b := x.at(x.first, 3), x.at(x.first, 4)
+		x.setSeal(a, func(s *trail.Seal) { s.Index = 4 })
+		x.setSeal(b, func(s *trail.Seal) { s.Index = 3 })
+	}, verify.CodeSwapped),
+	"a replay under a new name": found(func(x *exported) {
+		ae := x.at(x.first, 3).DeepCopy()
+		ae.Name = "ae-again"
+		x.events = append(x.events, ae)
+	}, verify.CodeReplayed),
+	"two contents of an event that nothing covers yet": found(func(x *exported) {
+		ae := x.at(x.openEnds, 20).DeepCopy()
+		ae.Spec.Reason = "other"
+		x.events = append(x.events, ae)
+	}, verify.CodeConflict),
+	"a signature forged": found(func(x *exported) {
+		d := x.at(x.first, 6).Spec.Detail
+		d[canonical.DetailNote] = strings.Replace(d[canonical.DetailNote], "\n7\n", "\n8\n", 1)
+	}, verify.CodeForged),
+	"a failed range forged": found(func(x *exported) {
+		x.at(x.first, 6).Spec.Detail["failed"] = "2"
+		x.removeRange(x.first, 2, 3)
+	}, verify.CodeEdited, verify.CodeNotCovered, verify.CodeUnknown),
+	"a wrong frontier": found(func(x *exported) {
+		d := x.at(x.first, 12).Spec.Detail
+		d["frontier"] = d["frontier"][4:8] + d["frontier"][4:]
+	}, verify.CodeEdited, verify.CodeNotCovered),
+	"a fork of equal size": found(func(x *exported) {
+		f := x.forger(x.openEnds, 12)
+		f.from = 7
+		x.events = append(x.events, f.checkpoint(canonical.KindTrailCheckpoint))
+	}, verify.CodeFork),
+	"a fork of another size": found(func(x *exported) {
+		f := x.forger(x.openEnds, 10)
+		f.write(5)
+		f.from = 7
+		x.events = append(x.events, f.checkpoint(canonical.KindTrailCheckpoint))
+	}, verify.CodeFork),
+	"a trail written anew with its own key, and others tell of it": found(func(x *exported) {
+		f := x.forger(x.proxy, 0)
+		for range 3 {
+			f.write(6)
+			f.checkpoint(canonical.KindTrailCheckpoint)
+		}
+		f.close()
+		x.removeRange(x.proxy, 0, 100)
+		x.events = append(x.events, f.stored...)
+	}, verify.CodeFork),
+	"the key swapped": found(func(x *exported) {
+		f := x.forger(x.openEnds, 21)
+		var err error
+		if f.signer, f.key, err = trail.NewKey(f.origin()); err != nil {
+			panic(err)
+		}
+		x.events = append(x.events, f.checkpoint(canonical.KindTrailCheckpoint))
+	}, verify.CodeOtherKey),
+	"a checkpoint moved to another trail": found(func(x *exported) {
+		ae := x.at(x.proxy, 6).DeepCopy()
+		x.setSeal(ae, func(s *trail.Seal) { s.Trail = x.first.id })
+		x.events = append(x.events, ae)
+	}, verify.CodeOtherKey),
+	"a certificate for another key": found(func(x *exported) { x.newTrail(func(s *sealer) { s.cert = x.first.cert }) }, verify.CodeCertificate),
+	"a certificate out of date": found(func(x *exported) {
+		x.newTrail(func(s *sealer) { s.certify(x.root, noon.AddDate(0, 0, -2), noon.AddDate(0, 0, -1)) })
+	}, verify.CodeCertificate),
+	"a certificate from before the key's time": found(func(x *exported) {
+		x.newTrail(func(s *sealer) {
+			*s.clock = noon.AddDate(-1, 0, 0)
+			s.certify(x.root, noon.AddDate(-2, 0, 0), noon.AddDate(1, 0, 0))
+		})
+	}, verify.CodeCertificate),
+	"a component for which the key may not speak": found(func(x *exported) {
+		x.newTrail(func(s *sealer) {
+			s.component = "scheduler"
+			s.renew(x.root)
+		})
+	}, verify.CodeCertificate),
+
+	"a certificate of somebody unknown": {func(x *exported) {
+		x.newTrail(func(s *sealer) { s.certify(newRoot(s.tb), noon, noon.AddDate(1, 0, 0)) })
+	}, verify.Undetermined, []verify.Code{verify.CodeUnvouched}},
+	"an event without a seal of an unknown component": {func(x *exported) {
+		ae := x.at(x.first, 3).DeepCopy()
+		delete(ae.Annotations, v1alpha1.AnnotationSeal)
+		ae.Labels[v1alpha1.LabelComponent] = "scheduler"
+		x.events = append(x.events, ae)
+	}, verify.Undetermined, []verify.Code{verify.CodeNotSealed}},
+	"an event that its place shortened": {func(x *exported) {
+		ae := x.at(x.first, 3)
+		ae.Spec.Reason, ae.Annotations["paddock.dev/omitted"] = "…", "the reason"
+	}, verify.Undetermined, []verify.Code{verify.CodeShortened}},
+
+	// What cannot be told.
+	"the tail of a trail cut that nobody tells of": {func(x *exported) { x.removeRange(x.openEnds, 12, 100); x.removeRange(x.openEnds, 7, 12) }, verify.Intact, nil},
+	"a trail deleted that nobody tells of":         {func(x *exported) { x.removeRange(x.openEnds, 0, 100) }, verify.Intact, nil},
+	"an edit behind the last checkpoint":           {func(x *exported) { x.at(x.openEnds, 20).Spec.Reason = "other" }, verify.Intact, nil},
+	"an event from before the component was sealed": {func(x *exported) {
+		ae := x.at(x.first, 3).DeepCopy()
+		delete(ae.Annotations, v1alpha1.AnnotationSeal)
+		ae.Spec.Timestamp.Time = noon.Add(-time.Second)
+		x.events = append(x.events, ae)
+	}, verify.Intact, nil},
+	"a fork of a stolen key behind what others hold": {func(x *exported) {
+		x.removeRange(x.openEnds, 12, 100)
+		f := x.forger(x.openEnds, 12)
+		f.write(3)
+		f.checkpoint(canonical.KindTrailCheckpoint)
+		x.events = append(x.events, f.stored...)
+	}, verify.Intact, nil},
+}
+
+// newTrail adds a trail whose sealer was changed before it began.
+func (x *exported) newTrail(change func(s *sealer)) {
+	s := newSealer(x.first.tb, x.root, "broker")
+	s.all, s.stored, s.from, s.settled = nil, nil, 0, 0
+	change(s)
+	s.checkpoint(canonical.KindTrailOpened)
+	s.write(2)
+	s.close()
+	x.events = append(x.events, s.stored...)
+}
+
+func TestEachManipulationIsFoundByItsName(t *testing.T) {
+	for name, m := range manipulations {
+		t.Run(name, func(t *testing.T) {
+			x := newExported(t)
+			m.do(x)
+			mustFindOnly(t, report(t, x.root, places{"a": x.events}, verify.Options{}), m.verdict, m.codes...)
+		})
+	}
+}
+
+// Of two places, one is manipulated; and then both are.
+func TestManipulationsArePinnedToTheirPlace(t *testing.T) {
+	for name, m := range manipulations {
+		if m.verdict != verify.Tampered {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			x := newExported(t)
+			whole := places{"whole": slices.Clone(x.events)}
+			for i, ae := range x.events {
+				x.events[i] = ae.DeepCopy()
+			}
+			m.do(x)
+			whole["a"] = x.events
+			r := report(t, x.root, whole, verify.Options{})
+			for _, f := range r.Findings {
+				if f.Level == verify.LevelTampered && f.Place == "whole" && f.Code != verify.CodeFork && f.Code != verify.CodeConflict && f.Code != verify.CodeOtherKey {
+					t.Errorf("%+v", f)
+				}
+			}
+			cut := strings.Contains(name, "tell of it") || strings.Contains(name, "all checkpoints")
+			if r.Verdict != verify.Tampered && !cut {
+				t.Errorf("verdict %s with %+v", r.Verdict, r.Findings)
+			}
+		})
+	}
+}
+
+func TestManipulationsAllAtOnceAreEachFound(t *testing.T) {
+	r := newRoot(t)
+	var events []*v1alpha1.AuditEvent
+	want := map[verify.Code]bool{}
+	for _, m := range manipulations {
+		x := newExportedOf(t, r)
+		m.do(x)
+		events = append(events, x.events...)
+		for _, code := range m.codes {
+			want[code] = true
+		}
+	}
+	mustFindOnly(t, report(t, r, places{"a": events}, verify.Options{}), verify.Tampered, slices.Collect(maps.Keys(want))...)
+}
