@@ -55,7 +55,9 @@ The file must not exist. Keep no copy of it elsewhere: a new key is made in a mo
 }
 
 func checkKeyName(name string) error {
-	foreign := func(r rune) bool { return r == '+' || unicode.IsSpace(r) || !unicode.IsPrint(r) || r == unicode.ReplacementChar }
+	foreign := func(r rune) bool {
+		return r == '+' || unicode.IsSpace(r) || !unicode.IsPrint(r) || r == unicode.ReplacementChar
+	}
 	switch {
 	case name == "":
 		return errors.New("is missing: give a name that tells the key apart, such as prod/broker")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,7 +47,7 @@ func TestKeysNewStoresThePrivateHalfAlone(t *testing.T) {
 		t.Error("the private half is printed")
 	}
 	code, out, errOut = auditctl(t, "keys", "new", "--name", "prod/broker", "--out", path)
-	if again, err := os.ReadFile(path); code != wrong || out != "" || !strings.Contains(errOut, "exists, and a key is never replaced") || string(again) != string(data) {
+	if again, err := os.ReadFile(path); code != wrong || out != "" || !strings.Contains(errOut, "exists, and a key is never replaced") || !bytes.Equal(again, data) {
 		t.Errorf("a file that exists: %d %s%s, %v", code, out, errOut, err)
 	}
 }

@@ -58,15 +58,21 @@ func (k *sealKey) authority() (seal.Authority, error) {
 // Own takes the component, which is part of the origin of its trails.
 func (s *sealSection) Own(component string) { s.component = component }
 
-// Place refuses a second seal, and checkpoints that the API server would refuse.
+// Place refuses a second seal, flood control, which would not store what is sealed, and
+// checkpoints that the API server would refuse.
 func (s *sealSection) Place(behind []config.Neighbour) error {
-	err := beforeSeal(behind, "an event has one seal: take one of the two out")
+	errs := []error{beforeSeal(behind, "an event has one seal: take one of the two out")}
 	for _, b := range behind {
-		if _, kube := b.Section.(*kubeSection); kube && s.Namespace == "" {
-			return errors.Join(err, config.At("namespace", fmt.Errorf("is missing: %s stores the checkpoints in the API server, which needs one", b.Name)))
+		switch b.Section.(type) {
+		case *floodSection:
+			errs = append(errs, fmt.Errorf("stands in front of the flood control %s: what that collapses would be missing from the trail: put the flood control in front of the seal", b.Name))
+		case *kubeSection:
+			if s.Namespace == "" {
+				errs = append(errs, config.At("namespace", fmt.Errorf("is missing: %s stores the checkpoints in the API server, which needs one", b.Name)))
+			}
 		}
 	}
-	return err
+	return errors.Join(errs...)
 }
 
 func (s *sealSection) Plan(p config.Planning) config.Plan {
