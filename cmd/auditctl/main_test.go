@@ -49,7 +49,7 @@ func file(t *testing.T, text string) string {
 
 func TestCheckPrintsTheChainsOfTheExamplesFiles(t *testing.T) {
 	for path, want := range map[string]string{
-		"../../examples/controller/audit.yaml": `broker: multi(all)[kube, retry(loki)]: acknowledged, fails closed, timeout 3s, detached
+		"../../examples/controller/audit.yaml": `broker: seal(multi(all)[kube, retry(loki)]): acknowledged, fails closed, timeout 3s, detached
 controller: kube: acknowledged, fails open, timeout 5s, detached
 webhook: log(stderr): accepted, fails open, timeout 2s, detached
 `,
