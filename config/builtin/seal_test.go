@@ -282,3 +282,17 @@ func TestSealRefusesARedactionBehindIt(t *testing.T) {
 		t.Errorf("Open: %v", err)
 	}
 }
+
+func TestTheSealInTheDocsIsValid(t *testing.T) {
+	page, err := os.ReadFile("../../docs/proof.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, keys, _ := strings.Cut(string(page), "\n## Keys\n")
+	_, block, found := strings.Cut(keys, "```yaml\n")
+	block, _, _ = strings.Cut(block, "```")
+	f, err := config.Parse("proof.md", []byte("apiVersion: audit.paddock.dev/v1alpha1\nkind: AuditConfiguration\n"+block), builtin.Types())
+	if !found || err != nil || f.String() != "broker: seal(kube): acknowledged, fails closed" {
+		t.Errorf("%v, %v in\n%s", f, err, block)
+	}
+}
