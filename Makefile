@@ -49,6 +49,10 @@ help: ## Show this list
 demo: ## Send requests through the example proxy and show what it recorded
 	go run ./examples/egressproxy -demo
 
+.PHONY: demo-proof
+demo-proof: ## Leave a sealed trail of the example proxy, tamper with copies of it, and find each change
+	examples/egressproxy/proof.sh
+
 ##@ Test
 
 .PHONY: test

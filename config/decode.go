@@ -82,13 +82,7 @@ func (d *decoder) validated(v any, at string) {
 	if !ok {
 		return
 	}
-	for _, e := range options.Split(validator.Validate()) {
-		path := at
-		if e.Key != "" {
-			path = join(at, e.Key)
-		}
-		d.problemAt(path, "%s", e.Err)
-	}
+	d.report(at, validator.Validate())
 }
 
 func (d *decoder) line(path string) int {

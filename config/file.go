@@ -105,6 +105,7 @@ func Parse(name string, data []byte, types *Types) (*File, error) {
 		d.readComponents(f, &h)
 		d.redact(f)
 		d.checkGraph(f)
+		d.checkStanding(f)
 		d.checkComponents(f)
 	}
 	if err := d.err(); err != nil {

@@ -10,8 +10,9 @@ import (
 
 const (
 	// handoverTimeout bounds how long writes wait while a sink is closed and opened
-	// with other keys.
+	// with other keys. A sink that cannot hand on what it holds gets handoverClosing of that.
 	handoverTimeout = 10 * time.Second
+	handoverClosing = 5 * time.Second
 
 	// firstRestore and lastRestore are the first and the longest pause between two tries
 	// to open sinks that a failed hand-over has closed.
@@ -52,7 +53,9 @@ func (t *Trail) handOver(ctx context.Context, f *File, leaving []*opened) error 
 	for _, o := range leaving {
 		o.closed.Store(true)
 	}
-	if err := closeAll(ctx, leaving); err != nil {
+	closing, cancelClosing := context.WithTimeout(ctx, handoverClosing)
+	defer cancelClosing()
+	if err := closeAll(closing, leaving); err != nil {
 		t.deps.Logger.Error("audit configuration: a sink that is replaced did not close cleanly", "error", err.Error())
 	}
 	opened, err := openFile(ctx, f, old, t.deps, true)

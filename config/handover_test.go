@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"path/filepath"
@@ -68,5 +69,46 @@ func TestCloseEndsTheTriesToRestore(t *testing.T) {
 	err = trail.For("broker").Write(t.Context(), event(granted))
 	if class, _ := driver.ClassOf(err); class != auditing.ClassClosed {
 		t.Errorf("a write after Close: class %s: %v", class, err)
+	}
+}
+
+// lingering is a sink that cannot hand on what it holds: its Close takes all the time that it gets.
+type lingering struct{ driver.Driver }
+
+func (lingering) Close(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+type lingeringSection struct {
+	recorderSection `yaml:",inline"`
+}
+
+func (s *lingeringSection) Open(ctx context.Context, o config.Opening) (auditing.Sink, error) {
+	sink, err := s.recorderSection.Open(ctx, o)
+	if err != nil || s.Password != "" {
+		return sink, err
+	}
+	return driver.New(lingering{driver.Of(sink)}), nil
+}
+
+func TestHandOverDespiteASinkThatDoesNotClose(t *testing.T) {
+	t.Parallel()
+	var all recorders
+	types := all.types(t)
+	if err := types.Add(config.Type{Name: "lingering", New: func() config.Section {
+		return &lingeringSection{recorderSection{all: &all}}
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	const old = "sinks: {a: {type: lingering, to: x, alone: true}}\ncomponents: {broker: {sink: a}}\n"
+	path := writeFile(t, old)
+	trail := opened(t, path, types, config.Deps{Static: true})
+	put(t, path, head+strings.Replace(old, "alone: true", "alone: true, password: other", 1))
+	if err := trail.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := trail.For("broker").Write(t.Context(), event(granted)); err != nil {
+		t.Error(err)
 	}
 }

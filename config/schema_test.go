@@ -76,6 +76,8 @@ func TestSchemaTakesWhatDecoderTakes(t *testing.T) {
 var beyondSchema = []string{
 	"VictoriaLogs takes numbers", "VictoriaLogs confirms any timestamp", // the server is another key
 
+	"stands in front of the", "is that of one component", "stores the checkpoints in the API server", "give it a name such as",
+
 	"there is no sink", "the chain comes back", "closed promises", "uses what the sink", "is not YAML", "stands in line", "document",
 	"is an alias", "not a plain word", "is out of range: want 1ms", "sinks.a.http: ", "sinks.a.http.tls_config: ", "sinks.a.http.follow_redirects: ",
 	"cannot be read",

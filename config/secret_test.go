@@ -58,7 +58,7 @@ func nested(path, value string) string {
 // required has the keys that a section of each type must have.
 var required = map[string]string{
 	"flood": "next: other", "kube": "", "log": "path: stderr", "loki": "url: 'http://127.0.0.1:1'", "multi": "next: [other]",
-	"recorder": "to: x", "retry": "next: other", "spool": "next: other, dir: DIR",
+	"recorder": "to: x", "retry": "next: other", "seal": "next: other", "spool": "next: other, dir: DIR",
 }
 
 const odd, plain = "s3cr3t/of+the=house", "hunter2"
@@ -85,7 +85,7 @@ var forms = []form{
 func (f form) skips(k config.Key) bool {
 	oneText := !strings.ContainsAny(f.text, "[{*!")
 	switch {
-	case strings.HasSuffix(k.Name, "_file"), k.Name == "path", k.Name == "dir", k.Name == "kubeconfig", k.Name == "checkNamespace":
+	case strings.HasSuffix(k.Name, "_file"), k.Name == "key.file", k.Name == "path", k.Name == "dir", k.Name == "kubeconfig", k.Name == "checkNamespace":
 		return oneText
 	case strings.Contains(k.Kind, "sink"):
 		return f.secret == plain

@@ -25,7 +25,8 @@ type definition struct {
 	section Section
 	refs    []reference
 	plan    Plan
-	sound   bool // nothing is wrong with it, or behind it
+	sound   bool   // nothing is wrong with it, or behind it
+	owner   string // the component, of an Owned section
 	// depth is how many sinks stand one behind the other, this one included. It is 0 before
 	// checkGraph comes to the sink, and beingVisited while checkGraph is behind it.
 	depth int
@@ -47,12 +48,12 @@ func (def *definition) holds(resources []string) bool {
 	return slices.ContainsFunc(def.resources(), func(r string) bool { return slices.Contains(resources, r) })
 }
 
-// identify adds to the content of each sink what it will take from outside the file, and
-// the content of the sinks behind it.
+// identify adds to the content of each sink what it will take from outside the file, the
+// component that owns it, and the content of the sinks behind it.
 func (f *File) identify(ctx context.Context) error {
 	for _, name := range f.order { // each after those behind it
 		def := f.sinks[name]
-		parts := []string{def.content}
+		parts := []string{def.content, def.owner}
 		if i, ok := def.section.(Identified); ok {
 			identity, err := awaitResult(ctx, func() (string, error) { return i.Identity(), nil })
 			if err != nil {

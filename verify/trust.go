@@ -18,7 +18,7 @@ type Trust struct {
 	// Keys certify the keys of trails.
 	Keys []Key `yaml:"keys"`
 	// Components are those whose events the auditor expects.
-	Components []Component `yaml:"components"`
+	Components []Component `yaml:"components,omitempty"`
 }
 
 // Key is a long-term key that certifies the keys of trails.
@@ -28,13 +28,13 @@ type Key struct {
 	// Key is the public key, in the form of golang.org/x/mod/sumdb/note.
 	Key string `yaml:"key"`
 	// Cluster is the one whose components the key may speak for; "" for all.
-	Cluster string `yaml:"cluster"`
+	Cluster string `yaml:"cluster,omitempty"`
 	// Components that the key may speak for; "*" for all.
 	Components []string `yaml:"components"`
 	// NotBefore and NotAfter bound the times of the checkpoints that the key vouches for. Zero
 	// for no bound.
-	NotBefore time.Time `yaml:"notBefore"`
-	NotAfter  time.Time `yaml:"notAfter"`
+	NotBefore time.Time `yaml:"notBefore,omitempty"`
+	NotAfter  time.Time `yaml:"notAfter,omitempty"`
 
 	verifier note.Verifier
 }
@@ -44,10 +44,10 @@ type Component struct {
 	// Name is that of the label paddock.dev/component.
 	Name string `yaml:"name"`
 	// Cluster of the component; "" for all.
-	Cluster string `yaml:"cluster"`
+	Cluster string `yaml:"cluster,omitempty"`
 	// SealedSince is when the component's events were first sealed. Each one from then on has to
 	// have a seal. Zero where the events need not have one.
-	SealedSince time.Time `yaml:"sealedSince"`
+	SealedSince time.Time `yaml:"sealedSince,omitempty"`
 }
 
 // LoadTrust reads a file as ParseTrust does.

@@ -49,7 +49,7 @@ func file(t *testing.T, text string) string {
 
 func TestCheckPrintsTheChainsOfTheExamplesFiles(t *testing.T) {
 	for path, want := range map[string]string{
-		"../../examples/controller/audit.yaml": `broker: multi(all)[kube, retry(loki)]: acknowledged, fails closed, timeout 3s, detached
+		"../../examples/controller/audit.yaml": `broker: seal(multi(all)[kube, retry(loki)]): acknowledged, fails closed, timeout 3s, detached
 controller: kube: acknowledged, fails open, timeout 5s, detached
 webhook: log(stderr): accepted, fails open, timeout 2s, detached
 `,
@@ -63,7 +63,7 @@ webhook: log(stderr): accepted, fails open, timeout 2s, detached
 
 func TestCheckPrintsEveryErrorOfABadFileWithItsLine(t *testing.T) {
 	path := file(t, "sinks:\n  a: {type: lok, path: stderr}\n  b: {type: loki, url: http://loki:3100, tenantId: x}\ncomponents:\n  broker: {sink: c}\n")
-	want := path + `:4: sinks.a.type: lok is not a known type: did you mean log?: there are flood, kube, log, loki, multi, retry, route, spool
+	want := path + `:4: sinks.a.type: lok is not a known type: did you mean log?: there are flood, kube, log, loki, multi, retry, route, seal, spool
 ` + path + `:5: sinks.b.tenantId: is not a known key: did you mean tenantID?
 ` + path + `:7: components.broker.sink: there is no sink c: there are a, b
 `

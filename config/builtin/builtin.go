@@ -36,6 +36,7 @@ func Types(opts ...Option) *config.Types {
 		{Name: "multi", Doc: "several sinks at once", New: func() config.Section { return &multiSection{} }},
 		{Name: "retry", Doc: "writes again to the next sink while that may help", New: func() config.Section { return &retrySection{} }},
 		{Name: "route", Doc: "each event to one of several sinks, by its kind, decision and namespace", New: func() config.Section { return &routeSection{} }},
+		{Name: "seal", Doc: "seals events, so that an auditor can tell what was changed, removed or added", New: func() config.Section { return &sealSection{} }},
 		{Name: "spool", Doc: "stores events on the local disk before it hands them on to the next sink", New: func() config.Section { return &spoolSection{} }},
 	} {
 		if err := types.Add(t); err != nil {

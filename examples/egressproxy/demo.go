@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -23,12 +24,8 @@ import (
 // demo starts a destination, sends requests through a proxy that records into
 // it, shows what the destination holds, then breaks it and shows what a
 // component does whose trail is gone.
-func demo(ctx context.Context, out io.Writer, sinkName string) (err error) {
-	open, ok := demoDestinations[sinkName]
-	if !ok {
-		return fmt.Errorf("unknown sink %q: one of %s", sinkName, strings.Join(sinkNames(), ", "))
-	}
-	dest, err := open(ctx)
+func demo(ctx context.Context, out io.Writer, o options) (err error) {
+	dest, err := openDemo(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -82,7 +79,24 @@ func demo(ctx context.Context, out io.Writer, sinkName string) (err error) {
 	for _, err := range unrecorded {
 		fmt.Fprintf(out, "  %v\n", err)
 	}
+	if o.proof != "" {
+		fmt.Fprintf(out, "\nThe trail is sealed. What proves it:\n\n  auditctl verify --trust %s %s\n",
+			filepath.Join(o.proof, trustFile), filepath.Join(o.proof, logFile))
+	}
 	return nil
+}
+
+func openDemo(ctx context.Context, o options) (*demoDestination, error) {
+	open, ok := demoDestinations[o.sink]
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("unknown sink %q: one of %s", o.sink, strings.Join(sinkNames(), ", "))
+	case o.proof == "":
+		return open(ctx)
+	case o.sink != "log":
+		return nil, errors.New("-proof leaves a log file: leave out -sink, or say -sink log")
+	}
+	return provenDestination(o.proof)
 }
 
 func hello(w http.ResponseWriter, r *http.Request) { fmt.Fprintf(w, "hello from %s", r.Host) }

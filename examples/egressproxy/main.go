@@ -6,6 +6,7 @@
 //	egressproxy -listen :8080 -allow api.example.com -config audit.yaml
 //	egressproxy -demo                # real requests through it, then what was recorded
 //	egressproxy -demo -sink kube     # the same, into a real API server that it starts
+//	egressproxy -demo -proof DIR     # the same, and leaves a sealed log and the trust.yaml that proves it
 //
 // proxy.go is the whole component. The rest chooses a destination and shows it.
 package main
@@ -40,6 +41,7 @@ type options struct {
 	lokiServer            string
 	lokiOldest            time.Duration
 	allow, namespace, run string
+	proof                 string
 	demo, health          bool
 }
 
@@ -58,16 +60,21 @@ func main() {
 	flag.StringVar(&o.run, "run", "egressproxy", "run that the events belong to")
 	flag.BoolVar(&o.health, "health", false, "ask the proxy that serves -metrics at that address whether it is up, end")
 	flag.BoolVar(&o.demo, "demo", false, "start the destination, send requests through the proxy, show what was recorded, end")
+	flag.StringVar(&o.proof, "proof", "", "`folder` in which -demo leaves audit.log, sealed, and trust.yaml for auditctl verify")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	run := serve
 	switch {
+	case o.proof != "" && !o.demo:
+		run = func(context.Context, options) error {
+			return errors.New("-proof goes with -demo: seal is a stage of the file that -config names")
+		}
 	case o.health:
 		run = health
 	case o.demo:
-		run = func(ctx context.Context, o options) error { return demo(ctx, os.Stdout, o.sink) }
+		run = func(ctx context.Context, o options) error { return demo(ctx, os.Stdout, o) }
 	}
 	if err := run(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "egressproxy:", err)

@@ -72,11 +72,13 @@ kind: AuditConfiguration
 sinks:
   ways: {type: route, routes: [{next: calm}], rest: drop}
   calm: {type: flood, next: disk}
+  sealed: {type: seal, next: lake}
   disk: {type: spool, next: again, dir: %q}
   again: {type: retry, next: lake}
   lake: {type: loki, url: %q, proveEvery: -1s, check: skip}
 components:
   docs: {sink: ways, onFailure: closed}
+  proven: {sink: sealed, onFailure: closed}
 `, filepath.Join(dir, "spool"), lake.URL)
 	if err = os.WriteFile(path, []byte(text), 0o600); err == nil {
 		trail, err = config.Open(ctx, path, builtin.Types(), config.Deps{Registerer: reg, Static: true, Logger: slog.New(slog.DiscardHandler)})

@@ -44,6 +44,7 @@ var sections = []struct{ prefix, title, text string }{
 		"The label route is the name of the stage in the configuration, or its chain."},
 	{"flood_", "Flood control", "Of stages of sinks/flood: `Options.Registerer`, which package config sets. " +
 		"The label flood is the name of the stage in the configuration, or the chain behind it."},
+	{"seal_", "Seals", "Of stages of sinks/seal, in the same way, with the label seal."},
 	{"retry_", "Retry", "Of stages of sinks/retry, in the same way."},
 	{"spool_", "Spool", "Of stages of sinks/spool, in the same way."},
 	{"loki_", "Loki", "Of sinks/loki: `Options.Registerer`, which package config sets. All sinks of a program count together."},

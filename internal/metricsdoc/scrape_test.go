@@ -102,11 +102,13 @@ kind: AuditConfiguration
 sinks:
   ways: {type: route, routes: [{next: calm}], rest: drop}
   calm: {type: flood, next: disk}
+  sealed: {type: seal, next: lake}
   disk: {type: spool, next: again, dir: %q}
   again: {type: retry, next: lake}
   lake: {type: loki, server: victorialogs, url: %q}
 components:
   proxy: {sink: ways, onFailure: {denied: closed, granted: open}}
+  proven: {sink: sealed, onFailure: open}
 `, filepath.Join(t.TempDir(), "spool"), lake.URL)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

@@ -19,7 +19,7 @@ const (
 	maxRanges = trail.MaxText / 16
 	// maxHeads bounds the heads of other trails in one checkpoint.
 	maxHeads = 16
-	// clockSkew is by how much a certificate outlasts its trail, on both sides.
+	// clockSkew is by how much a certificate outlasts its trail at least, on both sides.
 	clockSkew = time.Hour
 )
 
@@ -59,17 +59,24 @@ func first(errs []error) error {
 	return errs[0]
 }
 
-// certify has the key vouched for, when nobody has done that yet. The trail goes on without.
+// certify has the key vouched for, when nobody has done that yet, or not for as long as the
+// trail lasts: its last checkpoints may wait for a destination that is away. The trail goes
+// on without.
 func (l *life) certify(ctx context.Context) {
-	authority := l.stage.opts.Authority
-	if authority == nil || l.certificate != "" {
+	authority, now := l.stage.opts.Authority, time.Now()
+	if authority == nil || now.Add(clockSkew).Before(l.certified) {
 		return
 	}
-	end := l.opened.Add(l.stage.opts.MaxAge + clockSkew)
-	var err error
-	if l.certificate, err = authority.Certify(ctx, l.key, l.opened.Add(-clockSkew), end); err != nil {
-		l.stage.failed(nil, fmt.Errorf("nobody vouches for the key of trail %s yet: %w", l.id, err))
+	end := l.opened.Add(l.stage.opts.MaxAge + 2*clockSkew)
+	if soonest := now.Add(2 * clockSkew); soonest.After(end) {
+		end = soonest
 	}
+	certificate, err := authority.Certify(ctx, l.key, l.opened.Add(-clockSkew), end)
+	if err != nil {
+		l.stage.failed(nil, fmt.Errorf("nobody vouches for the key of trail %s from now on: %w", l.id, err))
+		return
+	}
+	l.certificate, l.certified = certificate, end
 }
 
 // draft begins a checkpoint: it gets the next index, and all that there is to say.

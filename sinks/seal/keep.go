@@ -58,7 +58,9 @@ func (l *life) await(ctx context.Context) v1alpha1.AuditKind {
 	for ctx.Err() == nil {
 		now := time.Now()
 		l.stage.mu.Lock()
-		l.aged = l.aged || now.Sub(l.opened) >= opts.MaxAge
+		if l.aged = l.aged || now.Sub(l.opened) >= opts.MaxAge; l.aged && !l.ending {
+			l.stage.rotate() // also when no event comes: the certificate ends
+		}
 		waits, asked, many, ending, open := l.waits, l.asked, len(l.leaves) >= opts.Leaves, l.ending, l.open
 		l.stage.mu.Unlock()
 		if first.IsZero() && waits {

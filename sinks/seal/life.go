@@ -47,6 +47,7 @@ type life struct {
 	// Of the goroutine alone.
 	signer      *signer
 	certificate string
+	certified   time.Time  // until when
 	head        trail.Head // of the last stored checkpoint
 }
 

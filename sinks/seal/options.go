@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/internal/options"
@@ -58,15 +59,16 @@ type Authority interface {
 	Certify(ctx context.Context, key string, notBefore, notAfter time.Time) (certificate string, err error)
 }
 
-var errCluster = errors.New("the Cluster has a space, a line break, / or +: give it a name such as prod-eu")
-
 // Validate returns everything that is wrong with the options. New asks it as well.
 func (o Options) Validate() error { return o.complete() }
 
 func (o *Options) complete() error {
 	err := options.Complete(o)
 	if strings.ContainsAny(o.Cluster, " \n\r\t/+") {
-		err = errors.Join(err, errCluster)
+		err = errors.Join(err, options.At(*o, "Cluster", "has a space, a line break, / or +: give it a name such as prod-eu"))
+	}
+	if o.Namespace != "" && len(validation.IsDNS1123Label(o.Namespace)) > 0 {
+		err = errors.Join(err, options.At(*o, "Namespace", "is no name of a namespace: want at most 63 lower-case letters, digits and dashes"))
 	}
 	return err
 }

@@ -401,8 +401,11 @@ func TestNewRefusesWhatCannotBeProven(t *testing.T) {
 	for want, make := range map[string]func() (*seal.Sink, error){
 		"is nil":                func() (*seal.Sink, error) { return seal.New(nil, seal.Options{Component: "a"}) },
 		"set Options.Component": func() (*seal.Sink, error) { return seal.New(&sinktest.Recorder{}, seal.Options{}) },
-		"the Cluster has": func() (*seal.Sink, error) {
+		"Options.Cluster: has": func() (*seal.Sink, error) {
 			return seal.New(&sinktest.Recorder{}, seal.Options{Component: "a", Cluster: "a/b"})
+		},
+		"Options.Namespace: is no name": func() (*seal.Sink, error) {
+			return seal.New(&sinktest.Recorder{}, seal.Options{Component: "a", Namespace: "Audit_System"})
 		},
 		"put redact in front": func() (*seal.Sink, error) {
 			return seal.New(driver.New(informed{driver.Info{Name: "redact", Redacts: true}}), seal.Options{Component: "a"})
