@@ -125,9 +125,9 @@ func (s *sources) sourceOf(p config.Place) (reading.Source, error) {
 	case builtin.LokiPlace:
 		o := where.Options
 		if o.Server == loki.ServerVictoriaLogs {
-			return vlsource.New(p.Sink, where.URL, vlsource.Options{ServiceName: o.ServiceName, Labels: o.Labels, TenantID: o.TenantID, HTTP: o.HTTP})
+			return vlsource.New(p.Sink, where.URL, vlsource.Options{ServiceName: o.ServiceName, Labels: o.Labels, TenantID: o.TenantID, HTTP: o.HTTP, Overlap: s.overlap})
 		}
-		return lokisource.New(p.Sink, where.URL, lokisource.Options{ServiceName: o.ServiceName, Labels: o.Labels, TenantID: o.TenantID, HTTP: o.HTTP})
+		return lokisource.New(p.Sink, where.URL, lokisource.Options{ServiceName: o.ServiceName, Labels: o.Labels, TenantID: o.TenantID, HTTP: o.HTTP, Overlap: s.overlap})
 	case builtin.SpoolPlace:
 		return s.spool(p.Sink, where.Dir), nil
 	case builtin.LogPlace:

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -20,8 +22,13 @@ in all sources, and prints them as they come, each once; a signal ends it.`,
 	f := addEventFlags(env, cmd, allForms())
 	how, bounds := f.how, f.bounds
 	follow := cmd.Flags().BoolP("follow", "f", false, "wait for more events")
+	cmd.Flags().DurationVar(&f.from.overlap, "overlap", 0,
+		"how late an event may reach Loki or VictoriaLogs for -f to print it: longer where a spool holds events back (default 1m)")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		f.from.following = *follow
+		if o := f.from.overlap; cmd.Flags().Changed("overlap") && (o < time.Second || o > 168*time.Hour) {
+			return misuse(cmd, fmt.Errorf("--overlap %s: want 1s to 168h", o))
+		}
 		q, all, err := f.open(cmd, args)
 		if err != nil {
 			return err

@@ -29,7 +29,7 @@ func TestLogsFollowPrintsEachEventOnce(t *testing.T) {
 	server, vl := testenv.SharedKube(t), testenv.SharedVictoriaLogs(t)
 	c, kubeconfig := clientOf(t, server)
 	ns, path := server.Namespace(t), filepath.Join(t.TempDir(), logFile)
-	f := startFollowing(t, "--kubeconfig", kubeconfig, "--victorialogs", vl.URL, "-n", ns, path)
+	f := startFollowing(t, "--kubeconfig", kubeconfig, "--victorialogs", vl.URL, "-n", ns, "--overlap", "1h", path)
 	w := startWriting(t, f, ns, map[string]auditing.Sink{
 		"kube": kube.Sink{Client: c, Component: "proxy"},
 		"vl":   victoriaLogs(t, vl),

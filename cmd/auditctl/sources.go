@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -39,8 +40,9 @@ type sources struct {
 	cmd *cobra.Command
 
 	config    string
-	from      []string // sinks of config
-	following bool     // the sources are to be followed
+	from      []string      // sinks of config
+	following bool          // the sources are to be followed
+	overlap   time.Duration // how late an event may be stored to be followed; 0 for the default
 
 	kube         bool
 	kubeconfig   string
@@ -137,10 +139,10 @@ func (s *sources) named(sinks []string, alone bool) (all []reading.Source, err e
 		all = append(all, source)
 	}
 	if s.loki != "" {
-		add(lokisource.New(placeLoki, s.loki, lokisource.Options{TenantID: s.tenant}))
+		add(lokisource.New(placeLoki, s.loki, lokisource.Options{TenantID: s.tenant, Overlap: s.overlap}))
 	}
 	if s.victorialogs != "" {
-		add(vlsource.New(placeVictoriaLogs, s.victorialogs, vlsource.Options{TenantID: s.tenant}))
+		add(vlsource.New(placeVictoriaLogs, s.victorialogs, vlsource.Options{TenantID: s.tenant, Overlap: s.overlap}))
 	}
 	for _, dir := range s.spools {
 		add(s.spool("spool "+dir, dir), nil)
