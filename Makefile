@@ -85,6 +85,10 @@ compose-test: $(filter bin/victoria-logs,$(SERVERS)) ## Prove examples/compose w
 crash: $(SERVERS) ## Kill a process that writes through a spool 1,000 times, and look for what it confirmed
 	AUDIT_SPOOL_KILLS=1000 go test -count 1 -v -timeout 60m -run KillsLoseNothingThatWasConfirmed ./sinks/spool
 
+.PHONY: proof-kills
+proof-kills: ## Kill a process that seals events 1,000 times, and verify what it left
+	AUDIT_SEAL_KILLS=1000 go test -count 1 -v -timeout 60m -run KilledWriterLeavesAnIntactTrail ./sinks/seal
+
 .PHONY: powerloss
 powerloss: ## Look at 50,000 states of a spool's directory, and of a log's, after a power loss
 	go test -count 1 -v -timeout 60m -run PowerLoss ./internal/recordlog ./sinks/log -powerloss 50000

@@ -2,6 +2,7 @@ package seal_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"slices"
 	"testing"
@@ -68,6 +69,10 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(childDir); dir != "" {
+		fmt.Fprintln(os.Stderr, writeUntilKilled(dir))
+		os.Exit(1)
+	}
 	ctrl.SetLogger(logr.Discard())
 	os.Exit(testenv.Run(m))
 }

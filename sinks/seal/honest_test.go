@@ -1,0 +1,92 @@
+package seal_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/auditing/sinktest"
+	"github.com/paddock-dev/audit/driver"
+	"github.com/paddock-dev/audit/sinks/retry"
+)
+
+// forgetful stores events, and loses the first answer about each.
+type forgetful struct {
+	*sinktest.Recorder
+}
+
+func (f forgetful) Driver() (driver.Driver, auditing.Sink) {
+	d, _ := f.Recorder.Driver()
+	return &losing{Driver: d, seen: map[string]bool{}}, f
+}
+
+// losing loses the first answer of each event. Its callers write one event after the other.
+type losing struct {
+	driver.Driver
+
+	seen map[string]bool
+}
+
+func (l *losing) Store(ctx context.Context, events []*driver.Event) []error {
+	errs := l.Driver.Store(ctx, events)
+	if e := events[0]; !e.OfTrail() && !l.seen[e.Name()] {
+		l.seen[e.Name()] = true
+		return driver.All(len(events), errors.New("the answer was lost"))
+	}
+	return errs
+}
+
+func TestLostAnswersAreNoAlarm(t *testing.T) {
+	a, all := newAuditor(t, time.Time{}), &sinktest.Recorder{}
+	next, err := retry.New(forgetful{all}, retry.Options{MinBackoff: time.Millisecond})
+	must(t, err)
+	s := sealed(t, next, a.options())
+	for i := range 20 {
+		ae := denial(i)
+		must(t, s.Write(t.Context(), ae))
+		must(t, s.Write(t.Context(), ae)) // the caller's own retry
+	}
+	must(t, s.Close(within(t, 10*time.Second)))
+	if r := a.mustBeIntact(t, stored{"all", all.Events()}); r.Trails[0].Intact < 21 {
+		t.Errorf("%d are intact", r.Trails[0].Intact)
+	}
+}
+
+func TestRotationAndReplicasAreNoAlarm(t *testing.T) {
+	a, all := newAuditor(t, time.Now().Add(-time.Minute)), &sinktest.Recorder{}
+	old := denial(999) // of before the upgrade
+	old.Spec.Timestamp = metav1.NewTime(time.Now().Add(-time.Hour))
+	old.Labels = map[string]string{"paddock.dev/component": "proxy"}
+	must(t, all.Write(t.Context(), old))
+	events := all.Events()
+	for replica := range 3 {
+		next, opts := &sinktest.Recorder{}, a.options()
+		opts.MaxEvents = 10
+		s := sealed(t, next, opts)
+		for i := range 35 {
+			must(t, s.Write(t.Context(), denial(100*replica+i)))
+		}
+		must(t, s.Close(within(t, 10*time.Second)))
+		events = append(events, next.Events()...)
+	}
+	if r := a.mustBeIntact(t, stored{"all", events}); len(r.Trails) < 9 || r.Unsealed != 1 {
+		t.Errorf("%d trails, and %d events without a seal", len(r.Trails), r.Unsealed)
+	}
+}
+
+func TestClockStepsAreNoAlarm(t *testing.T) {
+	a, all := newAuditor(t, time.Time{}), &sinktest.Recorder{}
+	s := sealed(t, all, a.options())
+	for i, step := range []time.Duration{0, 20 * 365 * 24 * time.Hour, -20 * 365 * 24 * time.Hour, time.Hour, 0} {
+		ae := denial(i)
+		ae.Spec.Timestamp = metav1.NewTime(time.Now().Add(step))
+		must(t, s.Write(t.Context(), ae))
+		must(t, s.Wait(within(t, 10*time.Second)))
+	}
+	must(t, s.Close(within(t, 10*time.Second)))
+	a.mustBeIntact(t, stored{"all", all.Events()})
+}
