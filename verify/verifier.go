@@ -19,7 +19,8 @@ import (
 type Options struct {
 	// Before is when the reading began: what checkpoints of that time or later say of other
 	// events is not held against them, as those may have been stored behind the reader's back.
-	// Zero for exports.
+	// It is earlier by as much as a spool may hold events back, in whatever order they then
+	// arrive. Zero for exports of what has arrived.
 	Before time.Time
 	// Partial are the names of places that do not hold everything that was stored, such as a
 	// spool. What they lack is not looked for.

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -43,9 +44,17 @@ Its exit codes are its own: 0 intact, 1 tampered, 2 undetermined, 3 wrong use.`,
 	from := addSources(env, cmd)
 	path := addTrust(cmd)
 	proof := cmd.Flags().String("proof", "", "check this `file` of auditctl prove alone")
+	late := cmd.Flags().Duration("late", 0,
+		"how long a spool may hold events back: what is said of the `time` just before is not held against a place (default 1h where --config or --spool names a spool)")
 	form := addChoice(cmd, "output", "o", "text", "form of the output", "text", "json")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		env.cutOff.Store(undetermined)
+		if *late < 0 {
+			return misuse(cmd, fmt.Errorf("--late %s: want 0s or more", *late))
+		}
+		if !cmd.Flags().Changed("late") {
+			*late = -1
+		}
 		trust, err := loadTrust(cmd, *path)
 		if err != nil {
 			return err
@@ -54,7 +63,7 @@ Its exit codes are its own: 0 intact, 1 tampered, 2 undetermined, 3 wrong use.`,
 		if *proof != "" {
 			report, err = checkProof(cmd, trust, *proof, args)
 		} else {
-			report, err = verifySources(cmd, trust, from, args)
+			report, err = verifySources(cmd, trust, from, args, *late)
 		}
 		if err != nil {
 			return err
@@ -100,23 +109,30 @@ func checkProof(cmd *cobra.Command, trust *verify.Trust, path string, args []str
 	return report, nil
 }
 
-func verifySources(cmd *cobra.Command, trust *verify.Trust, from *sources, args []string) (*verify.Report, error) {
-	v, _, err := verified(cmd.Context(), trust, from, args)
+func verifySources(cmd *cobra.Command, trust *verify.Trust, from *sources, args []string, late time.Duration) (*verify.Report, error) {
+	v, _, err := verified(cmd.Context(), trust, from, args, late)
 	if err != nil {
 		return nil, err
 	}
 	return v.Report(), nil
 }
 
-// verified returns a Verifier that has read all sources, and these.
-func verified(ctx context.Context, trust *verify.Trust, from *sources, args []string) (*verify.Verifier, []reading.Source, error) {
+// spoolsHold is how long a spool is taken to hold events back when nothing is said of it.
+const spoolsHold = time.Hour
+
+// verified returns a Verifier that has read all sources, and these. Places may have events
+// late by so much; below 0 nothing is said of that.
+func verified(ctx context.Context, trust *verify.Trust, from *sources, args []string, late time.Duration) (*verify.Verifier, []reading.Source, error) {
 	all, live, err := from.ofPlaces(args)
 	if err != nil {
 		return nil, nil, err
 	}
 	o := verify.Options{}
-	if live {
-		o.Before = from.env.now()
+	if late < 0 && len(from.passing) > 0 {
+		late = spoolsHold
+	}
+	if live || late > 0 {
+		o.Before = from.env.now().Add(-max(late, 0))
 	}
 	for place := range from.passing {
 		o.Partial = append(o.Partial, place)
@@ -192,7 +208,7 @@ signed checkpoint, that checkpoint, and the certificate of its key. auditctl ver
 		if err != nil {
 			return err
 		}
-		v, all, err := verified(cmd.Context(), trust, from, args[1:])
+		v, all, err := verified(cmd.Context(), trust, from, args[1:], -1)
 		if err != nil {
 			return err
 		}

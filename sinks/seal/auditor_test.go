@@ -52,7 +52,13 @@ type stored struct {
 // mustBeIntact verifies what places hold, and returns the report.
 func (a *auditor) mustBeIntact(t testing.TB, places ...stored) *verify.Report {
 	t.Helper()
-	v := verify.New(a.trust, verify.Options{})
+	return a.mustBeIntactBy(t, verify.Options{}, places...)
+}
+
+// mustBeIntactBy is mustBeIntact with options.
+func (a *auditor) mustBeIntactBy(t testing.TB, o verify.Options, places ...stored) *verify.Report {
+	t.Helper()
+	v := verify.New(a.trust, o)
 	for _, p := range places {
 		for i := range p.events {
 			v.Add(reading.NewRecord(&p.events[i], p.place, fmt.Sprint(i)))

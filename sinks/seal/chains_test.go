@@ -1,0 +1,143 @@
+package seal_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/auditing/sinktest"
+	"github.com/paddock-dev/audit/internal/testenv"
+	"github.com/paddock-dev/audit/sinks/flood"
+	"github.com/paddock-dev/audit/sinks/kube"
+	"github.com/paddock-dev/audit/sinks/multi"
+	"github.com/paddock-dev/audit/sinks/redact"
+	"github.com/paddock-dev/audit/sinks/seal"
+	"github.com/paddock-dev/audit/sinks/spool"
+	"github.com/paddock-dev/audit/verify"
+)
+
+// A spool brings everything late and refuses some of it for good, and verification of each
+// moment in between raises no alarm either.
+func TestALateSpoolIsNoAlarm(t *testing.T) {
+	a, cluster, lake := newAuditor(t, time.Time{}), &sinktest.Recorder{}, choosy{&sinktest.Recorder{}, "host-3"}
+	lake.FailWith(fmt.Errorf("away"))
+	dir := t.TempDir()
+	spooled, err := spool.New(dir, lake, spool.Options{Place: "lake", MinBackoff: time.Millisecond, MaxBackoff: 5 * time.Millisecond})
+	must(t, err)
+	next, err := multi.New([]multi.Child{{Name: "cluster", Sink: cluster}, {Name: "spool", Sink: spooled}}, multi.Options{})
+	must(t, err)
+	s := sealed(t, next, a.options())
+	both := func(o verify.Options) {
+		a.mustBeIntactBy(t, o, stored{"cluster", cluster.Events()}, stored{"lake", lake.Events()})
+	}
+	late := verify.Options{Before: time.Now().Add(-time.Hour)} // as auditctl verify --late 1h
+	for i := range 40 {
+		must(t, s.Write(t.Context(), denial(i)))
+		if i%10 == 9 {
+			must(t, s.Wait(within(t, 10*time.Second)))
+			both(late)
+		}
+	}
+	lake.FailWith(nil)
+	const refused = 11 // host-3 and host-30 to host-39
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		letters, err := os.ReadDir(filepath.Join(dir, "dead"))
+		if err == nil && len(letters) == refused {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("there are %d dead letters: %v", len(letters), err)
+		}
+		must(t, s.Wait(within(t, 10*time.Second)))
+		both(late)
+	}
+	must(t, s.Close(within(t, 20*time.Second)))
+	both(verify.Options{})
+	a.mustBeIntact(t, stored{"cluster", cluster.Events()})
+}
+
+func TestADeadChildIsNoAlarm(t *testing.T) {
+	a, cluster, lake := newAuditor(t, time.Time{}), &sinktest.Recorder{}, &sinktest.Recorder{}
+	next, err := multi.New([]multi.Child{{Name: "cluster", Sink: cluster}, {Name: "lake", Sink: lake}}, multi.Options{Require: multi.Named("cluster")})
+	must(t, err)
+	s := sealed(t, next, a.options())
+	for i := range 30 {
+		lake.FailWith(nil)
+		if i >= 10 && i < 20 {
+			lake.FailWith(fmt.Errorf("dead"))
+		}
+		must(t, s.Write(t.Context(), denial(i)))
+		must(t, s.Wait(within(t, 10*time.Second)))
+	}
+	must(t, s.Close(within(t, 10*time.Second)))
+	again := append(cluster.Events(), cluster.Events()...) // a place that holds repeats
+	a.mustBeIntact(t, stored{"cluster", again}, stored{"lake", lake.Events()})
+}
+
+func TestSummariesAndRedactionsAreNoAlarm(t *testing.T) {
+	a, all := newAuditor(t, time.Now().Add(-time.Minute)), &sinktest.Recorder{}
+	s := sealed(t, all, a.options())
+	calm, err := flood.New(s, flood.Options{Window: 20 * time.Millisecond})
+	must(t, err)
+	sink, err := redact.New(calm, redact.Options{Rules: []redact.Rule{
+		{Fields: []string{"spec.reason"}, Action: redact.Mask}, {Fields: []string{"metadata.annotations.*"}, Action: redact.Drop},
+	}})
+	must(t, err)
+	events := make([]*v1alpha1.AuditEvent, 60)
+	errs := make(chan error, len(events))
+	for i := range events {
+		events[i] = denial(i)
+		go func() { errs <- sink.Write(context.WithoutCancel(t.Context()), events[i]) }()
+	}
+	for range events {
+		must(t, <-errs)
+	}
+	must(t, sink.Write(t.Context(), events[0])) // the caller's event has its texts, and its seal if it went alone
+	must(t, sink.Close(within(t, 10*time.Second)))
+	r := a.mustBeIntact(t, stored{"all", all.Events()})
+	if r.Unsealed > 0 || r.Events >= int64(len(events)) {
+		t.Errorf("%d events, of which %d are not sealed", r.Events, r.Unsealed)
+	}
+}
+
+// A controller names an event itself, and makes it anew in each of its lives.
+func TestFreshObjectsOfOneEventAreNoAlarm(t *testing.T) {
+	a, server := newAuditor(t, time.Time{}), testenv.SharedKube(t)
+	scheme := runtime.NewScheme()
+	must(t, v1alpha1.AddToScheme(scheme))
+	c, err := client.New(server.Config, client.Options{Scheme: scheme})
+	must(t, err)
+	namespace := server.Namespace(t)
+	at := time.Now()
+	fresh := func(i int) *v1alpha1.AuditEvent {
+		ae := auditing.NewRunCompleted(auditing.RunDecisionInput{RunName: "hr-1", Namespace: namespace, When: at})
+		ae.Name = fmt.Sprintf("run-%d", i)
+		return ae
+	}
+	for range 2 { // lives
+		opts := a.options()
+		opts.Namespace = namespace
+		s, err := seal.New(kube.Sink{Client: c}, opts)
+		must(t, err)
+		for range 2 { // reconciliations
+			for i := range 3 {
+				must(t, s.Write(t.Context(), fresh(i)))
+			}
+		}
+		must(t, s.Close(within(t, 20*time.Second)))
+	}
+	var list v1alpha1.AuditEventList
+	must(t, c.List(t.Context(), &list, client.InNamespace(namespace)))
+	r := a.mustBeIntact(t, stored{"cluster", list.Items})
+	if events := len(list.Items) - r.Trails[0].Checkpoints - r.Trails[1].Checkpoints; events != 3 || len(r.Trails) != 2 {
+		t.Errorf("%d events in %d trails", events, len(r.Trails))
+	}
+}
