@@ -152,3 +152,20 @@ func isLent(ae *v1alpha1.AuditEvent) bool {
 	_, ok := lent.objects.Load(ae)
 	return ok
 }
+
+// Named returns next under another name, for what a stage writes itself: its calls are
+// counted, and its errors named, apart from those of events that pass through.
+func Named(next Driver, name string) Driver {
+	info := next.Info()
+	info.Name = name
+	return Of(New(named{next, info}))
+}
+
+type named struct {
+	Driver
+
+	info Info
+}
+
+// Info is that of the driver, but for the name.
+func (n named) Info() Info { return n.info }

@@ -96,11 +96,9 @@ func newStage(next auditing.Sink, opts Options) (*stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	summaries := info
-	summaries.Name = summaryName
 	info.Name, info.Chain, info.Component = sinkName, sinkName+"("+info.Chain+")", component
 	s := &stage{
-		next: to, summaries: driver.Of(driver.New(renamed{to, summaries})),
+		next: to, summaries: driver.Named(to, summaryName),
 		info: info, opts: opts, metrics: m, forget: release,
 		standAlone: map[v1alpha1.AuditKind]struct{}{},
 		limiters:   map[string]*rate.Limiter{},
@@ -116,14 +114,6 @@ func newStage(next auditing.Sink, opts Options) (*stage, error) {
 	s.background, s.cancel = context.WithCancel(context.Background())
 	return s, nil
 }
-
-// renamed is a Driver under another name.
-type renamed struct {
-	driver.Driver
-	info driver.Info
-}
-
-func (r renamed) Info() driver.Info { return r.info }
 
 // Info is that of the next sink, but for the names.
 func (s *stage) Info() driver.Info { return s.info }

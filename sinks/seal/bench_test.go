@@ -164,16 +164,14 @@ func BenchmarkSize(b *testing.B) {
 		must(b, d.Close(within(b, 10*time.Second)))
 		return float64(c.bytes) / n
 	}
-	for range 1 {
-		plain := size(func(c *counted) driver.Driver { return c })
-		sealed := size(func(c *counted) driver.Driver {
-			s, err := seal.New(driver.New(c), seal.Options{Component: "proxy", Interval: time.Hour})
-			must(b, err)
-			return driver.Of(s)
-		})
-		b.ReportMetric(sealed-plain, "B/event")
-		b.ReportMetric(plain, "plainB/event")
-	}
+	plain := size(func(c *counted) driver.Driver { return c })
+	sealed := size(func(c *counted) driver.Driver {
+		s, err := seal.New(driver.New(c), seal.Options{Component: "proxy", Interval: time.Hour})
+		must(b, err)
+		return driver.Of(s)
+	})
+	b.ReportMetric(sealed-plain, "B/event")
+	b.ReportMetric(plain, "plainB/event")
 }
 
 // counted counts the bytes of the events' JSON.

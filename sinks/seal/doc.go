@@ -1,5 +1,5 @@
-// Package seal makes a trail prove itself: an auditor who has the events of any destination,
-// and a key that came another way, can tell whether events were changed, removed or added.
+// Package seal makes a trail prove itself. An auditor needs the events of one destination, and
+// a key that came another way, to tell whether events were changed, removed or added.
 //
 //	sink, err := seal.New(multi, seal.Options{Component: "broker", Cluster: "prod", Namespace: "audit"})
 //

@@ -10,7 +10,8 @@ import (
 	"github.com/paddock-dev/audit/internal/canonical"
 )
 
-// keep makes the checkpoints of the trail until the one that closes it is stored, or ctx ends.
+// keep makes the checkpoints of the trail. It ends when the last one, which closes the trail,
+// is stored, or when ctx ends.
 func (l *life) keep(ctx context.Context) {
 	defer close(l.done)
 	defer l.retire()

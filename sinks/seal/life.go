@@ -12,8 +12,8 @@ import (
 	"github.com/paddock-dev/audit/internal/trail"
 )
 
-// life is one trail. The stage's mutex guards what changes, but for what belongs to the
-// goroutine that makes the checkpoints.
+// life is one trail. The stage's mutex guards the fields that change. The last ones belong to
+// the goroutine that makes the checkpoints, and need no lock.
 type life struct {
 	stage  *stage
 	id     string

@@ -39,8 +39,8 @@ type Sink struct {
 	stage *stage
 }
 
-// New returns a Sink in front of next, and opens a trail. It refuses a nil next, one that
-// redacts, options out of range, a component other than that of next, and a Registerer that
+// New returns a Sink in front of next, and opens a trail. It refuses a next that is nil or
+// that redacts, options out of range, a component other than that of next, and a Registerer that
 // does not take the metrics.
 func New(next auditing.Sink, opts Options) (*Sink, error) {
 	s, err := newStage(next, opts)
@@ -99,9 +99,7 @@ func newStage(next auditing.Sink, opts Options) (*stage, error) {
 	case s.info.Namespaced && opts.Namespace == "":
 		return nil, errors.New("checkpoints are objects in the API server, which need a namespace: set Options.Namespace")
 	}
-	checkpoints := s.info
-	checkpoints.Name = checkpointName
-	s.checkpoints = driver.Of(driver.New(renamed{s.next, checkpoints}))
+	s.checkpoints = driver.Named(s.next, checkpointName)
 	if s.metrics, s.forget, err = openMetrics(&opts, s.info.Chain); err != nil {
 		return nil, err
 	}
@@ -114,15 +112,7 @@ func newStage(next auditing.Sink, opts Options) (*stage, error) {
 	return s, nil
 }
 
-// renamed is a Driver under another name.
-type renamed struct {
-	driver.Driver
-	info driver.Info
-}
-
-func (r renamed) Info() driver.Info { return r.info }
-
-// Info is that of the next sink, but for the names and the component.
+// Info is that of the next sink, with the name, the chain and the component of this stage.
 func (s *stage) Info() driver.Info { return s.info }
 
 // Check asks the next sink.
@@ -197,7 +187,7 @@ func (s *stage) settle(at place, err error) {
 
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
-// seal returns the event with a seal: the one that it has, or a new one.
+// seal returns the event with its seal. An event that has none gets one.
 func (s *stage) seal(e *driver.Event) (*driver.Event, place, error) {
 	if text := e.Annotation(v1alpha1.AnnotationSeal); text != "" {
 		at, err := s.again(e, text)
