@@ -106,8 +106,9 @@ func (a *absence) tell(indices trail.Ranges, code Code, level Level, text string
 	}
 }
 
-// excuses returns those of the indices, which are in no place, whose absence is declared: every
-// place that was read and has something of the trail is said to lack them, or one that was not read is.
+// excuses returns which of the indices that are in no place are declared absent. There are two ways:
+// each place that was read, and has something of the trail, is said to lack them; or a place that was
+// not read is said to lack them.
 func (a *absence) excuses(gone trail.Ranges) (found []lack) {
 	everywhere := gone
 	for place, present := range a.t.present {

@@ -15,8 +15,8 @@ import (
 	"github.com/paddock-dev/audit/verify"
 )
 
-// A component seals its events, and an auditor who has its long-term public key verifies them,
-// before and after somebody edits one.
+// A component seals its events. An auditor has the component's long-term public key, and verifies
+// them twice: before somebody edits an event, and after it.
 func Example() {
 	if err := example(context.Background()); err != nil {
 		fmt.Println(err)

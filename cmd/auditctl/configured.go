@@ -69,8 +69,8 @@ func (s *sources) configured(names []string) (all []reading.Source, err error) {
 	return all, nil
 }
 
-// places returns the places that names lead to. Its error names one that leads to nothing
-// that can be read.
+// places returns the places behind the sinks of these names. When nothing behind a sink can
+// be read, the error says which sink it is.
 func (s *sources) places(f *config.File, names []string) ([]config.Place, error) {
 	readable := func(p config.Place) bool { return s.unreadable(p) == "" }
 	for _, name := range names {

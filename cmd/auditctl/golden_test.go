@@ -144,7 +144,8 @@ components:
   broker: {sink: all, onFailure: open}
 `
 
-// unreachable has a sink whose kubeconfig is missing, and one that no component uses.
+// unreachable is a configuration with two sinks of note: the kubeconfig of one is missing,
+// and no component uses the other.
 const unreachable = `sinks:
   all:  {type: multi, next: [disk, away]}
   disk: {type: log, path: audit.log}

@@ -5,8 +5,9 @@
 // It exits with 0 when all is well, and with 2 when it does not understand its arguments.
 // The commands that read events exit with 1 when they found a difference, and with 3 when
 // a source could not be read to its end; the others with 1 when something is wrong.
-// verify exits with 0 for an intact trail, 1 for one that was tampered with, 2 when it cannot
-// tell, and 3 when it does not understand its arguments. A signal ends it within a second.
+// The command verify has other exit codes: 0 for an intact trail, 1 for one that was tampered
+// with, 2 when that cannot be told, and 3 for arguments that it does not understand. A signal
+// ends every command within a second.
 //
 // Under the name kubectl-audit_trail it is a plugin of kubectl: kubectl audit-trail. Under
 // the name kubectl_complete-audit_trail it completes that plugin's arguments.

@@ -42,8 +42,8 @@ func newSealedTrail(t *testing.T, decisions int) *sealedTrail {
 	return s
 }
 
-// seal seals decisions of a component on their way to next, and closes the trail. It writes what is to be
-// trusted.
+// seal writes some decisions of a component to next, sealed, and closes the trail. It also writes the
+// file trust.yaml, by which the trail is verified.
 func (s *sealedTrail) seal(t *testing.T, next auditing.Sink, component, namespace string, decisions int) {
 	t.Helper()
 	private, public, err := note.GenerateKey(rand.Reader, "prod-root")

@@ -13,8 +13,8 @@ import (
 	"github.com/paddock-dev/audit/api/v1alpha1"
 )
 
-// ParseStrict is Parse for one that checks the event against a proof. Its JSON means the
-// same to every reader: it refuses a key that stands twice in an object, a key that events do not have
+// ParseStrict is Parse for a caller that checks the event against a proof. It takes only JSON
+// that means the same to every reader: it refuses a key that stands twice in an object, a key that events do not have
 // or that is one of theirs in other letters, and a time with a fraction of a second. Keys that
 // stand before all of the event's own are those of a log, and may be any.
 func ParseStrict(data []byte) (*v1alpha1.AuditEvent, error) {
@@ -51,7 +51,7 @@ type shape struct {
 	log bool
 }
 
-// anything is the shape of what is not looked at, but for keys that stand twice.
+// anything is the shape of a value in which only keys that stand twice are refused.
 var anything = &shape{}
 
 var eventShape = sync.OnceValue(func() *shape {

@@ -224,8 +224,9 @@ func (s Server) checkLabel(name, value string) error {
 	return nil
 }
 
-// Root returns the address of the server from one that New takes: that of its root, of a
-// path that a gateway puts before it, or of the push API. The error does not quote it.
+// Root returns the address of the server's root. It takes an address as New does: of the
+// root, of the path that a gateway puts before the root, or of the push API. The error does not
+// quote the address.
 func Root(address string, server Server) (*url.URL, error) {
 	u, err := url.Parse(address)
 	switch {
