@@ -182,6 +182,29 @@ func TestAnOutageKeepsTheOrder(t *testing.T) {
 	}
 }
 
+// During an outage requests hold one event, to tell a bad event from a destination that is away.
+func TestRequestsGrowSoonAfterAnOutage(t *testing.T) {
+	dir, names := backlog(t, 1000)
+	synctest.Test(t, func(t *testing.T) {
+		d := &destination{batch: 1000}
+		d.leave()
+		s, err := spool.New(dir, d.sink(), spool.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour) // of the bubble
+		away := len(d.asked())
+		d.script(nil)
+		drain(t, s)
+		if got := d.holds(); !slices.Equal(got, names) {
+			t.Errorf("the destination holds %d events, want %d in order", len(got), len(names))
+		}
+		if got := len(d.asked()) - away; got > 6 {
+			t.Errorf("1,000 events came in %d requests after the outage, want at most 6", got)
+		}
+	})
+}
+
 func TestALargePoisonedEventHoldsUpNoOther(t *testing.T) {
 	d := &destination{}
 	d.poison(errAway, "poison-0", "poison-1")

@@ -24,6 +24,9 @@ const (
 	// maxRetrying is how many of them are under way at once.
 	maxAlone    = 256
 	maxRetrying = 16
+	// growth is how much larger the next batch is after one that was stored. An outage makes
+	// single events of batches, and a destination may take seconds for each.
+	growth = 8
 )
 
 // refused reports that a second attempt at the event would fail as well. The error of a next
@@ -113,7 +116,7 @@ func (s *stage) settleFailed(e *entry, err error) error {
 func (s *sender) adapt(n int, stored bool, behind int) {
 	switch {
 	case behind == 0 && stored:
-		s.size = min(2*s.size, s.mostEvents)
+		s.size = min(growth*s.size, s.mostEvents)
 	case behind > 0 && !stored && s.size == 1:
 		s.failed++
 	case behind > 0:
