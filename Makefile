@@ -122,12 +122,12 @@ compared-tools:
 	@for tool in grep jq; do command -v $$tool > /dev/null || { echo "$$tool is not in the PATH: reading a log is compared with it, so install it first"; exit 1; }; done
 
 .PHONY: bench
-bench: $(SERVERS) compared-tools ## Compare with other libraries, and write docs/benchmarks.md: about 30 minutes on two quiet cores
+bench: $(SERVERS) ## Compare with other libraries, and write docs/benchmarks.md: about 15 minutes on two quiet cores
 	go -C benchmarks test ./...
 	cd benchmarks && go run ./cmd/benchreport
 
 .PHONY: bench-quick
-bench-quick: $(SERVERS) compared-tools ## The same with one event and one short round, printed only: under 2 minutes
+bench-quick: $(SERVERS) ## The same with one event and one short round, printed only: under 2 minutes
 	cd benchmarks && go run ./cmd/benchreport -quick
 
 .PHONY: bench-read
