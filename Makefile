@@ -134,6 +134,14 @@ bench-quick: $(SERVERS) ## The same with one event and one short round, printed 
 bench-read: compared-tools ## Compare auditctl with grep and jq over a log of 660 MB, and write docs/benchmarks.md: about 7 minutes
 	cd benchmarks && go run ./cmd/benchreport -only reading
 
+.PHONY: bench-instructions
+bench-instructions: ## Count the instructions of an event on each path with valgrind, and fail where one took 5% fewer before
+	cd benchmarks && go run ./cmd/instructions
+
+.PHONY: bench-instructions-update
+bench-instructions-update: ## Write those counts to benchmarks/results/instructions.txt
+	cd benchmarks && go run ./cmd/instructions -update
+
 .PHONY: bench-render
 bench-render: ## Write docs/benchmarks.md again from the results in benchmarks/results
 	cd benchmarks && go run ./cmd/benchreport -render
