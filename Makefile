@@ -122,17 +122,25 @@ compared-tools:
 	@for tool in grep jq; do command -v $$tool > /dev/null || { echo "$$tool is not in the PATH: reading a log is compared with it, so install it first"; exit 1; }; done
 
 .PHONY: bench
-bench: $(SERVERS) compared-tools ## Compare with other libraries, and write docs/benchmarks.md: about 30 minutes on two quiet cores
+bench: $(SERVERS) ## Compare with other libraries, and write docs/benchmarks.md: about 15 minutes on two quiet cores
 	go -C benchmarks test ./...
 	cd benchmarks && go run ./cmd/benchreport
 
 .PHONY: bench-quick
-bench-quick: $(SERVERS) compared-tools ## The same with one event and one short round, printed only: under 2 minutes
+bench-quick: $(SERVERS) ## The same with one event and one short round, printed only: under 2 minutes
 	cd benchmarks && go run ./cmd/benchreport -quick
 
 .PHONY: bench-read
 bench-read: compared-tools ## Compare auditctl with grep and jq over a log of 660 MB, and write docs/benchmarks.md: about 7 minutes
 	cd benchmarks && go run ./cmd/benchreport -only reading
+
+.PHONY: bench-instructions
+bench-instructions: ## Count the instructions of an event on each path with valgrind, and fail where one took 5% fewer before
+	cd benchmarks && go run ./cmd/instructions
+
+.PHONY: bench-instructions-update
+bench-instructions-update: ## Write those counts to benchmarks/results/instructions.txt
+	cd benchmarks && go run ./cmd/instructions -update
 
 .PHONY: bench-render
 bench-render: ## Write docs/benchmarks.md again from the results in benchmarks/results

@@ -1,30 +1,53 @@
 package main
 
 import (
+	"errors"
 	"image/color"
-	"io"
 	"math"
+	"os"
 	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgsvg"
 )
 
-// drawing is a plot with its size.
+// drawing is a plot with its size and its legend.
 type drawing struct {
 	*plot.Plot
+
 	width, height vg.Length
+	title         string
+	legend        plot.Legend
 }
 
-func (d drawing) writeTo(w io.Writer) error {
-	svg, err := d.WriterTo(d.width, d.height, "svg")
+// edge stays free around a drawing.
+const edge = 3 * vg.Millimeter
+
+// writeTo writes an SVG file.
+func (d drawing) writeTo(path string) error {
+	svg := vgsvg.New(d.width, d.height)
+	d.drawOn(draw.New(svg))
+	f, err := os.Create(path)
 	if err != nil {
 		return err
 	}
-	_, err = svg.WriteTo(w)
-	return err
+	_, err = svg.WriteTo(f)
+	return errors.Join(err, f.Close())
+}
+
+// drawOn draws the title and the legend above the plot, side by side: neither lies over a mark or the edge.
+func (d drawing) drawOn(all draw.Canvas) {
+	all.SetColor(color.White)
+	all.Fill(all.Path())
+	all = draw.Crop(all, edge, -2*edge, edge, -edge)
+	d.legend.Draw(all)
+	style := d.Title.TextStyle
+	all.FillText(style, vg.Point{X: all.Min.X, Y: all.Max.Y}, d.title)
+	head := max(d.legend.Rectangle(all).Size().Y, style.Height(d.title))
+	d.Draw(draw.Crop(all, 0, 0, 0, -head-edge))
 }
 
 // colours that people who see few of them can tell apart (Okabe and Ito).
@@ -37,19 +60,15 @@ var colours = []color.Color{
 
 var shapes = []draw.GlyphDrawer{draw.CircleGlyph{}, draw.BoxGlyph{}, draw.PyramidGlyph{}, draw.RingGlyph{}}
 
-// margin keeps the longest name off the edge.
-const margin = "  "
-
-const plotWidth = 20 * vg.Centimeter
+const plotWidth = 22 * vg.Centimeter
 
 func newDrawing(title, x string, height vg.Length) drawing {
 	p := plot.New()
-	p.Title.Text = title
 	p.X.Label.Text = x
-	p.BackgroundColor = color.White
-	p.Legend.Top = true
-	p.Title.Padding = vg.Millimeter * 3
-	return drawing{Plot: p, width: plotWidth, height: height}
+	p.Title.TextStyle.XAlign, p.Title.TextStyle.YAlign = draw.XLeft, draw.YTop
+	legend := plot.NewLegend()
+	legend.Top, legend.Padding = true, vg.Millimeter
+	return drawing{Plot: p, width: plotWidth, height: height, title: title, legend: legend}
 }
 
 // band is a median with its interval.
@@ -82,9 +101,8 @@ func comparePlot(q question, r *results) (drawing, error) {
 	d := newDrawing(q.title, "time for an event in µs: median, and its 95% interval", vg.Length(len(q.peers))*vg.Centimeter+4*vg.Centimeter)
 	names := make([]string, len(q.peers))
 	for i, p := range q.peers {
-		names[len(names)-1-i] = margin + p.name
+		names[len(names)-1-i] = p.label
 	}
-	d.NominalY(names...)
 	var seen []string
 	for _, setting := range r.settings() {
 		if name := setting[q.series]; (&cell{keys: setting}).in(q.pinned) && !slices.Contains(seen, name) {
@@ -105,21 +123,28 @@ func comparePlot(q question, r *results) (drawing, error) {
 			offset := 0.18 * (float64(i) - float64(len(seen)-1)/2)
 			points.add(float64(len(q.peers)-1-j)-offset, c.band(unitTime, 1e3))
 		}
-		if err := d.addBands(points, i, thousands(name)+label(q.series)); err != nil {
+		if err := d.addBands(points, i, legendOf(q.series, name)); err != nil {
 			return d, err
 		}
 	}
-	logarithmic(&d.X)
-	d.Y.Min, d.Y.Max = -0.6, float64(len(names))-0.4
-	d.Add(plotter.NewGrid())
+	d.compare(names)
 	return d, nil
 }
 
-func label(series string) string {
+// compare finishes a drawing with a row for every name, the last on top.
+func (d *drawing) compare(names []string) {
+	d.NominalY(names...)
+	logarithmic(&d.X)
+	d.Y.Min, d.Y.Max = -0.6, float64(len(names))-0.4
+	d.Add(plotter.NewGrid())
+}
+
+// legendOf is what a legend says of a value of a series.
+func legendOf(series, value string) string {
 	if series == "writers" {
-		return " writers"
+		return thousands(value) + plural(value, " writer")
 	}
-	return ""
+	return value
 }
 
 // band is the median of a unit, divided; a single run has no interval.
@@ -132,7 +157,7 @@ func (c *cell) band(unit string, by float64) band {
 	return b
 }
 
-func (d drawing) addBands(points bands, i int, name string) error {
+func (d *drawing) addBands(points bands, i int, name string) error {
 	scatter, err := plotter.NewScatter(points)
 	if err != nil {
 		return err
@@ -144,7 +169,7 @@ func (d drawing) addBands(points bands, i int, name string) error {
 	}
 	intervals.Color = scatter.Color
 	d.Add(intervals, scatter)
-	d.Legend.Add(name, scatter)
+	d.legend.Add(name, scatter)
 	return nil
 }
 
@@ -175,7 +200,7 @@ func growthPlot(q question, r *results) (drawing, error) {
 		}
 		line.Color, points.Color, points.Shape = colours[i], colours[i], shapes[i]
 		d.Add(line, points)
-		d.Legend.Add(name, line, points)
+		d.legend.Add(name, line, points)
 	}
 	logarithmic(&d.X)
 	logarithmic(&d.Y)
@@ -190,7 +215,7 @@ func linkedPlot(q question, r *results) (drawing, error) {
 	var names []string
 	for _, c := range slices.Backward(r.cells) {
 		sizes = append(sizes, c.median("size-B")/(1<<20))
-		names = append(names, margin+c.keys["program"])
+		names = append(names, c.keys["program"])
 	}
 	bars, err := plotter.NewBarChart(sizes, vg.Points(16))
 	if err != nil {

@@ -14,11 +14,11 @@ type question struct {
 	series string
 	pinned map[string]string
 	aims   []aim
+	// apart is a question that is asked by its name alone: it takes long, and measures other programs than this library.
+	apart bool
 	// table and plot show it; as a comparison when nil.
 	table func(question, *results) string
 	plot  func(question, *results) (drawing, error)
-	// headline picks what the README's table shows, a row for each.
-	headline []map[string]string
 }
 
 // run is one call of the benchmark binary in every round: which benchmarks, and how many events each.
@@ -40,8 +40,18 @@ func (r run) benchmarks(quick bool) string {
 // headlineEvent is the event that stands for all where there is room for one.
 const headlineEvent = "credential"
 
-// peer is one that is compared, with what its nil means.
-type peer struct{ name, text string }
+// peer is one that is compared: its name in the results, the one that readers see, and what its nil means.
+type peer struct{ name, label, text string }
+
+// labelOf is the name of a peer that readers see.
+func (q question) labelOf(name string) string {
+	for _, p := range q.peers {
+		if p.name == name {
+			return p.label
+		}
+	}
+	return name
+}
 
 const ours = "ours"
 

@@ -56,17 +56,20 @@ func renderAll(from, root string) error {
 		}
 		all[q.id], config = r, r.config
 	}
-	var body, short strings.Builder
+	var body strings.Builder
 	for _, q := range questions {
 		r := all[q.id]
 		if r == nil {
 			continue
 		}
-		if err := drawTo(filepath.Join(docs, "benchmarks", q.id+".svg"), q, r); err != nil {
+		d, err := q.plotOf(r)
+		if err == nil {
+			err = d.writeTo(filepath.Join(docs, "benchmarks", q.id+".svg"))
+		}
+		if err != nil {
 			return fmt.Errorf("drawing %s: %w", q.id, err)
 		}
 		body.WriteString(q.section(r, config))
-		short.WriteString(q.headlines(r))
 	}
 	if body.Len() == 0 {
 		return fmt.Errorf("%s holds no results: run make bench", from)
@@ -75,19 +78,17 @@ func renderAll(from, root string) error {
 	if err := os.WriteFile(filepath.Join(docs, "benchmarks.md"), []byte(text), 0o644); err != nil {
 		return err
 	}
-	return replaceBlock(filepath.Join(root, "README.md"), readmeTable(config, short.String()))
-}
-
-func drawTo(path string, q question, r *results) error {
-	d, err := q.plotOf(r)
-	if err != nil {
-		return err
+	rows := glance(all)
+	if len(rows) > 0 {
+		d, err := glancePlot(rows)
+		if err == nil {
+			err = d.writeTo(filepath.Join(docs, "benchmarks", "glance.svg"))
+		}
+		if err != nil {
+			return fmt.Errorf("drawing the README's comparison: %w", err)
+		}
 	}
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.writeTo(f), f.Close())
+	return replaceBlock(filepath.Join(root, "README.md"), glanceBlock(config, rows))
 }
 
 // measuredOn says where and with what the last of the results were measured.
@@ -117,7 +118,7 @@ func (q question) section(r *results, page map[string]string) string {
 	}
 	fmt.Fprintf(&b, "![%s](benchmarks/%s.svg)\n\n", q.title, q.id)
 	for _, p := range q.peers {
-		fmt.Fprintf(&b, "- **%s**: %s.\n", p.name, p.text)
+		fmt.Fprintf(&b, "- **%s**: %s.\n", p.label, p.text)
 	}
 	if len(q.peers) > 0 {
 		b.WriteString("\n")
@@ -131,53 +132,6 @@ func (q question) section(r *results, page map[string]string) string {
 	}
 	b.WriteString(q.tableOf(r))
 	return b.String()
-}
-
-// headlines are a question's rows of the README's table.
-func (q question) headlines(r *results) string {
-	var b strings.Builder
-	for _, setting := range q.headline {
-		base := r.find(ours, setting)
-		if base == nil {
-			continue
-		}
-		var others []string
-		for _, p := range q.peers {
-			if c := r.find(p.name, setting); c != nil && c != base {
-				others = append(others, p.name+" "+duration(c.median(unitTime))+loss(c))
-			}
-		}
-		what := q.title
-		if w := setting["writers"]; w != "" {
-			what += ", " + thousands(w) + plural(w, " writer")
-		}
-		if to := setting["to"]; to != "" {
-			what += ": " + to
-		}
-		fmt.Fprintf(&b, "| %s | **%s**%s | %s |\n", what, duration(base.median(unitTime)), loss(base), strings.Join(others, ", "))
-	}
-	return b.String()
-}
-
-func plural(count, noun string) string {
-	if count == "1" {
-		return noun
-	}
-	return noun + "s"
-}
-
-// loss is empty where nothing was lost.
-func loss(c *cell) string {
-	if text := c.lost(); text != "0" {
-		return " (loses " + strings.Trim(text, "*") + ")"
-	}
-	return ""
-}
-
-func readmeTable(config map[string]string, rows string) string {
-	return fmt.Sprintf("Time for one credential-issued event, medians of interleaved rounds on %s (%s). Who promises what, spreads,\n"+
-		"processor time, allocations, plots and the other events are in [docs/benchmarks.md](docs/benchmarks.md).\n\n"+
-		"| what | this library | others |\n| --- | ---: | --- |\n%s", config[keyMachine], config[keyDate], rows)
 }
 
 // replaceBlock rewrites what stands between the markers of a file.

@@ -79,7 +79,7 @@ func readingTable(q question, r *results) string {
 			}
 			lines, time := value(c, "events"), c.summary(unitTime)
 			t.add([]string{
-				setting["query"], bold(p.name, p.name == ours), duration(time.Center * lines), strings.TrimPrefix(spread(c), "±"),
+				setting["query"], bold(p.label, p.name == ours), duration(time.Center * lines), strings.TrimPrefix(spread(c), "±"),
 				ratio(c, r.find(ours, setting)), rate(time.Center), duration(c.median(unitCPU) * lines), strconv.Itoa(len(c.samples[unitTime])),
 			})
 		}

@@ -39,7 +39,7 @@ func compareTable(q question, r *results) string {
 				row = append(row, thousands(setting[key]))
 			}
 			time := c.summary(unitTime)
-			row = append(row, bold(p.name, p.name == ours), duration(time.Center), strings.TrimPrefix(time.PctRangeString(), "±"),
+			row = append(row, bold(p.label, p.name == ours), duration(time.Center), strings.TrimPrefix(time.PctRangeString(), "±"),
 				ratio(c, base), rate(time.Center), duration(c.median(unitCPU)), number(c.median(unitBytes)), number(c.median(unitAllocs)))
 			for _, unit := range optional {
 				if r.has(unit) {
@@ -183,4 +183,11 @@ func thousands(text string) string {
 		text = text[:i] + "," + text[i:]
 	}
 	return text
+}
+
+func plural(count, noun string) string {
+	if count == "1" {
+		return noun
+	}
+	return noun + "s"
 }
