@@ -29,7 +29,8 @@ const (
 // writing it again stores the same event. Its outcome is that of the next sink. nil does not
 // mean that a checkpoint covers the event: Wait waits for that.
 //
-// Close refuses later writes, waits for those under way, stores the checkpoint that closes
+// Close refuses later writes, waits for those under way, and for spools behind it to be empty for half
+// of the time that ctx has and Options.Timeout at most, stores the checkpoint that closes
 // the trail, and closes the next sink. Its error says what stayed without a checkpoint.
 //
 // Level is that of the next sink, and String prints the chain: "seal(kube)".
@@ -327,9 +328,21 @@ func (s *stage) wait(ctx context.Context) error {
 	return nil
 }
 
+// drain waits a while for places to hold all events, or to be known to lack them: the checkpoint that
+// closes a trail has to declare that. It leaves half of the time for that checkpoint.
+func (s *stage) drain(ctx context.Context) error {
+	most := s.opts.Timeout
+	if end, ok := ctx.Deadline(); ok {
+		most = min(most, time.Until(end)/2)
+	}
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	return driver.Drain(ctx, s.next)
+}
+
 // Close closes the trail and the next sink.
 func (s *stage) Close(ctx context.Context) error {
-	err := s.Gate.Close(ctx)
+	err := errors.Join(s.Gate.Close(ctx), s.drain(ctx))
 	s.mu.Lock()
 	lives := s.lives()
 	for _, l := range lives {
