@@ -3,6 +3,8 @@ package seal_test
 import (
 	"context"
 	"errors"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	"github.com/paddock-dev/audit/auditing/sinktest"
 	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/sinks/retry"
+	"github.com/paddock-dev/audit/sinks/seal"
 )
 
 // forgetful stores events, and loses the first answer about each.
@@ -78,6 +81,28 @@ func TestRotationAndReplicasAreNoAlarm(t *testing.T) {
 	}
 }
 
+// The component's clock steps between checkpoints, also out of the time of its first certificate.
+func TestClockStepsOfTheComponentAreNoAlarm(t *testing.T) {
+	const hour, day = time.Hour, 24 * time.Hour
+	for _, steps := range [][]time.Duration{{0, -hour, hour, 0}, {0, -3 * day, 0}, {0, 3 * day, 0}, {10 * day, 0, 20 * day, -10 * day}} {
+		a, all := newAuditor(t, time.Time{}), &sinktest.Recorder{}
+		var step atomic.Int64
+		opts := a.options()
+		opts.SetClock(func() time.Time { return time.Now().Add(time.Duration(step.Load())) })
+		step.Store(int64(steps[0]))
+		s := sealed(t, all, opts)
+		for i := range steps {
+			step.Store(int64(steps[i]))
+			must(t, s.Write(t.Context(), denial(i)))
+			must(t, s.Wait(within(t, 10*time.Second)))
+		}
+		must(t, s.Close(within(t, 10*time.Second)))
+		if a.mustBeIntact(t, stored{"all", all.Events()}); t.Failed() {
+			t.Fatal(steps)
+		}
+	}
+}
+
 func TestClockStepsAreNoAlarm(t *testing.T) {
 	a, all := newAuditor(t, time.Time{}), &sinktest.Recorder{}
 	s := sealed(t, all, a.options())
@@ -89,4 +114,42 @@ func TestClockStepsAreNoAlarm(t *testing.T) {
 	}
 	must(t, s.Close(within(t, 10*time.Second)))
 	a.mustBeIntact(t, stored{"all", all.Events()})
+}
+
+// A rolling update: replicas of one component start and stop while others write to the same place. The first
+// one does not seal yet.
+func TestReplicasThatOverlapAreNoAlarm(t *testing.T) {
+	all := lasting{choosy{&sinktest.Recorder{}, "nothing"}}
+	before := driver.New(driver.Of(all))
+	unsealed := denial(0)
+	unsealed.Labels = map[string]string{"paddock.dev/component": "proxy"}
+	must(t, before.Write(t.Context(), unsealed))
+	a := newAuditor(t, time.Now())
+	var writers sync.WaitGroup
+	var running []*seal.Sink
+	for replica := range 6 {
+		opts := a.options()
+		opts.MaxEvents = 15
+		s := sealed(t, all, opts)
+		writers.Go(func() {
+			for i := range 40 {
+				if err := s.Write(t.Context(), denial(100*replica+i)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		running = append(running, s)
+		must(t, s.Wait(within(t, 10*time.Second))) // it is ready
+	}
+	writers.Wait()
+	for _, s := range running {
+		for _, open := range running {
+			must(t, open.Wait(within(t, 10*time.Second)))
+		}
+		a.mustBeIntact(t, stored{"all", all.Events()})
+		must(t, s.Close(within(t, 10*time.Second)))
+	}
+	if r := a.mustBeIntact(t, stored{"all", all.Events()}); r.Unsealed != 1 || len(r.Trails) < 12 {
+		t.Errorf("%d events are not sealed, %d trails", r.Unsealed, len(r.Trails))
+	}
 }

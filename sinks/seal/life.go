@@ -47,7 +47,8 @@ type life struct {
 	// Of the goroutine alone.
 	signer      *signer
 	certificate string
-	certified   time.Time  // until when
+	certified   span       // when the certificate is valid
+	clock       span       // of the times of checkpoints, and of attempts at some
 	head        trail.Head // of the last stored checkpoint
 }
 

@@ -50,6 +50,8 @@ type Options struct {
 	Name string
 	// Registerer takes the metrics paddock_audit_seal_* until Close. nil for none.
 	Registerer prometheus.Registerer
+
+	clock func() time.Time // of the component; time.Now when nil
 }
 
 // Authority vouches for the key of a trail. It is safe for concurrent use.
@@ -64,6 +66,9 @@ func (o Options) Validate() error { return o.complete() }
 
 func (o *Options) complete() error {
 	err := options.Complete(o)
+	if o.clock == nil {
+		o.clock = time.Now
+	}
 	if strings.ContainsAny(o.Cluster, " \n\r\t/+") {
 		err = errors.Join(err, options.At(*o, "Cluster", "has a space, a line break, / or +: give it a name such as prod-eu"))
 	}
