@@ -10,11 +10,14 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/auditing/sinktest"
 	"github.com/paddock-dev/audit/driver"
+	"github.com/paddock-dev/audit/sinks/multi"
 	"github.com/paddock-dev/audit/sinks/retry"
 	"github.com/paddock-dev/audit/sinks/seal"
+	"github.com/paddock-dev/audit/verify"
 )
 
 // forgetful stores events, and loses the first answer about each.
@@ -151,5 +154,50 @@ func TestReplicasThatOverlapAreNoAlarm(t *testing.T) {
 	}
 	if r := a.mustBeIntact(t, stored{"all", all.Events()}); r.Unsealed != 1 || len(r.Trails) < 12 {
 		t.Errorf("%d events are not sealed, %d trails", r.Unsealed, len(r.Trails))
+	}
+}
+
+// An event keeps its seal when it is written again after its trail was closed, by the same process or another one. The
+// trail says that it failed, or that nobody knows.
+func TestARetryBehindTheEndOfItsTrailIsNoAlarm(t *testing.T) {
+	a := newAuditor(t, time.Now())
+	first, second := lasting{choosy{&sinktest.Recorder{}, "nothing"}}, lasting{choosy{&sinktest.Recorder{}, "nothing"}}
+	opts := a.options()
+	opts.MaxEvents = 6
+	life := func() *seal.Sink {
+		next, err := multi.New([]multi.Child{{Name: "first", Sink: first}, {Name: "second", Sink: second}}, multi.Options{})
+		must(t, err)
+		return sealed(t, next, opts)
+	}
+	s := life()
+	var failed []*v1alpha1.AuditEvent
+	for i, err := range []error{driver.Permanent(errors.New("refused")), errors.New("no answer"), driver.Permanent(errors.New("refused"))} {
+		second.FailWith(err) // the first one stores it
+		ae := denial(i)
+		if s.Write(t.Context(), ae) == nil {
+			t.Fatal("the write did not fail")
+		}
+		failed = append(failed, ae)
+	}
+	second.FailWith(nil)
+	all := func() *verify.Report {
+		return a.mustBeIntact(t, stored{"first", first.Events()}, stored{"second", second.Events()})
+	}
+	must(t, s.Wait(within(t, 10*time.Second)))
+	for i := 10; i < 20; i++ {
+		must(t, s.Write(t.Context(), denial(i)))
+	}
+	must(t, s.Wait(within(t, 10*time.Second)))
+	all()
+	before := failed[0].Annotations[v1alpha1.AnnotationSeal]
+	must(t, s.Write(t.Context(), failed[0])) // its trail is closed
+	must(t, s.Close(within(t, 10*time.Second)))
+	all()
+	other := life()
+	must(t, other.Write(t.Context(), failed[1]))
+	must(t, other.Close(within(t, 10*time.Second)))
+	r := all()
+	if failed[0].Annotations[v1alpha1.AnnotationSeal] != before || !r.Trails[0].Closed || len(r.Trails) < 3 {
+		t.Errorf("%+v", r.Trails)
 	}
 }
