@@ -221,6 +221,9 @@ func (l *life) cover(d *draft) {
 	s.metrics.checkpoints.Inc()
 	s.metrics.uncovered.Sub(float64(d.index + 1 - l.covered))
 	l.covered = d.index + 1
+	if l == s.ready {
+		s.now.nudge() // which may be old
+	}
 	close(l.moved)
 	l.moved = make(chan struct{})
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -200,4 +201,50 @@ func TestARetryBehindTheEndOfItsTrailIsNoAlarm(t *testing.T) {
 	if failed[0].Annotations[v1alpha1.AnnotationSeal] != before || !r.Trails[0].Closed || len(r.Trails) < 3 {
 		t.Errorf("%+v", r.Trails)
 	}
+}
+
+// A trail begins before it is needed, so that a process that is killed at its begin leaves no event for whose key
+// nobody vouches.
+func TestAKillAtTheBeginOfALaterTrailIsNoAlarm(t *testing.T) {
+	a, all := newAuditor(t, time.Now()), &sinktest.Recorder{}
+	opts := a.options()
+	opts.MaxEvents = 32
+	s := sealed(t, all, opts)
+	for i := range 70 {
+		must(t, s.Wait(within(t, 10*time.Second)))
+		must(t, s.Write(t.Context(), denial(i)))
+		if a.mustBeIntact(t, stored{"all", all.Events()}); t.Failed() {
+			t.Fatalf("killed after %d events", i+1)
+		}
+	}
+	must(t, s.Close(within(t, 10*time.Second)))
+	if r := a.mustBeIntact(t, stored{"all", all.Events()}); len(r.Trails) < 3 {
+		t.Errorf("%d trails", len(r.Trails))
+	}
+}
+
+// A trail that is old goes on until the next one is open.
+func TestAKillWhileNoTrailCanBeOpenedIsNoAlarm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, all := newAuditor(t, time.Now()), &checkpointsFail{Recorder: &sinktest.Recorder{}}
+		opts := a.options()
+		opts.MaxAge = time.Hour
+		s, err := seal.New(all, opts)
+		must(t, err)
+		time.Sleep(59 * time.Minute)
+		all.fail.Store(true)
+		time.Sleep(2 * time.Minute)
+		for i := range 6 {
+			all.fail.Store(i < 3)
+			must(t, s.Write(t.Context(), denial(i)))
+			time.Sleep(2 * time.Minute)
+			if a.mustBeIntact(t, stored{"all", all.Events()}); t.Failed() {
+				t.Fatalf("killed after %d events", i+1)
+			}
+		}
+		must(t, s.Close(within(t, time.Minute)))
+		if r := a.mustBeIntact(t, stored{"all", all.Events()}); len(r.Trails) != 2 {
+			t.Errorf("%d trails", len(r.Trails))
+		}
+	})
 }
