@@ -68,7 +68,7 @@ func (s *files) Read(ctx context.Context, q *Query) iter.Seq2[*Record, error] {
 			if err == nil {
 				err = b.found.err
 			}
-			for r := range s.taken(b) {
+			for r := range s.taken(b, q) {
 				err = errors.Join(err, sorter.Add(r))
 			}
 			if err != nil {
@@ -103,7 +103,7 @@ func (s *files) Read(ctx context.Context, q *Query) iter.Seq2[*Record, error] {
 }
 
 // taken yields the records of a block, and counts what else is in it; nil for no block.
-func (s *files) taken(b *block) iter.Seq[*Record] {
+func (s *files) taken(b *block, q *Query) iter.Seq[*Record] {
 	return func(yield func(*Record) bool) {
 		if b == nil || b.in == nil {
 			return
@@ -111,7 +111,7 @@ func (s *files) taken(b *block) iter.Seq[*Record] {
 		in := b.in
 		if b.skipped {
 			in.lines++
-			in.note(s.name, found{foreign: 1, cause: errLong})
+			in.note(s.name, found{foreign: 1, cause: errLong, strict: q.Strict})
 		}
 		in.note(s.name, b.found)
 		before := in.lines

@@ -3,6 +3,7 @@ package reading_test
 import (
 	"bytes"
 	"errors"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -79,4 +80,30 @@ func TestStrictReadingTellsTornLinesApart(t *testing.T) {
 			t.Errorf("%v is not ErrTorn", got[1])
 		}
 	}
+}
+
+// A line that is too long to look at may hide an event, also behind lines of another program.
+func TestStrictReadingTellsOfLinesThatAreTooLong(t *testing.T) {
+	for _, end := range []string{"\n", ""} {
+		text := io.MultiReader(strings.NewReader("a line of another program\n"), io.LimitReader(endless{}, 256<<20), strings.NewReader(end))
+		var got []error
+		most := peak(func() {
+			for _, err := range reading.FilesWithInput("a", text, "-").Read(t.Context(), &reading.Query{Strict: true}) {
+				got = append(got, err)
+			}
+		})
+		if len(got) != 1 || !strings.Contains(got[0].Error(), "the first is -:2: the line is longer than 4 MiB") || most > 64<<20 {
+			t.Errorf("it takes %d MiB, and says %v", most>>20, got)
+		}
+	}
+}
+
+// endless is a line without an end.
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) {
+	for n := 0; n < len(p); {
+		n += copy(p[n:], `{"a":[`)
+	}
+	return len(p), nil
 }
