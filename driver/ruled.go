@@ -43,6 +43,8 @@ func newRuled(s withRules) *ruled {
 
 func (r *ruled) Info() Info { return r.info }
 
+func (r *ruled) Drain(ctx context.Context) error { return Drain(ctx, r.Driver) }
+
 func (r *ruled) Store(ctx context.Context, events []*Event) []error {
 	bounded, cancel := r.begin(ctx)
 	defer cancel()

@@ -72,18 +72,50 @@ func Repeated(e *Event, stored *v1alpha1.AuditEvent) {
 
 var losses struct {
 	sync.Mutex
-	hear []*func(seal, place string)
+	hear  []*func(seal, place string)
+	known []*func(tell func(e *v1alpha1.AuditEvent, place string))
 }
 
-// OnLacks calls hear with the seal of each event that a place lacks, until stop is called. A
-// stage that seals calls it; hear sees the events of all of them, and must return soon.
+// OnLacks calls hear with the seal of each event that a place lacks, until stop is called, and first
+// with those of KnownLacks. A stage that seals calls it; hear sees the events of all of them, and must
+// return soon.
 func OnLacks(hear func(seal, place string)) (stop func()) {
 	losses.Lock()
-	defer losses.Unlock()
 	losses.hear = append(losses.hear, &hear)
-	return sync.OnceFunc(func() {
-		losses.Lock()
-		defer losses.Unlock()
-		losses.hear = slices.DeleteFunc(losses.hear, func(one *func(seal, place string)) bool { return one == &hear })
-	})
+	known := slices.Clone(losses.known)
+	losses.Unlock()
+	for _, list := range known {
+		(*list)(telling(hear))
+	}
+	return func() { forget(&losses.hear, &hear) }
+}
+
+// KnownLacks is for events that a place lacks since an earlier process, which may have ended before their
+// loss was declared: the dead letters that a spool finds. Each stage that seals has list tell it of them once,
+// at once or when it is made, until stop is called.
+func KnownLacks(list func(tell func(e *v1alpha1.AuditEvent, place string))) (stop func()) {
+	losses.Lock()
+	losses.known = append(losses.known, &list)
+	hear := slices.Clone(losses.hear)
+	losses.Unlock()
+	for _, one := range hear {
+		list(telling(*one))
+	}
+	return func() { forget(&losses.known, &list) }
+}
+
+// telling returns a function that tells of the seals of events.
+func telling(hear func(seal, place string)) func(e *v1alpha1.AuditEvent, place string) {
+	return func(e *v1alpha1.AuditEvent, place string) {
+		if seal := e.Annotations[v1alpha1.AnnotationSeal]; seal != "" {
+			hear(seal, place)
+		}
+	}
+}
+
+// forget removes a function from those that are called. To do it again is harmless.
+func forget[T any](from *[]*T, one *T) {
+	losses.Lock()
+	defer losses.Unlock()
+	*from = slices.DeleteFunc(*from, func(other *T) bool { return other == one })
 }

@@ -3,6 +3,7 @@ package driver_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"strings"
 	"testing"
 
@@ -160,5 +161,49 @@ func TestAPanicBehindAStageIsAnErrorOfThatSinkOnly(t *testing.T) {
 	err := inFront(t, newSink(stub{store: beside.store}), broken).Write(t.Context(), denial())
 	if failed := writeError(t, err); !strings.Contains(err.Error(), "broken: permanent: panic: boom") || failed.Sink != "stage" || len(beside.events) != 1 {
 		t.Errorf("%v; %d events beside", err, len(beside.events))
+	}
+}
+
+// lossy is a Driver that is known to lack an event, and that drains.
+type lossy struct {
+	stub
+
+	drained *bool
+}
+
+func (l lossy) Drain(context.Context) error {
+	*l.drained = true
+	return nil
+}
+
+func TestDrainReachesADriverBehindItsLink(t *testing.T) {
+	drained := false
+	d := lossy{stub{info: driver.Info{Name: "lossy"}}, &drained}
+	if err := driver.Drain(t.Context(), driver.Of(driver.New(d))); err != nil || !drained {
+		t.Errorf("drained %t, %v", drained, err)
+	}
+	if err := driver.Drain(t.Context(), stub{}); err != nil {
+		t.Errorf("what is no Drainer: %v", err)
+	}
+}
+
+func TestKnownLossesReachStagesThatComeLaterToo(t *testing.T) {
+	ae := denial()
+	ae.Annotations = map[string]string{v1alpha1.AnnotationSeal: "v1 x"}
+	heard := map[string]int{}
+	hear := func(who string) func(seal, place string) {
+		return func(seal, place string) { heard[who+" "+seal+" "+place]++ }
+	}
+	early := driver.OnLacks(hear("early"))
+	defer early()
+	forget := driver.KnownLacks(func(tell func(ae *v1alpha1.AuditEvent, place string)) {
+		tell(ae, "lake")
+		tell(denial(), "lake") // it has no seal
+	})
+	driver.OnLacks(hear("late"))()
+	forget()
+	driver.OnLacks(hear("too late"))()
+	if want := map[string]int{"early v1 x lake": 1, "late v1 x lake": 1}; !maps.Equal(heard, want) {
+		t.Errorf("heard %v, want %v", heard, want)
 	}
 }

@@ -27,7 +27,8 @@ import (
 // only for what it matches. A file that several paths lead to is read once.
 //
 // Read yields a *Foreign for each file that has lines that are no events, and one with
-// ErrUnfinished when a file ends within a line. Of lines that begin as this project writes
+// ErrUnfinished when a file ends within a line. For a Query that is Strict it yields another one with
+// ErrTorn for lines that end within an event. Of lines that begin as this project writes
 // them, those that the query's texts rule out are not looked at more closely: such a line may
 // be damaged behind its begin. A file that cannot be read, that is missing or no regular file
 // (a pipe, a directory), or that was truncated meanwhile, makes a *Failed behind the
@@ -67,7 +68,7 @@ func (s *files) Read(ctx context.Context, q *Query) iter.Seq2[*Record, error] {
 			if err == nil {
 				err = b.found.err
 			}
-			for r := range s.taken(b) {
+			for r := range s.taken(b, q) {
 				err = errors.Join(err, sorter.Add(r))
 			}
 			if err != nil {
@@ -102,7 +103,7 @@ func (s *files) Read(ctx context.Context, q *Query) iter.Seq2[*Record, error] {
 }
 
 // taken yields the records of a block, and counts what else is in it; nil for no block.
-func (s *files) taken(b *block) iter.Seq[*Record] {
+func (s *files) taken(b *block, q *Query) iter.Seq[*Record] {
 	return func(yield func(*Record) bool) {
 		if b == nil || b.in == nil {
 			return
@@ -110,7 +111,7 @@ func (s *files) taken(b *block) iter.Seq[*Record] {
 		in := b.in
 		if b.skipped {
 			in.lines++
-			in.note(s.name, found{foreign: 1, cause: errLong})
+			in.note(s.name, found{foreign: 1, cause: errLong, strict: q.Strict})
 		}
 		in.note(s.name, b.found)
 		before := in.lines
@@ -132,6 +133,12 @@ func (in *input) note(source string, f found) {
 		in.foreign.Source, in.foreign.First, in.foreign.Err = source, in.at(in.lines+f.first), f.cause
 	}
 	in.foreign.Count += f.foreign
+	if f.torn > 0 {
+		if in.torn == nil {
+			in.torn = &Foreign{Source: source, First: in.at(in.lines + f.firstTorn), Err: ErrTorn}
+		}
+		in.torn.Count += f.torn
+	}
 	if f.unfinished {
 		in.unfinished = &Foreign{Source: source, Count: 1, First: in.at(in.lines + f.lines), Err: ErrUnfinished, Seals: f.seals}
 	} else {
@@ -148,9 +155,13 @@ func (in *input) report(yield func(*Record, error) bool) bool {
 			return false
 		}
 	}
-	if unfinished := in.unfinished; unfinished != nil {
-		in.unfinished = nil
-		return yield(nil, unfinished)
+	for _, noted := range []**Foreign{&in.torn, &in.unfinished} {
+		if told := *noted; told != nil {
+			*noted = nil
+			if !yield(nil, told) {
+				return false
+			}
+		}
 	}
 	return true
 }

@@ -33,6 +33,8 @@ type found struct {
 	seals          []string // in those lines
 	// strict says that first is that of the first line with a cause, if there is one.
 	strict bool
+	// torn counts the lines that end within an event. firstTorn is the number of the first of them.
+	torn, firstTorn int
 	// unfinished says that the last line has no end, and is no event.
 	unfinished bool
 	err        error // of the query
@@ -58,15 +60,21 @@ func (j *judge) lines(data []byte, unfinished bool) (f found) {
 		}
 		f.lines++
 		r, foreign, err := j.line(line)
-		if foreign && j.query.Strict {
+		last := unfinished && data == nil
+		torn := foreign && !last && j.query.Strict && eventjson.Torn(line)
+		if foreign && !torn && j.query.Strict {
 			f.seals = append(f.seals, SealsIn(line)...)
 			if err == nil && bytes.Contains(line, []byte(ownPrefix)) {
 				err = errDamaged
 			}
 		}
 		switch {
-		case foreign && unfinished && data == nil:
+		case foreign && last:
 			f.unfinished = true
+		case torn:
+			if f.torn++; f.torn == 1 {
+				f.firstTorn = f.lines
+			}
 		case foreign:
 			f.note(f.lines, 1, err)
 		case err != nil:
@@ -141,7 +149,8 @@ var eventKind = []byte("AuditEvent")
 
 // parse returns the event of a line, which it may change; nil when there is none.
 func (j *judge) parse(line []byte) (*v1alpha1.AuditEvent, error) {
-	switch at := ownEvent(line); {
+	at := ownEvent(line)
+	switch {
 	case at > 0: // the keys before it are those of the log
 		if j.query.Strict && !json.Valid(append(line[:at:at], '}')) {
 			return nil, errLogKeys
@@ -153,6 +162,9 @@ func (j *judge) parse(line []byte) (*v1alpha1.AuditEvent, error) {
 	}
 	ae, err := ParseEvent(line, j.query.Strict)
 	if err != nil {
+		if at > 0 {
+			copy(line, typeInLine) // it may be looked at again
+		}
 		return nil, err
 	}
 	if ae.Kind != string(eventKind) || ae.APIVersion != v1alpha1.GroupVersion.String() {

@@ -18,6 +18,11 @@ const (
 // event: its writer may be about to write the rest, or has crashed.
 var ErrUnfinished = errors.New("the last line is not finished")
 
+// ErrTorn is in a *Foreign for lines that end within an event and have others behind them. A
+// writer that is killed leaves such a line, and the next one goes on behind it. Only a Query that
+// is Strict tells them from other lines.
+var ErrTorn = errors.New("the line ends within an event: its writer was killed, or somebody cut it off")
+
 var errLong = errors.New("the line is longer than 4 MiB")
 
 // cutter cuts what it reads into whole lines.

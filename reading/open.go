@@ -34,6 +34,8 @@ type input struct {
 	lines   int // that were received
 	foreign Foreign
 	told    int // of foreign
+	// torn are lines that end within an event, which were not told yet; nil for none.
+	torn *Foreign
 	// unfinished is its last line, if that is no whole event.
 	unfinished *Foreign
 }

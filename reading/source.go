@@ -37,7 +37,8 @@ type Foreign struct {
 	// at all. For a Query that is Strict, the first one is the first that looks like an event.
 	Err error
 	// Seals are the annotations paddock.dev/seal that stand in what is no event, as far as they
-	// can be made out, up to MaxSeals. A Query that is Strict finds them.
+	// can be made out, up to MaxSeals. A Query that is Strict finds them, but for lines that end
+	// within an event.
 	Seals []string
 }
 

@@ -30,7 +30,7 @@ func (s *files) Follow(ctx context.Context, q *Query) iter.Seq2[*Record, error] 
 			if err != nil {
 				return // ctx has ended
 			}
-			for r := range s.taken(b) {
+			for r := range s.taken(b, q) {
 				if !yield(r, nil) {
 					return
 				}

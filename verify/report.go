@@ -60,6 +60,8 @@ const (
 	CodeUnreadable Code = "unreadable"
 	// CodeUnfinished: the last line of a file has no end.
 	CodeUnfinished Code = "unfinished"
+	// CodeTorn: a line ends within an event, and others follow. It counts as if it were not there.
+	CodeTorn Code = "torn-line"
 	// CodeShortened: the place shortened the event. Its position is stated, and its content
 	// is not proven.
 	CodeShortened Code = "content-not-proven"

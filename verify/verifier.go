@@ -155,6 +155,8 @@ func (v *Verifier) Trouble(source string, err error) {
 	case errors.Is(err, reading.ErrUnfinished):
 		f.Code, f.Level, f.At = CodeUnfinished, LevelNote, foreign.First
 		v.addUnreadable(foreign)
+	case errors.Is(err, reading.ErrTorn): // whoever tore it could have deleted it, and is found by that
+		f.Code, f.Level, f.At = CodeTorn, LevelNote, foreign.First
 	case foreign.Err == nil:
 		f.Level, f.At = LevelNote, foreign.First // lines of another program
 	default:

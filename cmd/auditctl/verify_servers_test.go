@@ -23,8 +23,8 @@ import (
 	"github.com/paddock-dev/audit/verify"
 )
 
-// The test seals events on their way to an API server and to Loki, and then edits one, deletes one and
-// inserts one as the administrator of the cluster.
+// The test seals events on their way to an API server and to Loki. Then it edits a spec and a label, deletes, inserts and
+// replays an event, and moves one to another namespace, as the administrator of the cluster.
 func TestVerifyFindsWhatAnAdministratorDid(t *testing.T) {
 	server, l := testenv.SharedKube(t), testenv.NewLoki(t, testenv.LokiOptions{})
 	ns := server.Namespace(t)
@@ -84,6 +84,16 @@ func TestVerifyFindsWhatAnAdministratorDid(t *testing.T) {
 	inserted.Name += "x"
 	delete(inserted.Annotations, v1alpha1.AnnotationSeal)
 	must(c.Create(ctx, inserted))
+	replayed := &v1alpha1.AuditEvent{}
+	must(c.Get(ctx, client.ObjectKey{Namespace: ns, Name: s.names[4]}, replayed))
+	relabelled := replayed.DeepCopy() // which nothing refuses, unlike another spec
+	replayed.Name, replayed.ResourceVersion, replayed.UID = replayed.Name+"y", "", ""
+	must(c.Create(ctx, replayed))
+	relabelled.Labels[v1alpha1.LabelDecision] = string(v1alpha1.AuditDecisionGranted)
+	must(c.Update(ctx, relabelled))
+	moved := taken(s.names[6])
+	moved.Namespace = server.Namespace(t)
+	must(c.Create(ctx, moved))
 
 	code, r := run()
 	var found []string
@@ -91,7 +101,11 @@ func TestVerifyFindsWhatAnAdministratorDid(t *testing.T) {
 		found = append(found, fmt.Sprintf("%s at %s: %s", f.Code, f.Place, strings.TrimPrefix(f.Name, ns+"/")))
 	}
 	slices.Sort(found)
-	want := []string{"edited at cluster: " + s.names[2], "missing at cluster: ", "unsealed at cluster: " + s.names[5] + "x"}
+	want := []string{
+		"edited at cluster: " + s.names[2], "edited at cluster: " + s.names[4], "missing at cluster: ",
+		"replayed at cluster: " + moved.Namespace + "/" + s.names[6], "replayed at cluster: " + s.names[4] + "y", "unsealed at cluster: " + s.names[5] + "x",
+	}
+	slices.Sort(want)
 	if code != 1 || !slices.Equal(found, want) {
 		t.Errorf("%d\n%q\nwant\n%q\n%+v", code, found, want, r.Findings)
 	}

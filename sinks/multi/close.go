@@ -15,6 +15,20 @@ func (s *stage) Check(ctx context.Context) error {
 	return s.each(ctx, "checking", func(c *child) error { return c.next.Check(ctx) })
 }
 
+// Drain waits until no child writes that outlived its Store, and drains all children at once.
+func (s *stage) Drain(ctx context.Context) error {
+	s.mu.RLock()
+	calm := s.calm
+	s.mu.RUnlock()
+	if calm != nil {
+		select {
+		case <-calm:
+		case <-ctx.Done():
+		}
+	}
+	return s.each(ctx, "draining", func(c *child) error { return driver.Drain(ctx, c.next) })
+}
+
 // Close refuses later writes, and then closes every child, all at once.
 func (s *stage) Close(ctx context.Context) error {
 	s.mu.Lock()

@@ -225,6 +225,9 @@ func (f *fan) leave(ctx context.Context, stored bool) {
 	f.stage.mu.Lock()
 	defer f.stage.mu.Unlock()
 	f.stage.stragglers[f] = struct{}{}
+	if f.stage.calm == nil {
+		f.stage.calm = make(chan struct{})
+	}
 }
 
 // release frees the timer and the context once the last straggler has ended.
@@ -241,6 +244,10 @@ func (f *fan) release() {
 	f.stage.mu.Lock()
 	defer f.stage.mu.Unlock()
 	delete(f.stage.stragglers, f)
+	if len(f.stage.stragglers) == 0 && f.stage.calm != nil {
+		close(f.stage.calm)
+		f.stage.calm = nil
+	}
 }
 
 // unreported hands a failure of child i with event j to the event's seal and to OnFailure;

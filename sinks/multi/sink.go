@@ -135,6 +135,7 @@ type stage struct {
 	mu         sync.RWMutex
 	closed     bool
 	stragglers map[*fan]struct{} // those that outlived their Store
+	calm       chan struct{}     // closed when there are none any more; nil when there are none
 }
 
 type child struct {

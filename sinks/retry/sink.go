@@ -127,6 +127,9 @@ func (s *stage) Info() driver.Info { return s.info }
 // Check asks the next driver.
 func (s *stage) Check(ctx context.Context) error { return s.next.Check(ctx) }
 
+// Drain drains the next driver.
+func (s *stage) Drain(ctx context.Context) error { return driver.Drain(ctx, s.next) }
+
 // Close waits for the attempts under way and closes the next driver.
 func (s *stage) Close(ctx context.Context) error {
 	defer s.forget()

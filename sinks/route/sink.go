@@ -242,6 +242,11 @@ func (s *stage) Check(ctx context.Context) error {
 	return s.all(func(next driver.Driver) error { return next.Check(ctx) })
 }
 
+// Drain drains all targets at once.
+func (s *stage) Drain(ctx context.Context) error {
+	return s.all(func(next driver.Driver) error { return driver.Drain(ctx, next) })
+}
+
 // Close waits for the writes under way, and closes all targets at once.
 func (s *stage) Close(ctx context.Context) error {
 	defer s.forget()

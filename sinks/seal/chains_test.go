@@ -2,13 +2,19 @@ package seal_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
@@ -62,6 +68,94 @@ func TestALateSpoolIsNoAlarm(t *testing.T) {
 	must(t, s.Close(within(t, 20*time.Second)))
 	both(verify.Options{})
 	a.mustBeIntact(t, stored{"cluster", cluster.Events()})
+}
+
+// The spool holds everything back for more than an hour. A verification in between holds nothing of
+// the last hour against the place, as auditctl verify does where it knows of a spool.
+func TestASpoolThatIsLateByAnHourIsNoAlarm(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		a, cluster, lake := newAuditor(t, time.Time{}), &sinktest.Recorder{}, choosy{&sinktest.Recorder{}, "host-3"}
+		spooled, err := spool.New(dir, lake, spool.Options{Place: "lake", MaxBackoff: time.Minute})
+		must(t, err)
+		next, err := multi.New([]multi.Child{{Name: "cluster", Sink: cluster}, {Name: "spool", Sink: spooled}}, multi.Options{})
+		must(t, err)
+		s, err := seal.New(next, a.options())
+		must(t, err)
+		both := func(o verify.Options) {
+			a.mustBeIntactBy(t, o, stored{"cluster", cluster.Events()}, stored{"lake", lake.Events()})
+		}
+		late := func() verify.Options { return verify.Options{Before: time.Now().Add(-time.Hour)} }
+		for i := range 40 {
+			if i == 10 {
+				lake.FailWith(fmt.Errorf("away"))
+			}
+			if i == 35 {
+				lake.FailWith(nil)
+			}
+			must(t, s.Write(t.Context(), denial(i)))
+			time.Sleep(3 * time.Minute)
+			both(late())
+		}
+		must(t, s.Close(within(t, time.Hour)))
+		both(verify.Options{})
+	})
+}
+
+// The server stores an event, and its answer comes after the writer's deadline. The writer tries again, or does not.
+func TestAnswersBehindTheDeadlineAreNoAlarm(t *testing.T) {
+	a, server := newAuditor(t, time.Time{}), testenv.SharedKube(t)
+	scheme := runtime.NewScheme()
+	must(t, v1alpha1.AddToScheme(scheme))
+	namespace := server.Namespace(t)
+	slow := &slowAnswers{}
+	config := rest.CopyConfig(server.Config)
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { slow.next = next; return slow })
+	c, err := client.New(config, client.Options{Scheme: scheme})
+	must(t, err)
+	opts := a.options()
+	opts.Namespace, opts.Interval = namespace, time.Hour // checkpoints come when a Wait asks for them
+	s, err := seal.New(kube.Sink{Client: c}, opts)
+	must(t, err)
+	must(t, s.Wait(within(t, 10*time.Second)))
+	for i := range 6 {
+		ae := denial(i)
+		ae.Namespace = namespace
+		slow.now.Store(true)
+		if err := s.Write(within(t, 50*time.Millisecond), ae); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("the write ends with %v", err)
+		}
+		slow.now.Store(false)
+		must(t, s.Wait(within(t, 10*time.Second))) // it is told that the outcome is unclear
+		if i%2 == 0 {
+			must(t, s.Write(t.Context(), ae))
+		}
+	}
+	must(t, s.Close(within(t, 20*time.Second)))
+	var list v1alpha1.AuditEventList
+	must(t, c.List(t.Context(), &list, client.InNamespace(namespace)))
+	if r := a.mustBeIntact(t, stored{"cluster", list.Items}); r.Trails[0].Unclear > 0 || len(list.Items) != 6+r.Trails[0].Checkpoints {
+		t.Errorf("%d events: %+v", len(list.Items), r.Trails[0])
+	}
+}
+
+// slowAnswers keeps answers to POST back until the request's context ends, while now is set.
+type slowAnswers struct {
+	next http.RoundTripper
+	now  atomic.Bool
+}
+
+func (s *slowAnswers) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !s.now.Load() || r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/auditevents") {
+		return s.next.RoundTrip(r)
+	}
+	answer, err := s.next.RoundTrip(r.Clone(context.WithoutCancel(r.Context())))
+	if err != nil {
+		return nil, err
+	}
+	<-r.Context().Done()
+	_ = answer.Body.Close()
+	return nil, r.Context().Err()
 }
 
 func TestADeadChildIsNoAlarm(t *testing.T) {

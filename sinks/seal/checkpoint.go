@@ -60,23 +60,25 @@ func first(errs []error) error {
 }
 
 // certify has the key vouched for, when nobody has done that yet, or not for as long as the
-// trail lasts: its last checkpoints may wait for a destination that is away. The trail goes
-// on without.
+// trail lasts: its last checkpoints may wait for a destination that is away, and the clock may
+// step. The trail goes on without.
 func (l *life) certify(ctx context.Context) {
-	authority, now := l.stage.opts.Authority, time.Now()
-	if authority == nil || now.Add(clockSkew).Before(l.certified) {
+	authority, now := l.stage.opts.Authority, l.stage.opts.clock().Round(0) // checkpoints have the time of the wall clock
+	l.clock.add(now)
+	since := l.clock.first.Add(-clockSkew)
+	if authority == nil || !now.Before(l.certified.first) && now.Add(clockSkew).Before(l.certified.last) {
 		return
 	}
-	end := l.opened.Add(l.stage.opts.MaxAge + 2*clockSkew)
-	if soonest := now.Add(2 * clockSkew); soonest.After(end) {
+	end := l.clock.first.Add(l.stage.opts.MaxAge + 2*clockSkew)
+	if soonest := l.clock.last.Add(2 * clockSkew); soonest.After(end) {
 		end = soonest
 	}
-	certificate, err := authority.Certify(ctx, l.key, l.opened.Add(-clockSkew), end)
+	certificate, err := authority.Certify(ctx, l.key, since, end)
 	if err != nil {
 		l.stage.failed(nil, fmt.Errorf("nobody vouches for the key of trail %s from now on: %w", l.id, err))
 		return
 	}
-	l.certificate, l.certified = certificate, end
+	l.certificate, l.certified = certificate, span{since, end}
 }
 
 // draft begins a checkpoint: it gets the next index, and all that there is to say.
@@ -146,7 +148,7 @@ func (l *life) sign(d *draft, kind v1alpha1.AuditKind) (*driver.Event, error) {
 	ae.Namespace = l.stage.opts.Namespace
 	ae.Annotations = map[string]string{v1alpha1.AnnotationSeal: seal.String()}
 	ae.Spec = v1alpha1.AuditEventSpec{
-		Kind: kind, Decision: v1alpha1.AuditDecisionGranted, Timestamp: metav1.Now(), Detail: d.Detail(), Reason: reasons[kind],
+		Kind: kind, Decision: v1alpha1.AuditDecisionGranted, Timestamp: metav1.NewTime(l.stage.opts.clock()), Detail: d.Detail(), Reason: reasons[kind],
 	}
 	e, err := driver.Prepare(ae, l.stage.info.Component)
 	leaf := trail.HashLeaf(nil) // of a checkpoint that does not come to be
@@ -219,6 +221,9 @@ func (l *life) cover(d *draft) {
 	s.metrics.checkpoints.Inc()
 	s.metrics.uncovered.Sub(float64(d.index + 1 - l.covered))
 	l.covered = d.index + 1
+	if l == s.ready {
+		s.now.nudge() // which may be old
+	}
 	close(l.moved)
 	l.moved = make(chan struct{})
 }

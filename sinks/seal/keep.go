@@ -59,8 +59,8 @@ func (l *life) await(ctx context.Context) v1alpha1.AuditKind {
 	for ctx.Err() == nil {
 		now := time.Now()
 		l.stage.mu.Lock()
-		if l.aged = l.aged || now.Sub(l.opened) >= opts.MaxAge; l.aged && !l.ending {
-			l.stage.rotate() // also when no event comes: the certificate ends
+		if l == l.stage.now && !l.ending && now.Sub(l.opened) >= opts.MaxAge { // also when no event comes
+			l.stage.succeed()
 		}
 		waits, asked, many, ending, open := l.waits, l.asked, len(l.leaves) >= opts.Leaves, l.ending, l.open
 		l.stage.mu.Unlock()

@@ -38,7 +38,6 @@ type life struct {
 	later   trail.Ranges   // stored after they were told otherwise
 	lost    map[loss]trail.Ranges
 	open    int           // events under way
-	aged    bool          // it is time for the next trail
 	ending  bool          // no new event comes
 	asked   bool          // somebody waits for a checkpoint
 	moved   chan struct{} // closed, and made again, when covered has grown
@@ -47,7 +46,8 @@ type life struct {
 	// Of the goroutine alone.
 	signer      *signer
 	certificate string
-	certified   time.Time  // until when
+	certified   span       // when the certificate is valid
+	clock       span       // of the times of checkpoints, and of attempts at some
 	head        trail.Head // of the last stored checkpoint
 }
 
@@ -83,9 +83,6 @@ func (s *stage) begin() (*life, error) {
 	go l.keep(ctx)
 	return l, nil
 }
-
-// full reports that the next trail has to begin.
-func (l *life) full() bool { return l.aged || l.marks.size > int64(l.stage.opts.MaxEvents) }
 
 // add gives the leaf of an event that is under way the next index.
 func (l *life) add(leaf trail.Hash, at time.Time) int64 {

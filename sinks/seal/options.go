@@ -36,7 +36,7 @@ type Options struct {
 	// Idle is the pause between checkpoints without new events; 10 min when 0.
 	Idle time.Duration `yaml:"idle" default:"10m" min:"1ms" max:"24h" doc:"pause between checkpoints without new events"`
 	// MaxAge and MaxEvents end a trail and begin the next, with another key; 24 h and 2^20
-	// events when 0.
+	// events when 0. While the next one cannot be opened, a trail goes on behind MaxAge.
 	MaxAge    time.Duration `yaml:"maxAge" default:"24h" min:"1s" max:"720h" doc:"how long a trail lasts before the next begins"`
 	MaxEvents int           `yaml:"maxEvents" default:"1048576" min:"1" max:"1048576" doc:"events of a trail before the next begins"`
 	// Timeout of storing a checkpoint once; 10 s when 0.
@@ -50,6 +50,8 @@ type Options struct {
 	Name string
 	// Registerer takes the metrics paddock_audit_seal_* until Close. nil for none.
 	Registerer prometheus.Registerer
+
+	clock func() time.Time // of the component; time.Now when nil
 }
 
 // Authority vouches for the key of a trail. It is safe for concurrent use.
@@ -64,6 +66,9 @@ func (o Options) Validate() error { return o.complete() }
 
 func (o *Options) complete() error {
 	err := options.Complete(o)
+	if o.clock == nil {
+		o.clock = time.Now
+	}
 	if strings.ContainsAny(o.Cluster, " \n\r\t/+") {
 		err = errors.Join(err, options.At(*o, "Cluster", "has a space, a line break, / or +: give it a name such as prod-eu"))
 	}

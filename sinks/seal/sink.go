@@ -29,7 +29,8 @@ const (
 // writing it again stores the same event. Its outcome is that of the next sink. nil does not
 // mean that a checkpoint covers the event: Wait waits for that.
 //
-// Close refuses later writes, waits for those under way, stores the checkpoint that closes
+// Close refuses later writes, waits for those under way, and for spools behind it to be empty for half
+// of the time that ctx has and Options.Timeout at most, stores the checkpoint that closes
 // the trail, and closes the next sink. Its error says what stayed without a checkpoint.
 //
 // Level is that of the next sink, and String prints the chain: "seal(kube)".
@@ -72,6 +73,7 @@ type stage struct {
 
 	mu    sync.Mutex
 	now   *life   // takes new events
+	ready *life   // the next one, while it is begun ahead; otherwise nil
 	past  []*life // that are not closed yet, and the last few that are
 	heads []trail.Head
 }
@@ -104,7 +106,10 @@ func newStage(next auditing.Sink, opts Options) (*stage, error) {
 		return nil, err
 	}
 	s.info.Name, s.info.Chain, s.info.Component = sinkName, sinkName+"("+s.info.Chain+")", component
-	if s.now, err = s.begin(); err != nil {
+	s.mu.Lock()
+	s.now, err = s.begin() // its goroutine reads s.now
+	s.mu.Unlock()
+	if err != nil {
 		s.forget()
 		return nil, err
 	}
@@ -239,8 +244,11 @@ func leafOf(e *driver.Event, salt trail.Salt) trail.Hash {
 func (s *stage) add(name uint64, known sealedName, salt trail.Salt, leaf trail.Hash, at time.Time) place {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.now.full() {
+	switch most := int64(s.opts.MaxEvents); {
+	case s.now.marks.size > most:
 		s.rotate()
+	case s.now.marks.size > most-most/8:
+		s.prepare()
 	}
 	if now, ok := s.now.names.get(name); ok && now != known {
 		return place{}
@@ -273,7 +281,13 @@ func (s *stage) again(e *driver.Event, text string) (place, error) {
 }
 
 // lives returns all trails, the newest last. s.mu is held.
-func (s *stage) lives() []*life { return append(slices.Clone(s.past), s.now) }
+func (s *stage) lives() []*life {
+	lives := append(slices.Clone(s.past), s.now)
+	if s.ready != nil {
+		lives = append(lives, s.ready)
+	}
+	return lives
+}
 
 // life returns the trail of this stage that has the ID; nil for none. s.mu is held.
 func (s *stage) life(id string) *life {
@@ -300,18 +314,35 @@ func (s *stage) lacks(text, place string) {
 	l.lacks(seal, place)
 }
 
-// rotate begins the next trail. s.mu is held.
+// prepare begins the next trail before it takes events: those that come before its first checkpoint is stored
+// have nobody who vouches for their key. s.mu is held.
+func (s *stage) prepare() {
+	if s.ready == nil {
+		s.ready, _ = s.begin() // an error does not happen; this trail goes on
+	}
+}
+
+// rotate has the next trail take new events. s.mu is held.
 func (s *stage) rotate() {
-	next, err := s.begin()
-	if err != nil { // which does not happen; this trail goes on
+	s.prepare()
+	next := s.ready
+	if next == nil {
 		return
 	}
+	s.ready = nil
 	s.now.end()
 	s.past = append(s.past, s.now)
 	for len(s.past) > keptLives && s.past[0].closed() {
 		s.past = s.past[1:]
 	}
 	s.now = next
+}
+
+// succeed has the next trail take new events once it is open. s.mu is held.
+func (s *stage) succeed() {
+	if s.prepare(); s.ready != nil && s.ready.covered > 0 {
+		s.rotate()
+	}
 }
 
 // wait waits for the checkpoints of all that is sealed now.
@@ -327,9 +358,21 @@ func (s *stage) wait(ctx context.Context) error {
 	return nil
 }
 
+// drain waits a while for places to hold all events, or to be known to lack them: the checkpoint that
+// closes a trail has to declare that. It leaves half of the time for that checkpoint.
+func (s *stage) drain(ctx context.Context) error {
+	most := s.opts.Timeout
+	if end, ok := ctx.Deadline(); ok {
+		most = min(most, time.Until(end)/2)
+	}
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	return driver.Drain(ctx, s.next)
+}
+
 // Close closes the trail and the next sink.
 func (s *stage) Close(ctx context.Context) error {
-	err := s.Gate.Close(ctx)
+	err := errors.Join(s.Gate.Close(ctx), s.drain(ctx))
 	s.mu.Lock()
 	lives := s.lives()
 	for _, l := range lives {

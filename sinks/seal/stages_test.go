@@ -13,6 +13,7 @@ import (
 	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/internal/trail"
 	"github.com/paddock-dev/audit/sinks/multi"
+	"github.com/paddock-dev/audit/sinks/retry"
 	"github.com/paddock-dev/audit/sinks/route"
 	"github.com/paddock-dev/audit/sinks/seal"
 	"github.com/paddock-dev/audit/sinks/spool"
@@ -63,6 +64,88 @@ func TestDeadLettersOfASpoolAreDeclared(t *testing.T) {
 	must(t, err)
 	s := sealed(t, next, seal.Options{Interval: time.Millisecond})
 	checkDeclared(t, s, all, lake.Recorder, "lake")
+}
+
+// lasting is a destination that outlives the processes that write to it.
+type lasting struct{ choosy }
+
+func (l lasting) Driver() (driver.Driver, auditing.Sink) {
+	d, _ := l.choosy.Driver()
+	return unclosed{d}, l
+}
+
+type unclosed struct{ driver.Driver }
+
+func (unclosed) Close(context.Context) error { return nil }
+
+// A process that closes or is killed may leave dead letters of which no checkpoint tells, and so may a
+// process without a seal that drains the spool.
+func TestDeadLettersOfAnEarlierProcessAreDeclared(t *testing.T) {
+	a, dir := newAuditor(t, time.Time{}), t.TempDir()
+	all, lake := lasting{choosy{&sinktest.Recorder{}, "nothing"}}, lasting{choosy{&sinktest.Recorder{}, "host-3"}}
+	opened := func() *spool.Sink {
+		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+			s, err := spool.New(dir, lake, spool.Options{Place: "lake", MinBackoff: time.Millisecond})
+			if err == nil || time.Now().After(deadline) { // the one before may be on its way out
+				must(t, err)
+				return s
+			}
+		}
+	}
+	life := func() *seal.Sink {
+		next, err := multi.New([]multi.Child{{Name: "cluster", Sink: all}, {Name: "spool", Sink: opened()}}, multi.Options{})
+		must(t, err)
+		return sealed(t, next, a.options())
+	}
+	lake.FailWith(errors.New("away"))
+	s := life()
+	for i := range 5 {
+		must(t, s.Write(t.Context(), denial(i)))
+	}
+	must(t, s.Wait(within(t, 10*time.Second)))
+	if err := s.Close(within(t, 50*time.Millisecond)); err == nil {
+		t.Fatal("the spool was closed empty")
+	}
+	lake.FailWith(nil)
+	must(t, opened().Close(within(t, 10*time.Second)))
+	if letters, err := spool.List(dir); err != nil || len(letters) != 1 {
+		t.Fatalf("%d dead letters: %v", len(letters), err)
+	}
+	for range 2 { // it is harmless to declare it again
+		must(t, life().Close(within(t, 10*time.Second)))
+		a.mustBeIntact(t, stored{"cluster", all.Events()}, stored{"lake", lake.Events()})
+	}
+}
+
+func TestWhatTurnsOutToBeLackingWhileClosingIsDeclared(t *testing.T) {
+	for name, make := range map[string]func(lake choosy) (multi.Child, func()){
+		"a spool": func(lake choosy) (multi.Child, func()) {
+			lake.FailWith(errors.New("away"))
+			spooled, err := spool.New(t.TempDir(), lake, spool.Options{Place: "lake", MinBackoff: 50 * time.Millisecond})
+			must(t, err)
+			retried, err := retry.New(spooled, retry.Options{})
+			must(t, err)
+			return multi.Child{Name: "spool", Sink: retried}, func() { lake.FailWith(nil) }
+		},
+		"a child that need not succeed": func(lake choosy) (multi.Child, func()) {
+			release := lake.Hang()
+			return multi.Child{Name: "lake", Sink: lake}, func() { time.AfterFunc(50*time.Millisecond, release) }
+		},
+	} {
+		a, all, lake := newAuditor(t, time.Time{}), &sinktest.Recorder{}, choosy{&sinktest.Recorder{}, "host-3"}
+		child, back := make(lake)
+		next, err := multi.New([]multi.Child{{Name: "cluster", Sink: all}, child}, multi.Options{Require: multi.Named("cluster")})
+		must(t, err)
+		s := sealed(t, next, a.options())
+		for i := range 5 {
+			must(t, s.Write(t.Context(), denial(i)))
+		}
+		back()
+		must(t, s.Close(within(t, 10*time.Second)))
+		if a.mustBeIntact(t, stored{"cluster", all.Events()}, stored{"lake", lake.Events()}); t.Failed() {
+			t.Fatal(name)
+		}
+	}
 }
 
 func TestWhatARouteSendsElsewhereIsDeclared(t *testing.T) {

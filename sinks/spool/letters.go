@@ -67,10 +67,30 @@ func (s *stage) bury(e *entry, reason error) error {
 	}
 	s.metrics.failures.Inc()
 	s.metrics.deadLettered.Inc()
-	driver.Lacks(e.event, cmp.Or(s.opts.Place, s.next.Info().Chain))
+	driver.Lacks(e.event, s.place())
 	s.report(e.event, &DeadLetterError{ID: id, Err: reason})
 	s.trouble(s.log.Acknowledge(e.Record))
 	return nil
+}
+
+// place is where events go.
+func (s *stage) place() string { return cmp.Or(s.opts.Place, s.next.Info().Chain) }
+
+// tellDead tells of the dead letters that are there: an earlier process may have ended before it was
+// declared that their place lacks them.
+func (s *stage) tellDead(tell func(ae *v1alpha1.AuditEvent, place string)) {
+	ids, _, err := letterIDs(filepath.Join(s.dir, deadDir))
+	s.trouble(err)
+	for _, id := range ids {
+		letter, err := Show(s.dir, id)
+		switch {
+		case errors.Is(err, os.ErrNotExist): // it was removed meanwhile
+		case err != nil:
+			s.report(nil, err)
+		default:
+			tell(&letter.Event, s.place())
+		}
+	}
 }
 
 // writeLetter completes the letter of an event and stores it in folder. Its ID begins with

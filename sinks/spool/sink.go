@@ -126,7 +126,11 @@ func (s *stage) open() (err error) {
 		return errors.Join(err, s.log.Close())
 	}
 	s.countDead()
-	go s.run(unregister)
+	known := driver.KnownLacks(s.tellDead)
+	go s.run(func() {
+		known()
+		unregister()
+	})
 	return nil
 }
 
@@ -243,6 +247,21 @@ func (s *stage) trouble(err error) {
 	if err != nil {
 		s.report(nil, fmt.Errorf("spool: %w", err))
 	}
+}
+
+// drainPoll is how often Drain looks.
+const drainPoll = 5 * time.Millisecond
+
+// Drain waits until everything that is stored is delivered, or a dead letter.
+func (s *stage) Drain(ctx context.Context) error {
+	for open := true; open && s.log.Stats().Depth > 0 && sleep(ctx, drainPoll); {
+		select {
+		case <-s.ended:
+			open = false
+		default:
+		}
+	}
+	return driver.Drain(ctx, s.next)
 }
 
 // windUp is how long Close waits, beyond its context, for what it has cancelled.
