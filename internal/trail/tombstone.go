@@ -14,7 +14,7 @@ type Tombstone struct {
 	Place string
 	// Keep is how long the policy keeps the events, as text.
 	Keep string
-	// Cutoff is a time before which each of the events was decided, and stored.
+	// Cutoff is a time that each of the events is older than.
 	Cutoff time.Time
 	// Archive is the chain of the sink that confirmed the events before; "" for none.
 	Archive string
