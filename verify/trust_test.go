@@ -27,6 +27,9 @@ func TestTrustIsParsedStrictly(t *testing.T) {
 		"keys: [" + strings.Replace(key, "{", "{notBefore: 2026-01-02T00:00:00Z, notAfter: 2026-01-01T00:00:00Z, ", 1) + "]": "notBefore is not before notAfter",
 		"keys: [" + key + "]\ncomponents: [{cluster: a}]":                                                                    "components[0]: name is missing",
 		"keys: [" + key + "]\ncomponents: [{name: a}, {name: a}]":                                                            "components[1]",
+		"keys: [" + key + "]\ncomponents: [{name: a, reaps: 1h}]":                                                            "components[0]: reaps is 1h0m0s: want at least 24h0m0s",
+		"keys: [" + key + "]\ncomponents: [{name: a, reaps: -720h}]":                                                         "components[0]: reaps is -720h",
+		"keys: [" + key + "]\ncomponents: [{name: a, reaps: 720h}]":                                                          "",
 		"keys: [" + key + "]\ncomponents: [{name: a}, {name: a, cluster: b}]":                                                "",
 	} {
 		_, err := verify.ParseTrust([]byte(text))
