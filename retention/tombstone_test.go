@@ -49,7 +49,7 @@ func seals(component, ns, private string, c client.Client) (*seal.Sink, error) {
 		return nil, err
 	}
 	return seal.New(kube.Sink{Client: c}, seal.Options{
-		Component: component, Cluster: "prod", Namespace: ns, Authority: authority, Interval: time.Millisecond, Leaves: 20, Timeout: 5 * time.Second,
+		Component: component, Cluster: "prod", Namespace: ns, Authority: authority, Interval: time.Minute, Leaves: 20, Timeout: 5 * time.Second,
 	})
 }
 
@@ -68,6 +68,11 @@ func (a *auditor) writes(t *testing.T, old, young int) (names []string) {
 	s := a.seal(t, "proxy")
 	for i := range old + young {
 		ae := event(a.ns, numbered("old", i), v1alpha1.AuditKindEgressAllow, 8*day)
+		if i == old { // no checkpoint has both: their times are not those at which they are sealed
+			if err := s.Wait(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
 		if i >= old {
 			ae = event(a.ns, numbered("young", i), v1alpha1.AuditKindEgressAllow, 26*time.Hour)
 			names = append(names, ae.Name)
@@ -241,5 +246,39 @@ func TestCheckpointsOutliveTheEventsTheyCover(t *testing.T) {
 		if n := len(a.stored(t)); n != step.left {
 			t.Errorf("after %s, %d are left, want %d", step.later, n, step.left)
 		}
+	}
+}
+
+func TestCheckpointsGoWithTombstonesOfTheirOwn(t *testing.T) {
+	server := testenv.SharedKube(t)
+	c, ns := newClient(t, server.Config), server.Namespace(t)
+	a := newAuditor(t, c, ns)
+	a.writes(t, 3, 0)
+	id, want := "", trail.Ranges{}
+	for _, ae := range a.stored(t) {
+		if seal, err := trail.ParseSeal(ae.Annotations[v1alpha1.AnnotationSeal]); err == nil && trail.IsCheckpoint(ae.Spec.Kind) {
+			id = seal.Trail
+			want.Add(seal.Index)
+		}
+	}
+	tombstones := a.seal(t, "audit-reaper")
+	policy := retention.Policy{Default: 10 * day, DeletesPerSecond: 10000}
+	r := newReaper(t, server.Config, policy, retention.Options{
+		Tombstones: tombstones, Namespace: ns, Place: "prod", Now: func() time.Time { return time.Now().Add(42 * day) },
+	})
+	if _, err := r.Pass(t.Context()); err != nil {
+		t.Error(err)
+	}
+	closed(t, tombstones)
+	var got trail.Ranges
+	for _, one := range a.tombstones(t) {
+		for _, reaped := range one.Reaped {
+			if reaped.Trail == id && one.Checkpoints && one.Keep == "41d" && one.Place == "prod" {
+				got = got.Or(reaped.Ranges)
+			}
+		}
+	}
+	if len(want) == 0 || got.String() != want.String() {
+		t.Errorf("the checkpoints %s are named, want %s", got, want)
 	}
 }
