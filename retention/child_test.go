@@ -124,10 +124,10 @@ func tombstonesOf(cfg *rest.Config, o order) (*seal.Sink, error) {
 		return nil, err
 	}
 	s, err := seals("audit-reaper", o.Namespace, o.Key, c)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = s.Wait(context.Background())
 	}
-	return s, s.Wait(context.Background())
+	return s, err
 }
 
 // watchHeap samples what the heap takes of the system's memory, in use or not.
