@@ -2,6 +2,7 @@ package verify_test
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -36,5 +37,19 @@ func TestTrustIsParsedStrictly(t *testing.T) {
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", text, err, want)
 		}
+	}
+}
+
+func TestTheTrustInTheDocsIsValid(t *testing.T) {
+	page, err := os.ReadFile("../docs/proof.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(page), "\n## What a reaper deletes\n")
+	_, text, _ = strings.Cut(text, "```yaml\n")
+	text, _, found := strings.Cut(text, "```")
+	trust, err := verify.ParseTrust([]byte(text))
+	if !found || err != nil || len(trust.Keys) != 2 || trust.Components[1].Reaps != 7*day {
+		t.Errorf("%+v, %v in\n%s", trust, err, text)
 	}
 }
