@@ -222,10 +222,11 @@ func jittered(d time.Duration) time.Duration {
 // due returns when the retention of ae ends by the event's own time, and when the event
 // may be deleted. An own time after the time of storing counts as the time of storing:
 // otherwise a component could write an event that never expires. No event is deleted
-// within MinKeep after it was stored.
+// within MinKeep after it was stored. The own time of a checkpoint never counts: what is
+// before it in its trail is taken to be gone with it, and somebody could write a false one.
 func (r *Reaper) due(ae *v1alpha1.AuditEvent) (own, due time.Time) {
 	decided, stored := auditing.EventTime(ae), ae.CreationTimestamp.Time
-	if decided.After(stored) {
+	if decided.After(stored) || r.isCheckpoint(ae) {
 		decided = stored
 	}
 	own = decided.Add(r.keep(ae))
@@ -241,8 +242,14 @@ func (r *Reaper) due(ae *v1alpha1.AuditEvent) (own, due time.Time) {
 // keep returns how long the policy keeps ae. Those in which sealed trails speak of themselves
 // outlive what they speak of.
 func (r *Reaper) keep(ae *v1alpha1.AuditEvent) time.Duration {
-	if _, sealed := sealOf(ae); sealed && canonical.IsTrail(ae.Spec.Kind) {
+	if r.isCheckpoint(ae) {
 		return r.keeps.checkpoints
 	}
 	return r.keeps.keep(ae.Namespace, ae.Spec.Kind)
+}
+
+// isCheckpoint reports whether ae is an event in which a sealed trail speaks of itself.
+func (*Reaper) isCheckpoint(ae *v1alpha1.AuditEvent) bool {
+	_, sealed := sealOf(ae)
+	return sealed && canonical.IsTrail(ae.Spec.Kind)
 }

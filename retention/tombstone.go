@@ -67,8 +67,14 @@ func sealOf(ae *v1alpha1.AuditEvent) (trail.Seal, bool) {
 func (p *pass) doom(ae *v1alpha1.AuditEvent, seal trail.Seal) {
 	rest := &v1alpha1.AuditEvent{}
 	rest.Namespace, rest.Name, rest.UID, rest.ResourceVersion = ae.Namespace, ae.Name, ae.UID, ae.ResourceVersion
-	rest.CreationTimestamp, rest.Finalizers, rest.Annotations = ae.CreationTimestamp, ae.Finalizers, ae.Annotations
-	rest.Spec.Kind, rest.Spec.Timestamp = ae.Spec.Kind, ae.Spec.Timestamp
+	rest.CreationTimestamp, rest.Spec.Kind, rest.Spec.Timestamp = ae.CreationTimestamp, ae.Spec.Kind, ae.Spec.Timestamp
+	rest.Finalizers = slices.Clone(ae.Finalizers[:min(1, len(ae.Finalizers))]) // whether there is one
+	rest.Annotations = map[string]string{}
+	for _, key := range []string{v1alpha1.AnnotationSeal, v1alpha1.AnnotationTimestamp} {
+		if text, ok := ae.Annotations[key]; ok {
+			rest.Annotations[key] = text
+		}
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.doomed = append(p.doomed, doomed{rest, seal, p.keep(ae)})

@@ -145,6 +145,9 @@ func TestTombstonesExcuseWhatWasOldAlone(t *testing.T) {
 		"and another place has them": {func(x *reaping) places {
 			return places{"cluster": x.buried(2, 5), "lake": slices.Concat(x.reaper.stored, x.stored)}
 		}, verify.Intact, 3, nil},
+		"and the archive has them": {func(x *reaping) places {
+			return places{"cluster": x.buried(2, 5), "archive": x.stored[2:5]}
+		}, verify.Intact, 3, nil},
 		"and another place lacks them": {func(x *reaping) places {
 			all := x.buried(2, 5)
 			return places{"cluster": all, "lake": all}
