@@ -112,7 +112,7 @@ var allArrows = []arrows{
 	{pkg: "config", never: []string{sinks, client, runtime, zap, grafana}},
 	{pkg: "config/builtin", never: []string{readers, "cel.dev/cel-go", "github.com/spf13/cobra"}},
 	{
-		pkg: "retention", ownImports: []string{api, core, author, hooks, onDisk, module + "/internal/stopping", module + "/internal/switching", module + "/config"},
+		pkg: "retention", ownImports: []string{api, core, author, hooks, onDisk, module + "/internal/stopping", module + "/internal/switching", module + "/internal/canonical", module + "/internal/trail", module + "/config"},
 		never: []string{sinks, zap, grafana, runtime + "/pkg/manager"},
 	},
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
@@ -88,6 +89,27 @@ func (h *handle) Check(ctx context.Context) error {
 		return err
 	}
 	return await(ctx, func() error { return auditing.Check(ctx, r.opened.sink) })
+}
+
+// Wait returns nil once checkpoints cover all that was written, as Wait of a *seal.Sink does. It is an
+// error when the handle is not that of a sink of type seal by its own name.
+func (h *handle) Wait(ctx context.Context) error {
+	g, err := h.trail.enter(ctx, 1)
+	if err != nil {
+		return err
+	}
+	defer g.writing.Leave(1)
+	r := h.in(g)
+	if err := r.missing(); err != nil {
+		return err
+	}
+	seal, is := r.opened.sink.(interface {
+		Wait(ctx context.Context) error
+	})
+	if !is || h.sink == "" {
+		return fmt.Errorf("%s%s is no sink of type seal by its own name, so no checkpoint covers what it stores", h.component, h.sink)
+	}
+	return await(ctx, func() error { return seal.Wait(ctx) })
 }
 
 // Level returns the level of the chain. It is LevelNone when any decision fails open,

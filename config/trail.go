@@ -218,7 +218,8 @@ func unknownComponent(f *File, component string) error {
 // components, as the reaper does. Events keep their component, and no timeout or
 // onFailure of a component applies. A sink that no component uses, directly or behind
 // a stage, is not open, which is an error. The returned sink stays valid over reloads
-// and until Close; while the file has no such sink, every Write fails.
+// and until Close; while the file has no such sink, every Write fails. Its method
+// Wait(ctx) waits for the checkpoints of a sink of type seal.
 func (t *Trail) Sink(name string) (auditing.Sink, error) {
 	g := t.current.Load()
 	if _, open := g.sinks[name]; !open {
@@ -226,6 +227,9 @@ func (t *Trail) Sink(name string) (auditing.Sink, error) {
 	}
 	return &handle{trail: t, sink: name}, nil
 }
+
+// Places returns what File.Places does, of the current file.
+func (t *Trail) Places(names ...string) ([]Place, error) { return t.file().Places(names...) }
 
 // Components returns the names of the configured components, sorted.
 func (t *Trail) Components() []string { return t.file().Components() }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -16,10 +17,14 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/retention"
 	"github.com/paddock-dev/audit/sinks/log"
+	"github.com/paddock-dev/audit/sinks/seal"
 )
 
 // childEnv makes the test binary a reaper: it holds an order as JSON.
@@ -32,6 +37,8 @@ type order struct {
 	Policy      retention.Policy
 	// Archive is the path of an fsynced log; "" for no archive.
 	Archive string
+	// Namespace has the tombstones, in a trail that Key vouches for; both are "" for none.
+	Namespace, Key string
 }
 
 // outcome is what that reaper prints after one pass.
@@ -72,11 +79,22 @@ func reapAsOrdered() (err error) {
 	var q requests
 	var sent atomic.Int64
 	q.before = func(r *http.Request) {
-		if n := sent.Add(1); r.Method == http.MethodDelete && n%10 == 0 {
+		if o.Key != "" && r.Method == http.MethodGet {
+			return
+		}
+		if n := sent.Add(1); o.Key != "" || r.Method == http.MethodDelete && n%10 == 0 {
 			fmt.Println("request", n)
 		}
 	}
 	cfg := q.counted(&rest.Config{Host: o.Host, BearerToken: o.Token, TLSClientConfig: rest.TLSClientConfig{CAData: o.CA}})
+	if o.Key != "" {
+		tombstones, err := tombstonesOf(cfg, o)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, tombstones.Close(context.Background())) }()
+		opts.Tombstones, opts.Namespace = tombstones, o.Namespace
+	}
 	r, err := retention.New(cfg, o.Policy, opts)
 	if err != nil {
 		return err
@@ -93,6 +111,23 @@ func reapAsOrdered() (err error) {
 	})
 	fmt.Println("outcome", string(text))
 	return err
+}
+
+// tombstonesOf returns the sink of the tombstones, once the checkpoint that opens its trail is stored.
+func tombstonesOf(cfg *rest.Config, o order) (*seal.Sink, error) {
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		return nil, err
+	}
+	c, err := client.New(cfg, client.Options{Scheme: scheme})
+	if err != nil {
+		return nil, err
+	}
+	s, err := seals("audit-reaper", o.Namespace, o.Key, c)
+	if err == nil {
+		err = s.Wait(context.Background())
+	}
+	return s, err
 }
 
 // watchHeap samples what the heap takes of the system's memory, in use or not.

@@ -43,25 +43,28 @@ type claim struct {
 	renewal        time.Duration
 }
 
-func newClaim(namespace string, p Policy, archive auditing.Sink) claim {
+func newClaim(p Policy, o *Options) claim {
 	holder, err := os.Hostname()
 	if err != nil {
 		holder = "unknown"
 	}
 	return claim{
-		key: client.ObjectKey{Namespace: namespace, Name: claimName}, renewal: claimRenewal,
-		holder: holder, policy: claimText(p, archive),
+		key: client.ObjectKey{Namespace: o.Namespace, Name: claimName}, renewal: claimRenewal,
+		holder: holder, policy: claimText(p, o),
 	}
 }
 
 // claimText is what two reapers of the same events must have in common.
-func claimText(p Policy, archive auditing.Sink) string {
+func claimText(p Policy, o *Options) string {
 	lines := []string{"default: " + keep(p.Default).String()}
 	for _, r := range p.Rules {
 		lines = append(lines, fmt.Sprintf("namespace %q, kind %q: %s", r.Namespace, r.Kind, keep(r.Keep)))
 	}
-	if archive != nil {
-		lines = append(lines, "archive: "+auditing.Chain(archive))
+	if o.Archive != nil {
+		lines = append(lines, "archive: "+auditing.Chain(o.Archive))
+	}
+	if o.Tombstones != nil {
+		lines = append(lines, fmt.Sprintf("tombstones: %s, of %s", auditing.Chain(o.Tombstones), o.Place))
 	}
 	slices.Sort(lines)
 	text := strings.Join(lines, "\n")

@@ -23,4 +23,8 @@
 // name and with the same times and component. A Loki
 // that is an archive should take old entries (reject_old_samples: false), so that
 // they stand at their own time.
+//
+// With Tombstones, sealed events are deleted once an event that names them is stored, and
+// covered by a signed checkpoint. A pass then gathers some 1,000 of them, of which it holds
+// names and seals. The checkpoints of sealed trails are kept longer than all other events.
 package retention

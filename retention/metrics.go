@@ -12,10 +12,13 @@ const (
 	opArchive = "archive"
 	opDelete  = "delete"
 	opClaim   = "claim"
+
+	opTombstone = "tombstone"
 )
 
 type metrics struct {
 	deleted, archived prometheus.Counter
+	tombstones        prometheus.Counter
 	failures          *prometheus.CounterVec
 	passes            *prometheus.CounterVec
 	lastSuccess       prometheus.Gauge
@@ -36,9 +39,13 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Name: "paddock_audit_reaper_archived_total",
 			Help: "Expired events that the archive confirmed, those included that it had confirmed before.",
 		}),
+		tombstones: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "paddock_audit_reaper_tombstones_total",
+			Help: "Tombstones of sealed events that were stored, with the checkpoint that covers them.",
+		}),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "paddock_audit_reaper_failures_total",
-			Help: "Requests that failed, each attempt, by operation: list, archive, delete or claim.",
+			Help: "Requests that failed, each attempt, by operation: list, archive, tombstone, delete or claim.",
 		}, []string{"operation"}),
 		passes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "paddock_audit_reaper_passes_total",
@@ -62,7 +69,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Help: "1 while this reaper makes passes, 0 while another one leads.",
 		}),
 	}
-	for _, op := range []string{opList, opArchive, opDelete, opClaim} {
+	for _, op := range []string{opList, opArchive, opTombstone, opDelete, opClaim} {
 		m.failures.WithLabelValues(op)
 	}
 	m.passes.WithLabelValues("ok")
@@ -71,7 +78,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		return m, nil
 	}
 	for _, c := range []prometheus.Collector{
-		m.deleted, m.archived, m.failures, m.passes, m.lastSuccess, m.oldestOverdue, m.duration, m.leader,
+		m.deleted, m.archived, m.tombstones, m.failures, m.passes, m.lastSuccess, m.oldestOverdue, m.duration, m.leader,
 	} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("retention: registering metrics: %w", err)

@@ -53,12 +53,14 @@ func TestEverySeriesIsThereFromTheStart(t *testing.T) {
 		"paddock_audit_reaper_failures_total claim",
 		"paddock_audit_reaper_failures_total delete",
 		"paddock_audit_reaper_failures_total list",
+		"paddock_audit_reaper_failures_total tombstone",
 		"paddock_audit_reaper_last_success_timestamp_seconds",
 		"paddock_audit_reaper_leader",
 		"paddock_audit_reaper_oldest_overdue_seconds",
 		"paddock_audit_reaper_pass_duration_seconds",
 		"paddock_audit_reaper_passes_total failed",
 		"paddock_audit_reaper_passes_total ok",
+		"paddock_audit_reaper_tombstones_total",
 	}
 	all := series(t, reg)
 	var got []string

@@ -49,7 +49,9 @@ type Summary struct {
 	Held int
 	// Terminating is how many wait for somebody to remove a finalizer.
 	Terminating int
-	// Failed is how many could not be archived or deleted.
+	// Tombstones is how many were stored.
+	Tombstones int
+	// Failed is how many could not be archived, named in a tombstone or deleted.
 	Failed int
 	// Overdue is how long past its retention the oldest event is that is still
 	// there; 0 when none is.
@@ -66,6 +68,9 @@ type pass struct {
 	sum           Summary
 	first         error // the first failure of an event
 	archiveFailed int   // in a row
+	doomed        []doomed
+	unnamed       error // why no tombstone can be stored
+	warning       sync.Once
 }
 
 // Pass looks at every event once and deletes those that are expired. It returns
@@ -83,9 +88,14 @@ func (r *Reaper) Pass(ctx context.Context) (sum Summary, err error) {
 func (r *Reaper) pass(ctx context.Context) (Summary, error) {
 	begin := time.Now()
 	p := &pass{Reaper: r}
-	err := r.archiveKeeps()
+	err := r.sinksKeep()
 	if err == nil {
 		err = p.walk(ctx, p.reapPage)
+		if err == nil {
+			err = p.bury(ctx)
+		} else {
+			p.leave(p.doomed)
+		}
 	}
 	if err == nil && p.sum.Failed > 0 {
 		err = fmt.Errorf("retention: %d expired events had to stay, the first: %w", p.sum.Failed, p.first)
@@ -114,7 +124,8 @@ func (p *pass) report(ctx context.Context, took time.Duration, err error) {
 	m := p.metrics
 	m.duration.Observe(took.Seconds())
 	log := p.logger.With("seen", p.sum.Seen, "expired", p.sum.Expired, "deleted", p.sum.Deleted, "archived", p.sum.Archived,
-		"gone", p.sum.Gone, "unknown", p.sum.Unknown, "changed", p.sum.Changed, "held", p.sum.Held, "terminating", p.sum.Terminating, "failed", p.sum.Failed,
+		"gone", p.sum.Gone, "unknown", p.sum.Unknown, "changed", p.sum.Changed, "held", p.sum.Held, "terminating", p.sum.Terminating,
+		"tombstones", p.sum.Tombstones, "failed", p.sum.Failed,
 		"overdue", p.sum.Overdue.String(), "took", took.String())
 	switch {
 	case err != nil && ctx.Err() != nil: // it was stopped, which is neither ok nor failed
@@ -217,9 +228,12 @@ func (p *pass) count(n *int) {
 }
 
 func (p *pass) reapPage(ctx context.Context, expired []*v1alpha1.AuditEvent) error {
-	group, ctx := errgroup.WithContext(ctx)
+	group, page := errgroup.WithContext(ctx)
 	for _, ae := range expired {
-		group.Go(func() error { return p.reap(ctx, ae) })
+		group.Go(func() error { return p.reap(page, ae) })
 	}
-	return group.Wait()
+	if err := group.Wait(); err != nil || len(p.doomed) < maxDoomed {
+		return err
+	}
+	return p.bury(ctx)
 }

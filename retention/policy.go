@@ -118,13 +118,18 @@ type target struct {
 type schedule struct {
 	fallback time.Duration
 	rules    map[target]time.Duration
+	// checkpoints is how long the events are kept in which sealed trails speak of themselves.
+	checkpoints time.Duration
 }
 
 func newSchedule(p Policy) schedule {
 	s := schedule{fallback: p.Default, rules: make(map[target]time.Duration, len(p.Rules))}
+	longest := p.Default
 	for _, r := range p.Rules {
 		s.rules[target{namespace: r.Namespace, kind: r.Kind}] = r.Keep
+		longest = max(longest, r.Keep)
 	}
+	s.checkpoints = longest + longestTrail
 	return s
 }
 

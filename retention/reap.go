@@ -19,12 +19,20 @@ import (
 // archiveTimeout bounds one write to the archive.
 const archiveTimeout = 15 * time.Second
 
-// reap archives and deletes one event. Its error ends the pass. A failure that concerns
+// reap archives and deletes one event; a sealed one waits for its tombstone between the two,
+// where tombstones are stored. Its error ends the pass. A failure that concerns
 // this event alone is counted, and is no error.
 func (p *pass) reap(ctx context.Context, ae *v1alpha1.AuditEvent) error {
-	if err := p.limit.Wait(ctx); err != nil {
-		p.left(ae, nil)
-		return fmt.Errorf("retention: the pass was ended: %w", err)
+	seal, sealed := sealOf(ae)
+	named := sealed && p.tombstones != nil // in a tombstone, before it goes
+	if named && p.unnamed != nil {
+		p.left(ae, p.unnamed)
+		return nil //nolint:nilerr // it is counted
+	}
+	if !named {
+		if err := p.await(ctx, ae); err != nil {
+			return err
+		}
 	}
 	if p.archive != nil {
 		if down, err := p.store(ctx, ae); err != nil {
@@ -32,6 +40,36 @@ func (p *pass) reap(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 			return down
 		}
 	}
+	if named {
+		p.doom(ae, seal)
+		return nil
+	}
+	if sealed {
+		p.warnOfSealed(ctx, ae)
+	}
+	return p.remove(ctx, ae)
+}
+
+// await waits until the policy's DeletesPerSecond allow to delete an event. Its error ends the
+// pass.
+func (p *pass) await(ctx context.Context, ae *v1alpha1.AuditEvent) error {
+	if err := p.limit.Wait(ctx); err != nil {
+		p.left(ae, nil)
+		return fmt.Errorf("retention: the pass was ended: %w", err)
+	}
+	return nil
+}
+
+// warnOfSealed says once in a pass that verification will miss what is deleted.
+func (p *pass) warnOfSealed(ctx context.Context, ae *v1alpha1.AuditEvent) {
+	p.warning.Do(func() {
+		p.logger.WarnContext(ctx, "sealed events are deleted without a tombstone, and verification will call that a deletion by somebody: "+
+			"set Options.Tombstones, or the flag -tombstones of audit-reaper", "first", ae.Namespace+"/"+ae.Name)
+	})
+}
+
+// remove deletes one event. Its error ends the pass.
+func (p *pass) remove(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 	err := p.delete(ctx, ae)
 	switch {
 	case err == nil && len(ae.Finalizers) > 0: // as they were at the delete, which asks for the version that was listed

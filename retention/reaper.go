@@ -20,6 +20,7 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/internal/canonical"
 	"github.com/paddock-dev/audit/internal/hooks"
 	"github.com/paddock-dev/audit/internal/switching"
 )
@@ -34,12 +35,26 @@ type Options struct {
 	// API server that is reaped: that would confirm what it has already. Closing
 	// it is the caller's, after Start has returned. None when nil.
 	Archive auditing.Sink
+	// Tombstones gets an event for what a pass is about to delete of sealed events: which
+	// indices of which trails, and why. They are deleted once it is stored and a checkpoint
+	// covers it, so that auditctl verify does not call them deleted. It is a *seal.Sink of a
+	// component that the auditors' trust lets reap, and writes to where auditors look for
+	// events, such as the API server that is reaped. Its level must be at least
+	// auditing.LevelDurable, and Namespace must be set. Sealed events then stay an hour longer
+	// than the policy says, until the checkpoints that tell their age are as old. Closing it is
+	// the caller's, after Start has returned. None when nil: a pass that deletes sealed events
+	// logs a warning.
+	Tombstones Tombstones
+	// Place is what auditors call the API server: auditctl's name for it, or that of the
+	// sink in the configuration that they read by. Tombstones speak of this place alone.
+	// "cluster" when empty.
+	Place string
 	// Logger hears of every pass; slog.Default() when nil.
 	Logger *slog.Logger
 	// Registerer takes the metrics; none when nil.
 	Registerer prometheus.Registerer
 	// Namespace has the Lease audit-reaper-policy, which says by which policy events are
-	// deleted: for how long they are kept, and in which archive. A Reaper with another
+	// deleted: for how long they are kept, and in which archive; and the tombstones. A Reaper with another
 	// policy waits up to half a minute for the end of one that works already, and then
 	// refuses to. The account needs get, create and update on leases there. When empty
 	// there is no Lease, and of two Reapers of a cluster the shorter retention counts.
@@ -60,8 +75,11 @@ type Reaper struct {
 	limit    *rate.Limiter
 	archive  auditing.Sink
 	logger   *slog.Logger
-	now      func() (time.Time, error) // after an answer of the API server
-	metrics  *metrics
+	// tombstones may be nil; place is what they call the API server.
+	tombstones Tombstones
+	place      string
+	now        func() (time.Time, error) // after an answer of the API server
+	metrics    *metrics
 }
 
 // New returns a Reaper for the API server of cfg, such as a manager's
@@ -73,6 +91,9 @@ func New(cfg *rest.Config, policy Policy, opts Options) (*Reaper, error) {
 	policy = policy.defaults()
 	if err := policy.validate(); err != nil {
 		return nil, fmt.Errorf("retention: %w", err)
+	}
+	if err := opts.checkTombstones(); err != nil {
+		return nil, err
 	}
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
@@ -92,14 +113,17 @@ func New(cfg *rest.Config, policy Policy, opts Options) (*Reaper, error) {
 	r := &Reaper{
 		client:   c,
 		keeps:    newSchedule(policy),
-		claim:    newClaim(opts.Namespace, policy, opts.Archive),
+		claim:    newClaim(policy, &opts),
 		interval: policy.Interval,
 		limit:    rate.NewLimiter(rate.Limit(policy.DeletesPerSecond), 1),
 		archive:  opts.Archive,
 		logger:   hooks.Logger(opts.Logger),
 		now:      now,
+
+		tombstones: opts.Tombstones,
+		place:      opts.Place,
 	}
-	if err := r.archiveKeeps(); err != nil {
+	if err := r.sinksKeep(); err != nil {
 		return nil, err
 	}
 	r.metrics, err = newMetrics(opts.Registerer)
@@ -131,15 +155,24 @@ func newClient(cfg *rest.Config, clock *serverClock) (client.Client, error) {
 	return client.New(cfg, client.Options{Scheme: scheme, Mapper: mapper})
 }
 
-// archiveKeeps reports an archive whose nil does not mean that the event is safe.
-// It is asked again by every pass: a configuration can change under a sink.
-func (r *Reaper) archiveKeeps() error {
-	if r.archive == nil {
-		return nil
+// sinksKeep reports an archive, or a sink of tombstones, whose nil does not mean that the
+// event is safe. It is asked again by every pass: a configuration can change under a sink.
+func (r *Reaper) sinksKeep() error {
+	if r.archive != nil {
+		if err := keeps("the archive", r.archive); err != nil {
+			return err
+		}
 	}
-	if level := auditing.LevelOf(r.archive); level < auditing.LevelDurable {
-		return fmt.Errorf("retention: the archive %s is at level %s: events are deleted once it confirms them, so it must be at least %s",
-			auditing.Chain(r.archive), level, auditing.LevelDurable)
+	if r.tombstones != nil {
+		return keeps("the tombstones' sink", r.tombstones)
+	}
+	return nil
+}
+
+func keeps(what string, sink auditing.Sink) error {
+	if level := auditing.LevelOf(sink); level < auditing.LevelDurable {
+		return fmt.Errorf("retention: %s %s is at level %s: events are deleted once it confirms them, so it must be at least %s",
+			what, auditing.Chain(sink), level, auditing.LevelDurable)
 	}
 	return nil
 }
@@ -162,6 +195,9 @@ func (r *Reaper) passes(ctx context.Context) error {
 	log := r.logger.With("default", r.keeps.fallback.String(), "rules", len(r.keeps.rules), "interval", r.interval.String())
 	if r.archive != nil {
 		log = log.With("archive", auditing.Chain(r.archive))
+	}
+	if r.tombstones != nil {
+		log = log.With("tombstones", auditing.Chain(r.tombstones))
 	}
 	log.InfoContext(ctx, "reaping audit events")
 	for {
@@ -186,15 +222,34 @@ func jittered(d time.Duration) time.Duration {
 // due returns when the retention of ae ends by the event's own time, and when the event
 // may be deleted. An own time after the time of storing counts as the time of storing:
 // otherwise a component could write an event that never expires. No event is deleted
-// within MinKeep after it was stored.
+// within MinKeep after it was stored. The own time of a checkpoint never counts: what is
+// before it in its trail is taken to be gone with it, and somebody could write a false one.
 func (r *Reaper) due(ae *v1alpha1.AuditEvent) (own, due time.Time) {
 	decided, stored := auditing.EventTime(ae), ae.CreationTimestamp.Time
-	if decided.After(stored) {
+	if decided.After(stored) || r.isCheckpoint(ae) {
 		decided = stored
 	}
-	own = decided.Add(r.keeps.keep(ae.Namespace, ae.Spec.Kind))
+	own = decided.Add(r.keep(ae))
+	if _, sealed := sealOf(ae); sealed && r.tombstones != nil {
+		own = own.Add(settles)
+	}
 	if least := stored.Add(MinKeep); own.Before(least) {
 		return own, least
 	}
 	return own, own
+}
+
+// keep returns how long the policy keeps ae. Those in which sealed trails speak of themselves
+// outlive what they speak of.
+func (r *Reaper) keep(ae *v1alpha1.AuditEvent) time.Duration {
+	if r.isCheckpoint(ae) {
+		return r.keeps.checkpoints
+	}
+	return r.keeps.keep(ae.Namespace, ae.Spec.Kind)
+}
+
+// isCheckpoint reports whether ae is an event in which a sealed trail speaks of itself.
+func (*Reaper) isCheckpoint(ae *v1alpha1.AuditEvent) bool {
+	_, sealed := sealOf(ae)
+	return sealed && canonical.IsTrail(ae.Spec.Kind)
 }

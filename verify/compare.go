@@ -28,6 +28,7 @@ func (v *Verifier) compare(t *log, all []*log) {
 			a.at(int32(place)) //nolint:gosec // there are few
 		}
 	}
+	t.summary.Retired = a.reaped.Len()
 	if t.summary.Tail > 0 {
 		v.found(ofRange(t, t.size, t.summary.LastIndex+1, CodeTail, LevelNote,
 			fmt.Sprintf("%d events are behind the last checkpoint: no signature protects them yet", t.summary.Tail)))
@@ -57,6 +58,9 @@ func (v *Verifier) summarise(t *log) {
 	}
 }
 
+// ageUnknown says why a tombstone does not settle a case.
+const ageUnknown = "a tombstone says that this was deleted when its time was over, and nothing that is there of its component says how old it was"
+
 // absence looks for the indices of a trail that are not there.
 type absence struct {
 	v         *Verifier
@@ -64,6 +68,7 @@ type absence struct {
 	words     words
 	lacks     []lack
 	somewhere trail.Ranges // indices that any place has
+	reaped    trail.Ranges // indices that a place has lost to a reaper
 }
 
 // everywhere says why indices are in no place.
@@ -72,6 +77,8 @@ func (a *absence) everywhere() {
 	gone := trail.Ranges{{From: 0, To: t.size}}.Minus(a.somewhere).Minus(t.moved)
 	s := &t.summary
 	s.Failed, s.Unclear = gone.And(a.words.failed).Len(), gone.And(a.words.unclear).Len()
+	a.reaped = a.retired(gone.Minus(a.words.failed).Minus(a.words.unclear), false)
+	gone = gone.Minus(a.reaped)
 	untold := gone.Minus(a.words.told)
 	hole := untold.And(trail.Ranges{{From: 0, To: a.words.end}}.Or(nil))
 	s.Unresolved = untold.Minus(hole).Len()
@@ -96,7 +103,19 @@ func (a *absence) everywhere() {
 	}
 	duplicates := t.duplicates(gone)
 	a.tell(duplicates, CodeDuplicate, LevelNote, "the same event is there under another index")
-	a.tell(gone.Minus(duplicates), CodeDeleted, LevelTampered, "the component says that this was stored, and it is in no place")
+	gone = gone.Minus(duplicates)
+	unsure := a.retired(gone, true)
+	a.tell(unsure, CodeAge, LevelUndetermined, ageUnknown)
+	gone = gone.Minus(unsure)
+	for _, r := range v.retired[t.id] {
+		if !slices.Contains(v.places, r.place) {
+			elsewhere := gone.And(r.old.Or(r.unsure))
+			a.tell(elsewhere, CodeReapedElsewhere, LevelUndetermined, "a tombstone says that "+r.place+
+				" deleted this when its time was over, and no place of that name was read: if this is it, say so, as in "+r.place+"=FILE")
+			gone = gone.Minus(elsewhere)
+		}
+	}
+	a.tell(gone, CodeDeleted, LevelTampered, "the component says that this was stored, and it is in no place")
 }
 
 // tell reports each range of indices.
@@ -154,6 +173,14 @@ func (a *absence) at(place int32) {
 	v, t := a.v, a.t
 	here := v.wordsOf(t, func(c *checkpoint) bool { return slices.Contains(c.places, place) })
 	gone := here.stored.And(a.somewhere).Minus(t.present[place]).Minus(t.moved).Minus(a.lackedAt(v.places[place])).Minus(a.lackedAt(canonical.AnyPlace))
+	reaped := v.retiredAt(t.id, v.places[place])
+	a.reaped, gone = a.reaped.Or(gone.And(reaped.old)), gone.Minus(reaped.old)
+	for _, r := range gone.And(reaped.unsure) {
+		f := ofRange(t, r.From, r.To, CodeAge, LevelUndetermined, ageUnknown)
+		f.Place = v.places[place]
+		v.found(f)
+	}
+	gone = gone.Minus(reaped.unsure)
 	sure := v.wordsOf(t, func(c *checkpoint) bool {
 		return slices.Contains(c.places, place) && (t.summary.Closed || c != t.good[len(t.good)-1])
 	})

@@ -10,8 +10,9 @@ import (
 )
 
 // holdHeads holds the trails against what the checkpoints of other trails say of them. What a trail
-// says for which nobody vouches does not count.
-func (v *Verifier) holdHeads(all []*log) {
+// says for which nobody vouches does not count. It returns how many indices are gone with the
+// checkpoints of their trails, because a reaper deleted those.
+func (v *Verifier) holdHeads(all []*log) (reaped int64) {
 	ahead := map[string]headOf{} // the greatest head of each trail that is ahead of it
 	held := map[trail.Head]bool{}
 	for _, by := range all {
@@ -31,20 +32,21 @@ func (v *Verifier) holdHeads(all []*log) {
 				if t := v.trails[id]; t != nil && h.Size <= t.size {
 					v.holdHead(t, h, c)
 				} else if h.Size > ahead[id].Size {
-					ahead[id] = headOf{h, by.id}
+					ahead[id] = headOf{h, by}
 				}
 			}
 		}
 	}
 	for _, id := range slices.SortedFunc(maps.Keys(ahead), cmp.Compare) {
-		v.reportAhead(id, ahead[id])
+		reaped += v.reportAhead(id, ahead[id])
 	}
+	return reaped
 }
 
 // headOf is a head and the trail that tells of it.
 type headOf struct {
 	trail.Head
-	by string
+	by *log
 }
 
 // holdHead holds a trail against a head that is not ahead of it.
@@ -64,19 +66,32 @@ func (v *Verifier) holdHead(t *log, h trail.Head, by *checkpoint) {
 	v.found(f)
 }
 
-// reportAhead tells of a trail that is shorter than another trail says, or is not there.
-func (v *Verifier) reportAhead(id string, h headOf) {
+// reportAhead tells of a trail that is shorter than another trail says, or is not there. It returns
+// how many indices are not there because a reaper deleted them.
+func (v *Verifier) reportAhead(id string, h headOf) (reaped int64) {
 	cluster, component, _, _ := trail.SplitOrigin(h.Origin) // it was split before
 	t := v.trails[id]
+	size := int64(0)
+	if t != nil {
+		size = t.size
+	}
+	if v.retiredHead(id, h, false) {
+		return h.Size - size
+	}
+	if v.retiredHead(id, h, true) {
+		v.found(Finding{Code: CodeAge, Level: LevelUndetermined, Trail: id, Index: size, Last: h.Size - 1, Text: ageUnknown})
+		return 0
+	}
 	if t != nil && len(t.good) > 0 {
 		v.found(ofRange(t, t.size, h.Size, CodeTailCut, LevelTampered,
-			fmt.Sprintf("the trail %s tells of %d leaves, and the checkpoints that are there end at %d", h.by, h.Size, t.size)))
-		return
+			fmt.Sprintf("the trail %s tells of %d leaves, and the checkpoints that are there end at %d", h.by.id, h.Size, t.size)))
+		return 0
 	}
-	f := Finding{Code: CodeTrailDeleted, Level: LevelTampered, Trail: id, Index: 0, Last: h.Size - 1, Text: fmt.Sprintf("the trail %s tells of %d leaves of %s, and no good checkpoint of that is there", h.by, h.Size, h.Origin)}
+	f := Finding{Code: CodeTrailDeleted, Level: LevelTampered, Trail: id, Index: 0, Last: h.Size - 1, Text: fmt.Sprintf("the trail %s tells of %d leaves of %s, and no good checkpoint of that is there", h.by.id, h.Size, h.Origin)}
 	if t == nil && !v.trust.expects(cluster, component) {
 		f.Level = LevelNote
 		f.Text += "; the trust does not expect its component"
 	}
 	v.found(f)
+	return 0
 }

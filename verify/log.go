@@ -14,6 +14,7 @@ type log struct {
 	id          string
 	sightings   []sighting
 	checkpoints []*checkpoint
+	tombstones  []*tombstone
 	unreadable  map[int32]trail.Ranges // by place, indices whose seals stand in what cannot be read
 
 	// What settle finds.

@@ -50,6 +50,15 @@ const (
 	CodeDeleted Code = "deleted"
 	// CodeMissing: a place lacks an event that was stored, and another place has it.
 	CodeMissing Code = "missing"
+	// CodeYoung: a tombstone is over events that were not as old as the trust demands.
+	CodeYoung Code = "young-tombstone"
+	// CodeNotBelieved: a tombstone of a component that the trust does not let reap.
+	CodeNotBelieved Code = "tombstone-not-believed"
+	// CodeAge: a tombstone names an event that is gone, and no word of its component on its
+	// age is there.
+	CodeAge Code = "age-not-proven"
+	// CodeReapedElsewhere: a tombstone speaks of a place that was not read.
+	CodeReapedElsewhere Code = "reaped-elsewhere"
 	// CodeUnknown: an index is in no place, and so is the checkpoint that told its outcome.
 	CodeUnknown Code = "outcome-unknown"
 	// CodeLost: the component says that the place it names will never hold the event.
@@ -152,6 +161,9 @@ type Trail struct {
 	Failed     int64 `json:"failed"`
 	Unclear    int64 `json:"unclear"`
 	Unresolved int64 `json:"unresolved"`
+	// Retired counts the indices that a place has no more because a reaper deleted them when
+	// their time was over, as believed tombstones say.
+	Retired int64 `json:"retired"`
 	// Tail counts the indices that no signature protects yet.
 	Tail int64 `json:"tail"`
 }
@@ -164,6 +176,8 @@ type Report struct {
 	// Events counts the events that were read, and Unsealed those without a seal.
 	Events   int64 `json:"events"`
 	Unsealed int64 `json:"unsealed"`
+	// Retired counts those of the trails, and those of trails of which only others tell.
+	Retired int64 `json:"retired"`
 }
 
 // verdict returns what the findings come to.

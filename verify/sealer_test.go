@@ -50,10 +50,11 @@ func (r *root) trust(tb testing.TB) *verify.Trust {
 func (r *root) yaml() string {
 	return fmt.Sprintf(`
 keys:
-- {name: root, key: %q, cluster: prod, components: [broker, proxy], notBefore: 2026-01-01T00:00:00Z, notAfter: 2126-01-01T00:00:00Z}
+- {name: root, key: %q, cluster: prod, components: [broker, proxy, audit-reaper], notBefore: 2026-01-01T00:00:00Z, notAfter: 2126-01-01T00:00:00Z}
 components:
 - {name: broker, cluster: prod, sealedSince: 2026-04-25T12:00:00Z}
 - {name: proxy, cluster: prod, sealedSince: 2026-04-25T12:00:00Z}
+- {name: audit-reaper, cluster: prod, reaps: 168h}
 `, r.key)
 }
 
@@ -74,12 +75,14 @@ type sealer struct {
 	head      trail.Head // of the last checkpoint
 	stored    []*v1alpha1.AuditEvent
 	clock     *time.Time
+	spanFrom  time.Time // of the earliest event that a checkpoint tells; noon when zero
+	root      *root
 	made      int
 }
 
 func newSealer(tb testing.TB, r *root, component string) *sealer {
 	tb.Helper()
-	s := &sealer{tb: tb, id: trail.NewID(), component: component, clock: new(noon)}
+	s := &sealer{tb: tb, id: trail.NewID(), component: component, clock: new(noon), root: r}
 	s.renew(r)
 	s.checkpoint(canonical.KindTrailOpened)
 	return s
@@ -169,6 +172,9 @@ func (s *sealer) make(kind v1alpha1.AuditKind) *v1alpha1.AuditEvent {
 	c := &trail.Checkpoint{
 		Key: s.key, Certificate: s.cert, Settled: trail.Range{From: s.settled, To: int64(len(s.all))},
 		Failed: s.failed, Unclear: s.unclear, Lacks: s.lacks, Heads: s.heads, First: noon, Last: *s.clock,
+	}
+	if !s.spanFrom.IsZero() {
+		c.First = s.spanFrom
 	}
 	for i, leaf := range s.all {
 		if int64(i) < s.from {

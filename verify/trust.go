@@ -48,7 +48,14 @@ type Component struct {
 	// SealedSince is when the component's events were first sealed. Each one from then on has to
 	// have a seal. Zero where the events need not have one.
 	SealedSince time.Time `yaml:"sealedSince,omitempty"`
+	// Reaps lets the component delete: its tombstones excuse events that are missing and were
+	// at least this old. At least MinReaps; zero for a component whose tombstones count for
+	// nothing.
+	Reaps time.Duration `yaml:"reaps,omitempty"`
 }
+
+// MinReaps is the least of Component.Reaps: a reaper keeps every event for a day.
+const MinReaps = 24 * time.Hour
 
 // LoadTrust reads a file as ParseTrust does.
 func LoadTrust(path string) (*Trust, error) {
@@ -100,6 +107,9 @@ func (t *Trust) check() error {
 		if c.Name == "" {
 			return fmt.Errorf("components[%d]: name is missing", i)
 		}
+		if c.Reaps != 0 && c.Reaps < MinReaps {
+			return fmt.Errorf("components[%d]: reaps is %s: want at least %s, for which a reaper keeps every event, such as 720h", i, c.Reaps, MinReaps)
+		}
 		if slices.ContainsFunc(t.Components[:i], func(o Component) bool { return o.Name == c.Name && o.Cluster == c.Cluster }) {
 			return fmt.Errorf("components[%d]: %q is there already", i, c.Name)
 		}
@@ -149,4 +159,14 @@ func (t *Trust) expects(cluster, component string) bool {
 	return slices.ContainsFunc(t.Components, func(c Component) bool {
 		return c.Name == component && (c.Cluster == "" || c.Cluster == cluster) && !c.SealedSince.IsZero()
 	})
+}
+
+// reaps returns how old events are at least that the tombstones of a component excuse; 0 for none.
+func (t *Trust) reaps(cluster, component string) (least time.Duration) {
+	for _, c := range t.Components {
+		if c.Name == component && (c.Cluster == "" || c.Cluster == cluster) {
+			least = max(least, c.Reaps)
+		}
+	}
+	return least
 }

@@ -2,6 +2,7 @@ package verify_test
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -27,11 +28,28 @@ func TestTrustIsParsedStrictly(t *testing.T) {
 		"keys: [" + strings.Replace(key, "{", "{notBefore: 2026-01-02T00:00:00Z, notAfter: 2026-01-01T00:00:00Z, ", 1) + "]": "notBefore is not before notAfter",
 		"keys: [" + key + "]\ncomponents: [{cluster: a}]":                                                                    "components[0]: name is missing",
 		"keys: [" + key + "]\ncomponents: [{name: a}, {name: a}]":                                                            "components[1]",
+		"keys: [" + key + "]\ncomponents: [{name: a, reaps: 1h}]":                                                            "components[0]: reaps is 1h0m0s: want at least 24h0m0s",
+		"keys: [" + key + "]\ncomponents: [{name: a, reaps: -720h}]":                                                         "components[0]: reaps is -720h",
+		"keys: [" + key + "]\ncomponents: [{name: a, reaps: 720h}]":                                                          "",
 		"keys: [" + key + "]\ncomponents: [{name: a}, {name: a, cluster: b}]":                                                "",
 	} {
 		_, err := verify.ParseTrust([]byte(text))
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", text, err, want)
 		}
+	}
+}
+
+func TestTheTrustInTheDocsIsValid(t *testing.T) {
+	page, err := os.ReadFile("../docs/proof.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(page), "\n## What a reaper deletes\n")
+	_, text, _ = strings.Cut(text, "```yaml\n")
+	text, _, found := strings.Cut(text, "```")
+	trust, err := verify.ParseTrust([]byte(text))
+	if !found || err != nil || len(trust.Keys) != 2 || trust.Components[1].Reaps != 7*day {
+		t.Errorf("%+v, %v in\n%s", trust, err, text)
 	}
 }

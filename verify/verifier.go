@@ -40,6 +40,7 @@ type Verifier struct {
 	events   int64
 	without  int64 // events without a seal
 	buf      []byte
+	retired  map[string][]retired // by trail, what places have lost to reapers
 	// shortOf says of the leaves of events that a place shortened which events they were made of.
 	shortOf map[trail.Hash]wholeEvent
 }
@@ -52,7 +53,7 @@ type unsealed struct {
 
 // New returns a Verifier.
 func New(trust *Trust, o Options) *Verifier {
-	return &Verifier{trust: trust, options: o, trails: map[string]*log{}, unsealed: map[string]*unsealed{}, shortOf: map[trail.Hash]wholeEvent{}}
+	return &Verifier{trust: trust, options: o, trails: map[string]*log{}, unsealed: map[string]*unsealed{}, retired: map[string][]retired{}, shortOf: map[trail.Hash]wholeEvent{}}
 }
 
 // Read adds all that the sources hold, one source after the other. Events that a place
@@ -105,8 +106,11 @@ func (v *Verifier) Add(r *reading.Record) {
 	}
 	t := v.trail(seal.Trail)
 	t.sightings = append(t.sightings, s)
-	if trail.IsCheckpoint(r.Event.Spec.Kind) {
+	switch {
+	case trail.IsCheckpoint(r.Event.Spec.Kind):
 		v.addCheckpoint(t, r, s)
+	case r.Event.Spec.Kind == canonical.KindTrailReaped:
+		v.addTombstone(t, r, s)
 	}
 }
 
@@ -191,17 +195,19 @@ func (v *Verifier) Report() *Report {
 		}
 	}
 	v.explain(all)
+	v.believe(all)
 	for _, t := range all {
 		v.compare(t, all)
 	}
-	v.holdHeads(all)
+	vanished := v.holdHeads(all)
 	v.reportUnsealed()
 	v.reportAbsent(proven)
 	if len(proven) == 0 {
 		v.found(Finding{Code: CodeNothing, Level: LevelUndetermined, Index: -1, Last: -1, Text: "nothing that was read is sealed by a component that a key of the trust vouches for"})
 	}
-	r := &Report{Trails: []Trail{}, Findings: append([]Finding{}, v.findings...), Verdict: verdict(v.findings), Events: v.events, Unsealed: v.without}
+	r := &Report{Trails: []Trail{}, Findings: append([]Finding{}, v.findings...), Verdict: verdict(v.findings), Events: v.events, Unsealed: v.without, Retired: vanished}
 	for _, t := range all {
+		r.Retired += t.summary.Retired
 		if len(t.sightings) == 0 {
 			continue // only something unreadable names it
 		}

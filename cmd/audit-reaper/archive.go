@@ -4,48 +4,102 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
-	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/config"
 	"github.com/paddock-dev/audit/config/builtin"
-	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/internal/stopping"
+	"github.com/paddock-dev/audit/retention"
 )
 
-// closeTimeout bounds the closing of the archive, unless a signal leaves less.
-const closeTimeout = 10 * time.Second
+const (
+	// closeTimeout bounds the closing of the sinks, unless a signal leaves less.
+	closeTimeout = 10 * time.Second
+	// openTimeout bounds storing the checkpoint that opens the trail of the tombstones.
+	openTimeout = 30 * time.Second
+)
 
-// openArchive opens the sink that the flags name. Its file is read once: what is
-// archived must not change under a pass.
-func openArchive(ctx context.Context, o options, logger *slog.Logger) (archive auditing.Sink, closeArchive func() error, err error) {
-	trail, err := config.Open(ctx, o.auditConfig, builtin.Types(builtin.WithKubeClient(ownServer{})),
-		config.Deps{Logger: logger, Registerer: metrics.Registry, Static: true})
+// openSinks opens the sinks that the flags name, and puts them into opts. Their file is read once:
+// what is archived must not change under a pass.
+func openSinks(ctx context.Context, o options, cfg *rest.Config, opts *retention.Options) (closeAll func() error, err error) {
+	own, err := ownClient(cfg)
 	if err != nil {
-		return nil, nil, fmt.Errorf("opening the archive: %w", err)
+		return nil, fmt.Errorf("making a client of the API server: %w", err)
 	}
-	closeArchive = func() error {
+	trail, err := config.Open(ctx, o.auditConfig, builtin.Types(builtin.WithKubeClient(own)),
+		config.Deps{Logger: opts.Logger, Registerer: metrics.Registry, Static: true})
+	if err != nil {
+		return nil, fmt.Errorf("opening the sinks of %s: %w", o.auditConfig, err)
+	}
+	closeAll = func() error {
 		closing, cancel := stopping.Context(ctx, closeTimeout)
 		defer cancel()
 		return trail.Close(closing)
 	}
-	if archive, err = trail.Sink(o.archive); err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("opening the archive: %w", err), closeArchive())
+	if o.archive != "" {
+		err = openArchive(trail, o.archive, opts)
 	}
-	return archive, closeArchive, nil
+	if err == nil && o.tombstones != "" {
+		err = openTombstones(ctx, trail, o.tombstones, opts)
+	}
+	if err != nil {
+		return nil, errors.Join(err, closeAll())
+	}
+	return closeAll, nil
 }
 
 var errOwnServer = errors.New("the archive must not be the API server that events are deleted from: " +
 	"it would confirm what it has already; give the sink a kubeconfig of another one")
 
-// ownServer is the client of sinks of type kube that name no kubeconfig.
-type ownServer struct{ client.Writer }
+func openArchive(trail *config.Trail, name string, opts *retention.Options) (err error) {
+	if opts.Archive, err = trail.Sink(name); err != nil {
+		return fmt.Errorf("opening the archive: %w", err)
+	}
+	places, err := trail.Places(name)
+	for _, p := range places {
+		if where, is := p.Where.(builtin.KubePlace); is && where.Kubeconfig == "" {
+			err = fmt.Errorf("sink %s: %w", p.Sink, errOwnServer)
+		}
+	}
+	return err
+}
 
-// Create refuses.
-func (ownServer) Create(context.Context, client.Object, ...client.CreateOption) error {
-	return driver.Permanent(errOwnServer)
+// openTombstones waits for the checkpoint that opens the trail: nobody vouches for what a reaper that
+// is killed before that has stored.
+func openTombstones(ctx context.Context, trail *config.Trail, name string, opts *retention.Options) error {
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	sink, err := trail.Sink(name)
+	if err == nil {
+		tombstones, is := sink.(retention.Tombstones)
+		if !is {
+			return fmt.Errorf("the sink %s cannot take tombstones", name) // which does not happen: each has Wait
+		}
+		opts.Tombstones = tombstones
+		err = tombstones.Wait(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("opening the sink of the tombstones: %w", err)
+	}
+	return nil
+}
+
+// ownClient returns a client for sinks of type kube that name no kubeconfig. It makes no discovery,
+// whose requests have no timeout.
+func ownClient(cfg *rest.Config) (client.Client, error) {
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		return nil, err
+	}
+	mapper := meta.NewDefaultRESTMapper([]schema.GroupVersion{v1alpha1.GroupVersion})
+	mapper.Add(v1alpha1.GroupVersion.WithKind("AuditEvent"), meta.RESTScopeNamespace)
+	return client.New(cfg, client.Options{Scheme: scheme, Mapper: mapper})
 }

@@ -13,6 +13,7 @@ import (
 type options struct {
 	config                  string
 	auditConfig, archive    string
+	tombstones, place       string
 	metricsAddr, healthAddr string
 	leaderElect             bool
 	namespace, kubeconfig   string
@@ -40,8 +41,10 @@ func parse(args []string, errOut io.Writer) (o options, err error) {
 	flags := flag.NewFlagSet("audit-reaper", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.StringVar(&o.config, "config", "", "`file` with the retention; 30 days for every event when empty")
-	flags.StringVar(&o.auditConfig, "audit-config", "", "audit configuration `file` that has the archive")
+	flags.StringVar(&o.auditConfig, "audit-config", "", "audit configuration `file` that has the archive and the sink of the tombstones")
 	flags.StringVar(&o.archive, "archive", "", "name of the `sink` in it that must confirm each event before it is deleted")
+	flags.StringVar(&o.tombstones, "tombstones", "", "name of the `sink` of type seal in it that takes a tombstone before sealed events are deleted")
+	flags.StringVar(&o.place, "place", "", "`name` by which auditors know the API server, for the tombstones; cluster when empty")
 	flags.StringVar(&o.metricsAddr, "metrics-addr", ":8080", "`address` of /metrics; 0 for none")
 	flags.StringVar(&o.healthAddr, "health-addr", ":8081", "`address` of /healthz and /readyz; 0 for none")
 	flags.BoolVar(&o.leaderElect, "leader-elect", false, "work only while holding the lease audit-reaper")
@@ -59,8 +62,10 @@ func parse(args []string, errOut io.Writer) (o options, err error) {
 		return o, fmt.Errorf("%w: %w", errUsage, err)
 	case flags.NArg() > 0:
 		return o, fmt.Errorf("%w: %q is no flag", errUsage, flags.Arg(0))
-	case (o.archive == "") != (o.auditConfig == ""):
-		return o, fmt.Errorf("%w: -archive and -audit-config need each other", errUsage)
+	case (o.archive == "" && o.tombstones == "") != (o.auditConfig == ""):
+		return o, fmt.Errorf("%w: -audit-config and -archive or -tombstones need each other", errUsage)
+	case o.place != "" && o.tombstones == "":
+		return o, fmt.Errorf("%w: -place is for tombstones: give -tombstones, or leave it out", errUsage)
 	case o.namespace == "":
 		return o, fmt.Errorf("%w: -namespace is empty", errUsage)
 	case o.dryRun && o.once:

@@ -5,6 +5,7 @@
 //	audit-reaper -config retention.yaml -dry-run                       print what would go
 //	audit-reaper -config retention.yaml -once                          one pass, as from a job
 //	audit-reaper ... -audit-config audit.yaml -archive lake            store each event in a sink first
+//	audit-reaper ... -audit-config audit.yaml -tombstones sealed       say first which sealed events go
 //
 // The API server is that of its pod, or the one that -kubeconfig or KUBECONFIG
 // names. It needs the verbs list and delete on auditevents in every namespace; get,
@@ -16,8 +17,9 @@
 // that is cut off counts as unknown in the log, which names its event.
 //
 // Both files are read once, at the start. The audit configuration should be a file of
-// its own: every sink that a component of it uses is opened. A sink of type kube without
-// kubeconfig is refused, for it would store into the API server that is reaped.
+// its own: every sink that a component of it uses is opened. An archive of type kube without
+// kubeconfig is refused, for it would store into the API server that is reaped. Tombstones
+// may go there, which takes the right to create auditevents in the namespace.
 //
 // It exits with 0 when all is well, with 1 when it is not or when a stop had to leave
 // something behind that did not end, and with 2 when it does not understand its

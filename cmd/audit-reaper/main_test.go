@@ -189,8 +189,10 @@ func TestArgumentsThatCannotWorkAreRefusedAtTheStart(t *testing.T) {
 		want string
 		args []string
 	}{
-		{2, "-archive and -audit-config need each other", []string{"-archive", "lake"}},
-		{2, "-archive and -audit-config need each other", []string{"-audit-config", "a.yaml"}},
+		{2, "-audit-config and -archive or -tombstones need each other", []string{"-archive", "lake"}},
+		{2, "-audit-config and -archive or -tombstones need each other", []string{"-tombstones", "sealed"}},
+		{2, "-place is for tombstones", []string{"-place", "prod"}},
+		{2, "-audit-config and -archive or -tombstones need each other", []string{"-audit-config", "a.yaml"}},
 		{2, "flag provided but not defined: -cnfig", []string{"-cnfig", "x"}},
 		{2, `"run" is no flag`, []string{"run"}},
 		{2, "-dry-run makes one pass without -once", []string{"-dry-run", "-once"}},

@@ -45,16 +45,17 @@ func (p program) do(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return fmt.Errorf("finding the API server: %w", err)
 	}
-	opts := retention.Options{Logger: logger, Now: p.now, Namespace: o.namespace}
-	if o.dryRun {
+	opts := retention.Options{Logger: logger, Now: p.now, Namespace: o.namespace, Place: o.place}
+	if o.dryRun { // which writes nothing, tombstones neither
+		opts.Place = ""
 		return p.dryRun(ctx, cfg, policy, opts)
 	}
-	if o.archive != "" {
-		var closeArchive func() error
-		if opts.Archive, closeArchive, err = openArchive(ctx, o, logger); err != nil {
-			return err
+	if o.auditConfig != "" {
+		closeSinks, failed := openSinks(ctx, o, cfg, &opts)
+		if failed != nil {
+			return failed
 		}
-		defer func() { err = errors.Join(err, closeArchive()) }()
+		defer func() { err = errors.Join(err, closeSinks()) }()
 	}
 	if o.once {
 		reaper, err := retention.New(cfg, policy, opts)

@@ -44,6 +44,9 @@ func printVerdict(env *environment, r *verify.Report) error {
 	if r.Verdict == verify.Intact && tail > 0 {
 		last += fmt.Sprintf(", but for %d events that no signature protects yet", tail)
 	}
+	if r.Retired > 0 {
+		last += fmt.Sprintf("; %d retired", r.Retired)
+	}
 	for _, line := range append(lines, "", last) {
 		if _, err := fmt.Fprintln(env.out, output.Harmless(line)); err != nil {
 			return err
@@ -72,6 +75,7 @@ func trailLines(t *verify.Trail) []string {
 		{t.Failed, "were not stored: the write failed"},
 		{t.Unclear, "are not there: the outcome of the write was unclear"},
 		{t.Unresolved, "are not there: the trail ends before their outcome"},
+		{t.Retired, "were deleted by a reaper when their time was over"},
 		{t.Tail, "are behind the last checkpoint"},
 		{t.Repeats, "are there once more"},
 	} {

@@ -7,6 +7,7 @@ replace github.com/paddock-dev/audit => ../..
 
 require (
 	github.com/paddock-dev/audit v0.0.0-00010101000000-000000000000
+	golang.org/x/mod v0.41.0
 	k8s.io/api v0.37.2
 	k8s.io/apiextensions-apiserver v0.37.2
 	k8s.io/apimachinery v0.37.2

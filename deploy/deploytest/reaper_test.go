@@ -103,21 +103,30 @@ func podsArguments(t *testing.T, metrics, health string) (args []string) {
 	return args
 }
 
-func TestTheDeploymentRunsTheReaper(t *testing.T) {
-	binary := filepath.Join(t.TempDir(), "audit-reaper")
+// reaperCommand is the command with the account of the reaper, not yet started. No reaper holds the lease of its policy.
+func reaperCommand(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: reaper.Namespace, Name: "audit-reaper-policy"}}
+	must(t, client.IgnoreNotFound(admin.Delete(t.Context(), lease)))
+	dir := t.TempDir()
+	binary, kubeconfig := filepath.Join(dir, "audit-reaper"), filepath.Join(dir, "kubeconfig")
 	if out, err := exec.Command("go", "-C", "../..", "build", "-o", binary, "./cmd/audit-reaper").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	config := reaperConfig(t)
-	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
 	must(t, clientcmd.WriteToFile(clientcmdapi.Config{
 		Clusters:  map[string]*clientcmdapi.Cluster{"": {Server: config.Host, CertificateAuthorityData: config.CAData}},
 		AuthInfos: map[string]*clientcmdapi.AuthInfo{"": {Token: config.BearerToken}},
 		Contexts:  map[string]*clientcmdapi.Context{"": {}},
 	}, kubeconfig))
-	metrics, health := freeAddress(t), freeAddress(t)
-	cmd := exec.CommandContext(t.Context(), binary, append(podsArguments(t, metrics, health), "-kubeconfig="+kubeconfig)...)
+	cmd := exec.CommandContext(t.Context(), binary, append(args, "-kubeconfig="+kubeconfig)...)
 	cmd.Env = append(os.Environ(), "POD_NAMESPACE="+reaper.Namespace)
+	return cmd
+}
+
+func TestTheDeploymentRunsTheReaper(t *testing.T) {
+	metrics, health := freeAddress(t), freeAddress(t)
+	cmd := reaperCommand(t, podsArguments(t, metrics, health)...)
 	var log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &log, &log
 	must(t, cmd.Start())

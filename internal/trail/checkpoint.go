@@ -150,7 +150,7 @@ func ParseCheckpoint(detail map[string]string) (*Checkpoint, error) {
 			}
 		}
 	}
-	if err := c.sole(detail); err != nil {
+	if err := sole(detail, c.Detail()); err != nil {
 		return nil, err
 	}
 	return c, nil
@@ -176,12 +176,12 @@ func (c *Checkpoint) parseOutcomes(detail map[string]string) error {
 	return nil
 }
 
-// sole refuses a second spelling of a checkpoint, and entries that it does not know.
-func (c *Checkpoint) sole(detail map[string]string) error {
-	want := c.Detail()
+// sole refuses a second spelling of what was parsed, and entries that it does not know. want
+// is the one spelling.
+func sole(detail, want map[string]string) error {
 	for key, text := range detail {
 		if want[key] != text {
-			return fmt.Errorf("the entry %q is not as a checkpoint has it", clip(key))
+			return fmt.Errorf("the entry %q is not as it is written", clip(key))
 		}
 	}
 	return nil
