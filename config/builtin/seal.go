@@ -92,8 +92,12 @@ func (s *sealSection) Identity() string {
 func (s *sealSection) Open(_ context.Context, o config.Opening) (auditing.Sink, error) {
 	opts := s.Options
 	opts.Component, opts.Name, opts.Registerer = s.component, o.Name, o.Registerer
-	opts.OnFailure = func(_ context.Context, _ *v1alpha1.AuditEvent, err error) {
-		o.Logger.Error("a checkpoint of a sealed trail could not be stored, and is tried again", "sink", o.Name, "error", err.Error())
+	opts.OnFailure = func(_ context.Context, ae *v1alpha1.AuditEvent, err error) {
+		what := "a checkpoint of a sealed trail could not be stored, and is tried again"
+		if ae == nil {
+			what = "nobody could be made to vouch for a sealed trail, and is asked again"
+		}
+		o.Logger.Error(what, "sink", o.Name, "error", err.Error())
 	}
 	if s.Key != nil {
 		var err error

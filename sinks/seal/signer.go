@@ -63,7 +63,8 @@ func LongTermKey(private string) (Authority, error) {
 
 type longTerm struct{ key note.Signer }
 
-// Certify signs the key of a trail.
-func (a longTerm) Certify(_ context.Context, key string, notBefore, notAfter time.Time) (string, error) {
-	return trail.Certificate{Key: key, NotBefore: notBefore, NotAfter: notAfter}.Certify(a.key)
+// Certify signs the key of a trail, for as long as is asked.
+func (a longTerm) Certify(_ context.Context, key string, notBefore, notAfter time.Time) (string, time.Time, error) {
+	certificate, err := trail.Certificate{Key: key, NotBefore: notBefore, NotAfter: notAfter}.Certify(a.key)
+	return certificate, notAfter, err
 }

@@ -1,0 +1,176 @@
+package seal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/internal/canonical"
+	"github.com/paddock-dev/audit/internal/hooks"
+	"github.com/paddock-dev/audit/internal/trail"
+)
+
+// clockSkew is by how much a certificate outlasts its trail at least, on both sides, as far as
+// the Authority grants it.
+const clockSkew = time.Hour
+
+// certifier has the key of a trail vouched for, and again before that ends. It has a goroutine of
+// its own, so that an Authority that is away or hangs holds up no checkpoint but the first and
+// the last, and those for Options.Timeout at most. The trail goes on without.
+type certifier struct {
+	life *life
+	now  chan struct{} // an attempt is wanted now
+
+	// The stage's mutex guards these.
+	certificate string
+	until       time.Time
+	attempts    int
+	tried       chan struct{} // closed, and made again, after each attempt
+}
+
+func newCertifier(l *life) *certifier {
+	return &certifier{life: l, now: make(chan struct{}, 1), tried: make(chan struct{})}
+}
+
+// run asks the Authority until ctx ends.
+func (c *certifier) run(ctx context.Context) {
+	pause := &backoff.ExponentialBackOff{InitialInterval: time.Second, MaxInterval: time.Minute, Multiplier: 2, RandomizationFactor: 0.5}
+	for ctx.Err() == nil {
+		wait := c.attempt(ctx)
+		if wait <= 0 {
+			wait = pause.NextBackOff()
+		} else {
+			pause.Reset()
+		}
+		timer := time.NewTimer(max(wait, time.Second))
+		select {
+		case <-timer.C:
+		case <-c.now:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+	}
+}
+
+// answer is what an Authority returns.
+type answer struct {
+	certificate string
+	until       time.Time
+	err         error
+}
+
+// attempt asks the Authority once. It returns when to ask again; 0 when there is no certificate.
+func (c *certifier) attempt(ctx context.Context) time.Duration {
+	limited, cancel := context.WithTimeout(ctx, c.life.stage.opts.Timeout)
+	defer cancel()
+	answers := make(chan answer, 1)
+	go func() { answers <- c.ask(limited) }()
+	select {
+	case a := <-answers:
+		return c.take(ctx, a)
+	case <-limited.Done():
+	}
+	c.take(ctx, answer{err: fmt.Errorf("the Authority has not answered within %v", c.life.stage.opts.Timeout)})
+	select { // one call at a time
+	case a := <-answers:
+		if a.err == nil {
+			return c.take(ctx, a)
+		}
+	case <-ctx.Done(): // a call that ignores its context is given up
+	}
+	return 0
+}
+
+// ask calls the Authority. Its panic is an error.
+func (c *certifier) ask(ctx context.Context) (a answer) {
+	l := c.life
+	now := time.Now()
+	end := l.opened.Add(l.stage.opts.MaxAge + 2*clockSkew)
+	if soonest := now.Add(2 * clockSkew); soonest.After(end) { // the last checkpoints may wait for a destination that is away
+		end = soonest
+	}
+	err := hooks.Call("the Authority of a seal", func() {
+		a.certificate, a.until, a.err = l.stage.opts.Authority.Certify(ctx, l.key, l.opened.Add(-clockSkew), end)
+	})
+	if err != nil {
+		return answer{err: err}
+	}
+	if a.err == nil {
+		a.err = a.check()
+	}
+	return a
+}
+
+// check refuses what no checkpoint could carry. The error does not quote it.
+func (a *answer) check() error {
+	switch {
+	case a.certificate == "":
+		return errors.New("the Authority returned no certificate")
+	case len(a.certificate) > trail.MaxText:
+		return fmt.Errorf("the Authority returned a certificate of %d bytes, and a checkpoint has room for %d", len(a.certificate), trail.MaxText)
+	case !utf8.ValidString(a.certificate):
+		return errors.New("the Authority returned a certificate that is not UTF-8")
+	case !a.until.After(time.Now()):
+		return fmt.Errorf("the Authority returned a certificate that has ended, at %s", a.until.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+// take notes the outcome of an attempt. It returns when to make the next one; 0 after a failure.
+func (c *certifier) take(ctx context.Context, a answer) time.Duration {
+	l := c.life
+	if a.err != nil && ctx.Err() == nil {
+		l.stage.failed(nil, fmt.Errorf("the key of trail %s gets no certificate: %w", l.id, a.err))
+	}
+	l.stage.mu.Lock()
+	defer l.stage.mu.Unlock()
+	c.attempts++
+	close(c.tried)
+	c.tried = make(chan struct{})
+	if a.err != nil {
+		return 0
+	}
+	now := time.Now()
+	if !now.Before(c.until) { // earlier checkpoints have none: the next one need not wait for events
+		l.work()
+	}
+	c.certificate, c.until = a.certificate, a.until
+	left := a.until.Sub(now)
+	return left - min(clockSkew, left/2)
+}
+
+// await waits for the first attempt, and before the last checkpoint for one that may still bring a
+// certificate.
+func (c *certifier) await(ctx context.Context, kind v1alpha1.AuditKind) {
+	ctx, cancel := context.WithTimeout(ctx, c.life.stage.opts.Timeout)
+	defer cancel()
+	c.life.stage.mu.Lock()
+	tried, first, none := c.tried, c.attempts == 0, !time.Now().Before(c.until)
+	c.life.stage.mu.Unlock()
+	last := none && kind == canonical.KindTrailClosed
+	if last && !first {
+		select {
+		case c.now <- struct{}{}:
+		default:
+		}
+	}
+	if first || last {
+		select {
+		case <-tried:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// current returns the certificate that is valid now; "" for none. The stage's mutex is held.
+func (c *certifier) current() string {
+	if c == nil || !time.Now().Before(c.until) {
+		return ""
+	}
+	return c.certificate
+}
