@@ -106,7 +106,7 @@ var allArrows = []arrows{
 		never: []string{client, runtime, zap, grafana, sinks, core, author},
 	},
 	{
-		pkg: "verify", imports: []string{api, readers, machinery, eventJSON, module + "/internal/canonical", module + "/internal/trail", text, "go.yaml.in/yaml/v3", "golang.org/x/mod"},
+		pkg: "verify", imports: []string{api, readers, machinery, eventJSON, module + "/internal/canonical", module + "/internal/trail", text, "go.yaml.in/yaml/v3", "golang.org/x/mod", "github.com/go-jose/go-jose/v4"},
 		never: []string{client, runtime, zap, grafana, prometheus, sinks, core, author},
 	},
 	{pkg: "internal/httpclient", ownImports: []string{optionTags, module + "/internal/secrets", module + "/internal/switching"}, never: []string{client, runtime, zap, grafana, api, core}},

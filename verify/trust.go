@@ -16,7 +16,9 @@ import (
 // Trust is what an auditor believes without proof.
 type Trust struct {
 	// Keys certify the keys of trails.
-	Keys []Key `yaml:"keys"`
+	Keys []Key `yaml:"keys,omitempty"`
+	// Issuers are clusters whose tokens certify the keys of trails.
+	Issuers []Issuer `yaml:"issuers,omitempty"`
 	// Components are those whose events the auditor expects.
 	Components []Component `yaml:"components,omitempty"`
 }
@@ -70,7 +72,7 @@ func ParseTrust(text []byte) (*Trust, error) {
 	d.KnownFields(true)
 	switch err := d.Decode(t); {
 	case errors.Is(err, io.EOF):
-		return nil, errors.New("the trust is empty: want keys, and components")
+		return nil, errors.New("the trust is empty: want keys or issuers, and components")
 	case err != nil:
 		return nil, fmt.Errorf("the trust: %w", err)
 	}
@@ -84,8 +86,8 @@ func ParseTrust(text []byte) (*Trust, error) {
 }
 
 func (t *Trust) check() error {
-	if len(t.Keys) == 0 {
-		return errors.New("keys is empty: want at least one key that certifies those of trails")
+	if len(t.Keys) == 0 && len(t.Issuers) == 0 {
+		return errors.New("keys is empty, and so is issuers: want at least one that certifies the keys of trails")
 	}
 	for i := range t.Keys {
 		k := &t.Keys[i]
@@ -94,6 +96,16 @@ func (t *Trust) check() error {
 		}
 		if slices.ContainsFunc(t.Keys[:i], func(o Key) bool { return o.Name == k.Name }) {
 			return fmt.Errorf("keys[%d]: the name %q is that of another key", i, k.Name)
+		}
+	}
+	for n := range t.Issuers {
+		i := &t.Issuers[n]
+		if err := i.check(); err != nil {
+			return fmt.Errorf("issuers[%d]: %w", n, err)
+		}
+		if slices.ContainsFunc(t.Keys, func(k Key) bool { return k.Name == i.Name }) ||
+			slices.ContainsFunc(t.Issuers[:n], func(o Issuer) bool { return o.Name == i.Name }) {
+			return fmt.Errorf("issuers[%d]: the name %q is that of another key or issuer", n, i.Name)
 		}
 	}
 	for i, c := range t.Components {
