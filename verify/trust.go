@@ -11,6 +11,8 @@ import (
 
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/mod/sumdb/note"
+
+	"github.com/paddock-dev/audit/internal/trail"
 )
 
 // Trust is what an auditor believes without proof.
@@ -27,7 +29,8 @@ type Trust struct {
 type Key struct {
 	// Name stands in reports. No two keys have the same.
 	Name string `yaml:"name"`
-	// Key is the public key, in the form of golang.org/x/mod/sumdb/note.
+	// Key is the public key, in the form of golang.org/x/mod/sumdb/note. It is an Ed25519 one, or an ECDSA one
+	// on P-256, in the form that C2SP's signed-note has for it.
 	Key string `yaml:"key"`
 	// Cluster is the one whose components the key may speak for; "" for all.
 	Cluster string `yaml:"cluster,omitempty"`
@@ -128,7 +131,7 @@ func (k *Key) check() (err error) {
 	case !k.NotAfter.IsZero() && !k.NotBefore.Before(k.NotAfter):
 		return errors.New("notBefore is not before notAfter")
 	}
-	if k.verifier, err = note.NewVerifier(k.Key); err != nil {
+	if k.verifier, err = trail.NewVerifier(k.Key); err != nil {
 		return fmt.Errorf("key: %w: want <name>+<hash>+<base64>", err)
 	}
 	return nil

@@ -17,6 +17,7 @@ import (
 
 	"github.com/paddock-dev/audit/cmd/auditctl/internal/output"
 	"github.com/paddock-dev/audit/internal/disk"
+	trails "github.com/paddock-dev/audit/internal/trail"
 	"github.com/paddock-dev/audit/verify"
 )
 
@@ -183,7 +184,7 @@ func publicKey(arg string) (string, error) {
 	if strings.HasPrefix(arg, privatePrefix) {
 		return "", errors.New("a private key is among the arguments, which other users of the machine see: make a new one, and name its file")
 	}
-	if _, err := note.NewVerifier(arg); err == nil {
+	if _, err := trails.NewVerifier(arg); err == nil {
 		return arg, nil
 	}
 	data, err := disk.ReadFile(arg, maxKeyFile+1)
@@ -194,7 +195,7 @@ func publicKey(arg string) (string, error) {
 	if strings.HasPrefix(text, privatePrefix) {
 		text = publicHalf(text)
 	}
-	if _, err := note.NewVerifier(text); err != nil {
+	if _, err := trails.NewVerifier(text); err != nil {
 		return "", fmt.Errorf("%s holds no key: want what auditctl keys new made", arg)
 	}
 	return text, nil
