@@ -21,7 +21,7 @@ const clockSkew = time.Hour
 
 // certifier has the key of a trail vouched for, and again before that ends. It has a goroutine of
 // its own, so that an Authority that is away or hangs holds up no checkpoint but the first and
-// the last, and those for Options.Timeout at most. The trail goes on without.
+// the last, and those for Options.Timeout and lastCall at most. The trail goes on without.
 type certifier struct {
 	life *life
 	now  chan struct{} // an attempt is wanted now
@@ -144,25 +144,42 @@ func (c *certifier) take(ctx context.Context, a answer) time.Duration {
 	return left - min(clockSkew, left/2)
 }
 
+// lastCall is how long a trail that is to end waits for a certificate: Close has a deadline, and the last
+// checkpoint has to be stored before that.
+const lastCall = 2 * time.Second
+
 // await waits for the first attempt, and before the last checkpoint for one that may still bring a
 // certificate.
 func (c *certifier) await(ctx context.Context, kind v1alpha1.AuditKind) {
-	ctx, cancel := context.WithTimeout(ctx, c.life.stage.opts.Timeout)
-	defer cancel()
-	c.life.stage.mu.Lock()
+	l := c.life
+	l.stage.mu.Lock()
 	tried, first, none := c.tried, c.attempts == 0, !time.Now().Before(c.until)
-	c.life.stage.mu.Unlock()
+	l.stage.mu.Unlock()
 	last := none && kind == canonical.KindTrailClosed
-	if last && !first {
+	if !first && !last {
+		return
+	}
+	if !first {
 		select {
 		case c.now <- struct{}{}:
 		default:
 		}
 	}
-	if first || last {
+	timer := time.NewTimer(l.stage.opts.Timeout)
+	defer timer.Stop()
+	for ending := false; ; {
+		if !ending && l.isEnding() {
+			ending = true
+			timer.Reset(min(lastCall, l.stage.opts.Timeout))
+		}
 		select {
+		case <-l.wake: // maybe because it is to end; what is due is looked at afterwards
 		case <-tried:
+			return
+		case <-timer.C:
+			return
 		case <-ctx.Done():
+			return
 		}
 	}
 }

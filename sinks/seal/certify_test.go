@@ -126,6 +126,29 @@ func TestHangingAuthorityHoldsUpNoCheckpoint(t *testing.T) {
 	}
 }
 
+func TestCloseDoesNotWaitForAHangingAuthority(t *testing.T) {
+	for _, before := range []time.Duration{0, time.Second, time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			a := &authority{answer: func(ctx context.Context, _ time.Time) (string, time.Time, error) {
+				<-ctx.Done()
+				return "", time.Time{}, ctx.Err()
+			}}
+			next := &sinktest.Recorder{}
+			s, err := seal.New(next, seal.Options{Component: "proxy", Authority: a})
+			must(t, err)
+			must(t, s.Write(t.Context(), denial(0)))
+			time.Sleep(before)
+			if err := s.Close(within(t, 5*time.Second)); err != nil {
+				t.Errorf("closed after %v: %v", before, err)
+			}
+			events := next.Events()
+			if last := events[len(events)-1]; last.Spec.Kind != "trail-closed" {
+				t.Errorf("closed after %v: the last event is %s", before, last.Spec.Kind)
+			}
+		})
+	}
+}
+
 func TestTrailOutlivesABadAuthority(t *testing.T) {
 	for want, answer := range map[string]func(context.Context, time.Time) (string, time.Time, error){
 		"panicked": func(context.Context, time.Time) (string, time.Time, error) { panic("a mistake") },
