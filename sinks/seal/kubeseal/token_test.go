@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	"sigs.k8s.io/yaml"
 
 	"github.com/paddock-dev/audit/internal/testenv"
 	"github.com/paddock-dev/audit/internal/trail"
@@ -68,18 +70,19 @@ func pod(t *testing.T, server *testenv.Kube) (admin, own client.WithWatch, made 
 	return admin, newClient(t, cfg), made
 }
 
-// allow lets the service account broker ask for tokens of its own.
+// allow lets the service account broker ask for tokens of its own, by the rules of docs/proof.md.
 func allow(t *testing.T, admin client.Client, ns string) {
 	t.Helper()
-	must(t, admin.Create(t.Context(), &rbacv1.Role{
-		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "trail-key"},
-		Rules:      []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"serviceaccounts/token"}, ResourceNames: []string{"broker"}, Verbs: []string{"create"}}},
-	}))
-	must(t, admin.Create(t.Context(), &rbacv1.RoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "trail-key"},
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "trail-key"},
-		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: ns, Name: "broker"}},
-	}))
+	page, err := os.ReadFile("../../../docs/proof.md")
+	must(t, err)
+	_, block, _ := strings.Cut(string(page), "```yaml\napiVersion: rbac")
+	block, _, _ = strings.Cut("apiVersion: rbac"+block, "```")
+	rules := strings.Split(strings.ReplaceAll(block, "audit-system", ns), "---\n")
+	role, binding := &rbacv1.Role{}, &rbacv1.RoleBinding{}
+	must(t, yaml.UnmarshalStrict([]byte(rules[0]), role))
+	must(t, yaml.UnmarshalStrict([]byte(rules[1]), binding))
+	must(t, admin.Create(t.Context(), role))
+	must(t, admin.Create(t.Context(), binding))
 }
 
 func newKey(t *testing.T) string {
