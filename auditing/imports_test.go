@@ -93,6 +93,7 @@ var allArrows = []arrows{
 	{pkg: "sinks/flood", ownImports: []string{api, core, author, shared, optionTags}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/redact", ownImports: []string{api, core, author, eventJSON, text, optionTags}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/seal", ownImports: []string{api, core, author, shared, optionTags, hooks, module + "/internal/canonical", module + "/internal/trail"}, never: []string{client, runtime, zap, grafana}},
+	{pkg: "sinks/seal/kubeseal", ownImports: []string{sinks + "/seal", module + "/internal/trail"}, never: []string{zap, grafana}},
 	{pkg: "reading", imports: []string{api, machinery, eventJSON, naming, text, onDisk, recordLog, "cel.dev/cel-go", "github.com/klauspost/compress"}, never: []string{runtime, zap, grafana, sinks, core, author}},
 	{
 		pkg: "reading/kubesource", ownImports: []string{api, readers, naming, optionTags, module + "/internal/secrets", module + "/internal/switching"},
@@ -105,7 +106,7 @@ var allArrows = []arrows{
 		never: []string{client, runtime, zap, grafana, sinks, core, author},
 	},
 	{
-		pkg: "verify", imports: []string{api, readers, machinery, eventJSON, module + "/internal/canonical", module + "/internal/trail", text, "go.yaml.in/yaml/v3", "golang.org/x/mod"},
+		pkg: "verify", imports: []string{api, readers, machinery, eventJSON, module + "/internal/canonical", module + "/internal/trail", text, "go.yaml.in/yaml/v3", "golang.org/x/mod", "github.com/go-jose/go-jose/v4"},
 		never: []string{client, runtime, zap, grafana, prometheus, sinks, core, author},
 	},
 	{pkg: "internal/httpclient", ownImports: []string{optionTags, module + "/internal/secrets", module + "/internal/switching"}, never: []string{client, runtime, zap, grafana, api, core}},

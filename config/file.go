@@ -68,6 +68,7 @@ type File struct {
 	components map[string]component
 	kinds      []v1alpha1.AuditKind
 	warnings   []Problem
+	lines      map[string]int // of each path
 }
 
 // Load reads the file at path, which must be a regular file of at most 1 MiB, or a link
@@ -111,7 +112,7 @@ func Parse(name string, data []byte, types *Types) (*File, error) {
 	if err := d.err(); err != nil {
 		return nil, err
 	}
-	f.warnings = d.warnings.sorted()
+	f.warnings, f.lines = d.warnings.sorted(), d.lines
 	return f, nil
 }
 
@@ -144,6 +145,22 @@ func (d *decoder) readKinds(f *File, h *header) {
 	for _, k := range h.Kinds {
 		f.kinds = append(f.kinds, v1alpha1.AuditKind(k))
 	}
+}
+
+// CheckFiles reads the files of keys that the sinks of components read when they are opened. Its error is a
+// *FileError with everything that is wrong with them.
+func (f *File) CheckFiles() error {
+	d := newDecoder(f.name, "", "")
+	d.lines = f.lines
+	seen := map[string]bool{} // a redaction stands in front of several sinks
+	for _, name := range f.order {
+		def := f.sinks[name]
+		if r, ok := def.section.(Reading); ok && !seen[def.path] {
+			seen[def.path] = true
+			d.report(def.path, r.CheckFiles())
+		}
+	}
+	return d.err()
 }
 
 // Warnings returns the warnings about a file that can be used: the first 100, and one more

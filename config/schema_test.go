@@ -82,7 +82,7 @@ var beyondSchema = []string{
 	"is an alias", "not a plain word", "is out of range: want 1ms", "sinks.a.http: ", "sinks.a.http.tls_config: ", "sinks.a.http.follow_redirects: ",
 	"cannot be read",
 	"the URL", "sinks.a.labels", "names a sink twice", "asks for what is not in next", "must be at least minBackoff",
-	"needs kubeconfig", "is for a file", "in octal", "sinks.a.path: is a value of another kind",
+	"needs kubeconfig", "stands beside key", "is for a file", "in octal", "sinks.a.path: is a value of another kind",
 }
 
 func TestSchemaRefusesMostOfWhatDecoderRefuses(t *testing.T) {

@@ -71,6 +71,11 @@ type Exclusive interface{ Resources(name string) []string }
 // hashed. It has no error: Open returns the error of what cannot be read.
 type Identified interface{ Identity() string }
 
+// Reading is implemented by a Section that reads files of keys beside the configuration when its
+// sink is opened. CheckFiles reads them and returns what is wrong with them, which At marks with their
+// keys. It opens nothing else, and its error quotes no secret.
+type Reading interface{ CheckFiles() error }
+
 // Ref names another sink of the file.
 type Ref string
 

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/mod/sumdb/note"
-
 	"github.com/paddock-dev/audit/internal/canonical"
 	"github.com/paddock-dev/audit/internal/trail"
 	"github.com/paddock-dev/audit/reading"
@@ -20,6 +18,7 @@ type checkpoint struct {
 	closed bool
 	places []int32 // that have it
 	head   trail.Head
+	beside string // a certificate of its key that a proof has beside it; "" for none
 }
 
 // size returns how many leaves the tree has that the checkpoint is signed over.
@@ -70,61 +69,4 @@ func (c *checkpoint) root() trail.Hash {
 	}
 	f.Add(c.leaf)
 	return f.Root()
-}
-
-// vouching is what the trust says of the certificates of one key.
-type vouching struct {
-	by    string   // the name of the trust's key that vouches; "" for none
-	wrong []string // what the trust contradicts
-	open  string   // why nobody vouches
-}
-
-// vouch looks for a key of the trust that vouches for the key of checkpoints, which are good and all
-// have that key, at the times of all of them.
-func (v *Verifier) vouch(all []*checkpoint) (found vouching) {
-	cluster, component, _, _ := trail.SplitOrigin(all[0].head.Origin) // it was checked
-	found.open = "no checkpoint has a certificate"
-	covered := make([]bool, len(all))
-	tried := map[string]bool{}
-	for _, c := range all {
-		if c.Certificate == "" || tried[c.Certificate] {
-			continue
-		}
-		tried[c.Certificate] = true
-		cert, key := v.open(c.Certificate)
-		switch {
-		case key == nil:
-			found.open = "the certificate is signed by no key of the trust"
-		case cert.Key != c.Key:
-			found.wrong = append(found.wrong, "the certificate is for another key than that of the trail")
-		case !key.speaksFor(cluster, component):
-			found.wrong = append(found.wrong, fmt.Sprintf("the key %q may not speak for %s/%s", key.Name, cluster, component))
-		default:
-			found.by = key.Name
-			for i := range all {
-				covered[i] = covered[i] || within(all[i].time, cert.NotBefore, cert.NotAfter) && within(all[i].time, key.NotBefore, key.NotAfter)
-			}
-		}
-	}
-	for i, c := range all {
-		if found.by != "" && !covered[i] {
-			found.wrong = append(found.wrong, fmt.Sprintf("the checkpoint of index %d is of %s, when no certificate was valid", c.index, c.time.Format(time.RFC3339)))
-			break
-		}
-	}
-	if len(found.wrong) > 0 {
-		found.by = ""
-	}
-	return found
-}
-
-// open returns a certificate and the key of the trust that signed it; nil for none.
-func (v *Verifier) open(signed string) (trail.Certificate, *Key) {
-	for i := range v.trust.Keys {
-		k := &v.trust.Keys[i]
-		if cert, _, err := trail.OpenCertificate(signed, note.VerifierList(k.verifier)); err == nil {
-			return cert, k
-		}
-	}
-	return trail.Certificate{}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/paddock-dev/audit/internal/trail"
 )
@@ -128,12 +129,23 @@ func (v *Verifier) chooseKey(t *log, keys []string, byKey map[string][]*checkpoi
 		return ""
 	}
 	cluster, component, _, _ := trail.SplitOrigin(byKey[best][0].head.Origin) // it was checked
-	t.root, t.summary.Cluster, t.summary.Component, t.summary.VouchedBy = bestVouched.by, cluster, component, bestVouched.by
+	t.root, t.summary.Cluster, t.summary.Component = bestVouched.by, cluster, component
+	if t.root != "" {
+		t.summary.VouchedBy, t.summary.ServiceAccount, t.summary.Pod = bestVouched.by, bestVouched.account, bestVouched.pod
+	}
 	f := Finding{Code: CodeUnvouched, Level: LevelUndetermined, Trail: t.id, Index: -1, Last: -1, Text: "nobody vouches for the key of the trail: " + bestVouched.open}
 	if len(bestVouched.wrong) > 0 {
 		f.Code, f.Level, f.Text = CodeCertificate, LevelTampered, strings.Join(bestVouched.wrong, "; ")
 	}
 	if t.root == "" {
+		v.found(f)
+	}
+	if c := bestVouched.uncovered; c != nil {
+		v.found(v.of(t, &c.sighting, CodeUnvouched, LevelUndetermined, "nobody vouches for the key of the trail at the time of this checkpoint, "+c.time.UTC().Format(time.RFC3339)))
+	}
+	if at := bestVouched.begun; !at.IsZero() {
+		f.Code, f.Level = CodeVouchedLate, LevelNote
+		f.Text = fmt.Sprintf("the cluster vouched for the key of the trail at %s first: until then, the times in the trail are those of the component's clock alone", at.UTC().Format(time.RFC3339))
 		v.found(f)
 	}
 	return best

@@ -205,7 +205,7 @@ func (p *Proof) checkIn(v *Verifier, t *log) {
 	s := t.sightings[0] // the event, which settle may sort behind the checkpoint
 	for _, c := range t.checkpoints {
 		if c.Certificate == "" {
-			c.Certificate = p.Certificate
+			c.beside = p.Certificate
 		}
 	}
 	v.settle(t)

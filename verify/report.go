@@ -94,10 +94,13 @@ const (
 	CodeFork Code = "fork"
 	// CodeOtherKey: a checkpoint has another key than the trail.
 	CodeOtherKey Code = "other-key"
-	// CodeUnvouched: no key of the trust vouches for the key of the trail.
+	// CodeUnvouched: no key and no issuer of the trust vouches for the key of the trail, or not at
+	// the time of a checkpoint.
 	CodeUnvouched Code = "nobody-vouches"
 	// CodeCertificate: the certificate of the trail's key is one that the trust contradicts.
 	CodeCertificate Code = "bad-certificate"
+	// CodeVouchedLate: the token that vouches for the key is younger than the trail.
+	CodeVouchedLate Code = "vouched-late"
 	// CodeTrailDeleted: another trail tells of a trail that is not there.
 	CodeTrailDeleted Code = "trail-deleted"
 	// CodeTailCut: another trail tells of more of a trail than is there.
@@ -135,8 +138,12 @@ type Trail struct {
 	ID        string `json:"id"`
 	Cluster   string `json:"cluster,omitempty"`
 	Component string `json:"component,omitempty"`
-	// VouchedBy is the name of the trust's key that certified the trail's key; "" for nobody.
+	// VouchedBy is the name of the trust's key or issuer that certified the trail's key; "" for nobody.
 	VouchedBy string `json:"vouchedBy,omitempty"`
+	// ServiceAccount asked for the token that vouches, as "namespace/name", and Pod is the one that
+	// the token is bound to. "" where a long-term key vouches, and where there is no pod.
+	ServiceAccount string `json:"serviceAccount,omitempty"`
+	Pod            string `json:"pod,omitempty"`
 	// Size is how many leaves the last good checkpoint is signed over, and Checkpoints how many
 	// good ones there are.
 	Size        int64 `json:"size"`

@@ -18,10 +18,11 @@ import (
 
 var noon = time.Date(2026, 4, 25, 12, 0, 0, 0, time.UTC)
 
-// root is a long-term key, and the trust in it.
+// root is a long-term key and an issuer of tokens, and the trust in them.
 type root struct {
 	signer note.Signer
 	key    string
+	issuer *issuer // of tokens
 }
 
 func newRoot(tb testing.TB) *root {
@@ -34,7 +35,7 @@ func newRoot(tb testing.TB) *root {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return &root{signer, public}
+	return &root{signer, public, newIssuer(tb)}
 }
 
 // trust returns a trust in the root, in which broker and proxy are sealed since noon.
@@ -51,11 +52,13 @@ func (r *root) yaml() string {
 	return fmt.Sprintf(`
 keys:
 - {name: root, key: %q, cluster: prod, components: [broker, proxy, audit-reaper], notBefore: 2026-01-01T00:00:00Z, notAfter: 2126-01-01T00:00:00Z}
+issuers:
+- %s
 components:
 - {name: broker, cluster: prod, sealedSince: 2026-04-25T12:00:00Z}
 - {name: proxy, cluster: prod, sealedSince: 2026-04-25T12:00:00Z}
 - {name: audit-reaper, cluster: prod, reaps: 168h}
-`, r.key)
+`, r.key, r.issuer.entry())
 }
 
 // sealer makes a trail as the stage seal does, one step at a time.

@@ -118,6 +118,7 @@ func TestAFlakyDestinationIsNoTampering(t *testing.T) {
 // now certifies keys for the present with a root.
 type now struct{ *root }
 
-func (n now) Certify(_ context.Context, key string, notBefore, notAfter time.Time) (string, error) {
-	return certificate(n.root, key, notBefore, notAfter)
+func (n now) Certify(_ context.Context, key string, notBefore, notAfter time.Time) (string, time.Time, error) {
+	signed, err := certificate(n.root, key, notBefore, notAfter)
+	return signed, notAfter, err
 }

@@ -11,12 +11,16 @@ import (
 
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/mod/sumdb/note"
+
+	"github.com/paddock-dev/audit/internal/trail"
 )
 
 // Trust is what an auditor believes without proof.
 type Trust struct {
 	// Keys certify the keys of trails.
-	Keys []Key `yaml:"keys"`
+	Keys []Key `yaml:"keys,omitempty"`
+	// Issuers are clusters whose tokens certify the keys of trails.
+	Issuers []Issuer `yaml:"issuers,omitempty"`
 	// Components are those whose events the auditor expects.
 	Components []Component `yaml:"components,omitempty"`
 }
@@ -25,7 +29,8 @@ type Trust struct {
 type Key struct {
 	// Name stands in reports. No two keys have the same.
 	Name string `yaml:"name"`
-	// Key is the public key, in the form of golang.org/x/mod/sumdb/note.
+	// Key is the public key, in the form of golang.org/x/mod/sumdb/note. It is an Ed25519 one, or an ECDSA one
+	// on P-256, in the form that C2SP's signed-note has for it.
 	Key string `yaml:"key"`
 	// Cluster is the one whose components the key may speak for; "" for all.
 	Cluster string `yaml:"cluster,omitempty"`
@@ -77,7 +82,7 @@ func ParseTrust(text []byte) (*Trust, error) {
 	d.KnownFields(true)
 	switch err := d.Decode(t); {
 	case errors.Is(err, io.EOF):
-		return nil, errors.New("the trust is empty: want keys, and components")
+		return nil, errors.New("the trust is empty: want keys or issuers, and components")
 	case err != nil:
 		return nil, fmt.Errorf("the trust: %w", err)
 	}
@@ -91,8 +96,8 @@ func ParseTrust(text []byte) (*Trust, error) {
 }
 
 func (t *Trust) check() error {
-	if len(t.Keys) == 0 {
-		return errors.New("keys is empty: want at least one key that certifies those of trails")
+	if len(t.Keys) == 0 && len(t.Issuers) == 0 {
+		return errors.New("keys is empty, and so is issuers: want at least one that certifies the keys of trails")
 	}
 	for i := range t.Keys {
 		k := &t.Keys[i]
@@ -101,6 +106,16 @@ func (t *Trust) check() error {
 		}
 		if slices.ContainsFunc(t.Keys[:i], func(o Key) bool { return o.Name == k.Name }) {
 			return fmt.Errorf("keys[%d]: the name %q is that of another key", i, k.Name)
+		}
+	}
+	for n := range t.Issuers {
+		i := &t.Issuers[n]
+		if err := i.check(); err != nil {
+			return fmt.Errorf("issuers[%d]: %w", n, err)
+		}
+		if slices.ContainsFunc(t.Keys, func(k Key) bool { return k.Name == i.Name }) ||
+			slices.ContainsFunc(t.Issuers[:n], func(o Issuer) bool { return o.Name == i.Name }) {
+			return fmt.Errorf("issuers[%d]: the name %q is that of another key or issuer", n, i.Name)
 		}
 	}
 	for i, c := range t.Components {
@@ -126,7 +141,7 @@ func (k *Key) check() (err error) {
 	case !k.NotAfter.IsZero() && !k.NotBefore.Before(k.NotAfter):
 		return errors.New("notBefore is not before notAfter")
 	}
-	if k.verifier, err = note.NewVerifier(k.Key); err != nil {
+	if k.verifier, err = trail.NewVerifier(k.Key); err != nil {
 		return fmt.Errorf("key: %w: want <name>+<hash>+<base64>", err)
 	}
 	return nil

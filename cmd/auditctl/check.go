@@ -13,18 +13,20 @@ import (
 func checkCommand(env *environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "check FILE...", Short: "Print the chains of configurations, or everything that is wrong with them",
-		Long:    "check reads configurations and prints which component writes where, or everything that is wrong. It opens no sink.",
+		Long: `check reads configurations and prints which component writes where, or everything that is wrong. It reads the
+files of keys as well, and opens no sink.`,
 		Example: "auditctl check audit.yaml\nauditctl check -o json deploy/*.yaml",
 		Args:    operands(1, -1, "the files to check"),
 	}
 	format := addChoice(cmd, "output", "o", "text", "form of the output", "text", "json")
+	without := cmd.Flags().Bool("no-key-files", false, "do not read the files of keys, which are on another machine")
 	cmd.RunE = func(_ *cobra.Command, paths []string) error {
 		if format.value == "json" {
-			return checkJSON(env, paths)
+			return checkJSON(env, paths, !*without)
 		}
 		var all []error
 		for _, path := range paths {
-			all = append(all, check(env, path, len(paths) > 1))
+			all = append(all, check(env, path, len(paths) > 1, !*without))
 		}
 		return errors.Join(all...)
 	}
@@ -32,8 +34,11 @@ func checkCommand(env *environment) *cobra.Command {
 }
 
 // check prints the chains and the warnings of a file, below its name if there are others.
-func check(env *environment, path string, others bool) error {
+func check(env *environment, path string, others, keys bool) error {
 	f, err := loadConfig(env, path)
+	if err == nil && keys {
+		err = f.CheckFiles()
+	}
 	if err != nil {
 		return err
 	}
@@ -65,12 +70,15 @@ type problem struct {
 }
 
 // checkJSON prints what is known of each file.
-func checkJSON(env *environment, paths []string) error {
+func checkJSON(env *environment, paths []string, keys bool) error {
 	all := make([]checked, 0, len(paths))
 	bad := false
 	for _, path := range paths {
 		c := checked{File: path, Good: true}
 		f, err := config.Load(path, builtin.Types())
+		if err == nil && keys {
+			err = f.CheckFiles()
+		}
 		var wrong *config.FileError
 		switch {
 		case errors.As(err, &wrong):

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/paddock-dev/audit/verify"
 )
 
 // session is a block of a page with commands and what they print.
@@ -23,6 +25,18 @@ func TestTheDocsShowWhatAuditctlPrints(t *testing.T) {
 		t.Errorf("the docs show another audit.yaml: %v", err)
 	}
 	compareDocs(t, page, noon.Add(25*time.Minute))
+}
+
+func TestTheTrustInTheDocsIsValid(t *testing.T) {
+	text, err := os.ReadFile("../../docs/auditctl.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, _ := strings.Cut(string(text), "```yaml\nkeys:")
+	block, _, _ = strings.Cut(block, "```")
+	if trust, err := verify.ParseTrust([]byte("keys:" + block)); err != nil || len(trust.Issuers) != 1 {
+		t.Errorf("%v in\n%s", err, block)
+	}
 }
 
 func TestTheIncidentInTheDocsIsReal(t *testing.T) {

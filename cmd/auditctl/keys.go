@@ -17,12 +17,13 @@ import (
 
 	"github.com/paddock-dev/audit/cmd/auditctl/internal/output"
 	"github.com/paddock-dev/audit/internal/disk"
+	trails "github.com/paddock-dev/audit/internal/trail"
 	"github.com/paddock-dev/audit/verify"
 )
 
 func keysCommand(env *environment) *cobra.Command {
-	cmd := group(&cobra.Command{Use: "keys", Short: "Make the long-term keys that vouch for sealed trails"})
-	cmd.AddCommand(keysNewCommand(env), keysTrustCommand(env))
+	cmd := group(&cobra.Command{Use: "keys", Short: "Make and list the keys that vouch for sealed trails"})
+	cmd.AddCommand(keysNewCommand(env), keysTrustCommand(env), keysJWKSCommand(env))
 	return cmd
 }
 
@@ -99,11 +100,19 @@ func storeKey(path, private string) error {
 	return nil
 }
 
-// trusting is what keys trust was asked for.
+// trusting is what keys trust and keys jwks have in common.
 type trusting struct {
 	cluster     string
 	components  []string
 	sealedSince time.Time
+}
+
+var errNoComponent = errors.New("--component is missing: name the components that the keys speak for")
+
+func (t *trusting) addFlags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&t.cluster, "cluster", "", "the `cluster` of the configuration's seal")
+	cmd.Flags().StringSliceVar(&t.components, "component", nil, "the `components` that the keys speak for")
+	cmd.Flags().TextVar(&t.sealedSince, "sealed-since", time.Time{}, "the `time` (RFC 3339) from which on every event has to have a seal")
 }
 
 func keysTrustCommand(env *environment) *cobra.Command {
@@ -117,14 +126,13 @@ one is printed.`,
 		Args:    operands(1, -1, "at least one public key or file"),
 	}
 	t := &trusting{}
-	cmd.Flags().StringVar(&t.cluster, "cluster", "", "the `cluster` of the configuration's seal; every cluster when empty")
-	cmd.Flags().StringSliceVar(&t.components, "component", nil, "the `components` that the keys speak for")
-	cmd.Flags().TextVar(&t.sealedSince, "sealed-since", time.Time{}, "the `time` (RFC 3339) from which on every event has to have a seal")
+	t.addFlags(cmd)
+	cmd.Flags().Lookup("cluster").Usage += "; every cluster when empty"
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(t.components) == 0 {
-			return misuse(cmd, errors.New("--component is missing: name the components that the keys speak for"))
+			return misuse(cmd, errNoComponent)
 		}
-		text, err := t.yaml(args)
+		text, err := t.ofKeys(args)
 		if err != nil {
 			return err
 		}
@@ -134,8 +142,8 @@ one is printed.`,
 	return cmd
 }
 
-// yaml returns the text of a verify.Trust in keys.
-func (t *trusting) yaml(keys []string) ([]byte, error) {
+// ofKeys returns the text of a verify.Trust in keys.
+func (t *trusting) ofKeys(keys []string) ([]byte, error) {
 	trust := verify.Trust{}
 	for _, text := range keys {
 		public, err := publicKey(text)
@@ -145,6 +153,11 @@ func (t *trusting) yaml(keys []string) ([]byte, error) {
 		name, _, _ := strings.Cut(public, "+")
 		trust.Keys = append(trust.Keys, verify.Key{Name: name, Key: public, Cluster: t.cluster, Components: t.components})
 	}
+	return t.yaml(trust)
+}
+
+// yaml returns the text of a verify.Trust, with the components.
+func (t *trusting) yaml(trust verify.Trust) ([]byte, error) {
 	for _, name := range t.components {
 		trust.Components = append(trust.Components, verify.Component{Name: name, Cluster: t.cluster, SealedSince: t.sealedSince})
 	}
@@ -171,7 +184,7 @@ func publicKey(arg string) (string, error) {
 	if strings.HasPrefix(arg, privatePrefix) {
 		return "", errors.New("a private key is among the arguments, which other users of the machine see: make a new one, and name its file")
 	}
-	if _, err := note.NewVerifier(arg); err == nil {
+	if _, err := trails.NewVerifier(arg); err == nil {
 		return arg, nil
 	}
 	data, err := disk.ReadFile(arg, maxKeyFile+1)
@@ -182,7 +195,7 @@ func publicKey(arg string) (string, error) {
 	if strings.HasPrefix(text, privatePrefix) {
 		text = publicHalf(text)
 	}
-	if _, err := note.NewVerifier(text); err != nil {
+	if _, err := trails.NewVerifier(text); err != nil {
 		return "", fmt.Errorf("%s holds no key: want what auditctl keys new made", arg)
 	}
 	return text, nil

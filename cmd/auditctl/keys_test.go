@@ -2,6 +2,9 @@ package main
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +13,7 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
+	"github.com/paddock-dev/audit/sinks/seal"
 	"github.com/paddock-dev/audit/verify"
 )
 
@@ -89,6 +93,20 @@ func TestKeysTrustPrintsWhatVerifyReads(t *testing.T) {
 	since := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
 	if c := trust.Components; len(c) != 2 || c[1].Name != "proxy" || c[1].Cluster != "prod" || !c[1].SealedSince.Equal(since) {
 		t.Errorf("components %+v", c)
+	}
+}
+
+func TestKeysTrustTakesAnECDSAKey(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, public, err := seal.SignerKey("prod/kms", key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code, out, errOut := auditctl(t, "keys", "trust", "--component", "broker", public); code != 0 || !strings.Contains(out, "key: "+public) {
+		t.Errorf("%d %s%s", code, out, errOut)
 	}
 }
 

@@ -72,6 +72,35 @@ func TestCheckPrintsEveryErrorOfABadFileWithItsLine(t *testing.T) {
 	}
 }
 
+func TestCheckReadsTheFilesOfKeys(t *testing.T) {
+	key := filepath.Join(t.TempDir(), "broker.key")
+	path := file(t, "sinks:\n  a: {type: seal, next: b, key: {file: "+key+"}}\n  b: {type: log, path: stderr}\ncomponents:\n  broker: {sink: a, onFailure: open}\n")
+	missing := path + ":4: sinks.a.key.file: there is no key: open " + key + ": no such file or directory\n"
+	if code, out, errOut := auditctl(t, "check", path); code != 1 || out != "" || errOut != missing {
+		t.Errorf("%d %s\n%s\nwant:\n%s", code, out, errOut, missing)
+	}
+	if code, out, _ := auditctl(t, "check", "-o", "json", path); code != 1 || !strings.Contains(out, "sinks.a.key.file") {
+		t.Errorf("%d %s", code, out)
+	}
+	for _, form := range []string{"text", "json"} {
+		if code, _, errOut := auditctl(t, "check", "--no-key-files", "-o", form, path); code != 0 || errOut != "" {
+			t.Errorf("without the files: %d %s", code, errOut)
+		}
+	}
+	if err := os.WriteFile(key, []byte("PRIVATE+KEY+hunter2"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, out, errOut := auditctl(t, "check", path); code != 1 || !strings.Contains(errOut, "holds no signing key") || strings.Contains(out+errOut, "hunter2") {
+		t.Errorf("a wrong key: %d %s%s", code, out, errOut)
+	}
+	if code, _, errOut := auditctl(t, "keys", "new", "--name", "broker", "--out", key+"2"); code != 0 || os.Rename(key+"2", key) != nil {
+		t.Fatal(errOut)
+	}
+	if code, _, errOut := auditctl(t, "check", path); code != 0 || errOut != "" {
+		t.Errorf("a good key: %d %s", code, errOut)
+	}
+}
+
 func TestSinksListsEveryTypeWithItsKeysAndDefaults(t *testing.T) {
 	code, out, _ := auditctl(t, "sinks")
 	if code != 0 {

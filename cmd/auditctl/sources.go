@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/paddock-dev/audit/reading"
 	"github.com/paddock-dev/audit/reading/kubesource"
@@ -45,10 +43,8 @@ type sources struct {
 	overlap   time.Duration // how late an event may be stored to be followed; 0 for the default
 
 	kube         bool
-	kubeconfig   string
-	overrides    clientcmd.ConfigOverrides
-	kubeFlags    []string // those of kubectl
-	kubectlUsed  bool     // by a sink of config
+	kubectl      *kubectl
+	kubectlUsed  bool // by a sink of config
 	loki         string
 	victorialogs string
 	tenant       string
@@ -70,13 +66,7 @@ func addSources(env *environment, cmd *cobra.Command) *sources {
 	f.StringVar(&s.tenant, "tenant", "", "`tenant` of Loki or VictoriaLogs")
 	f.StringSliceVar(&s.spools, "spool", nil, "read what waits in these spool `directories`, and their dead letters")
 
-	kubectl := pflag.NewFlagSet("kubectl", pflag.ContinueOnError)
-	kubectl.StringVar(&s.kubeconfig, "kubeconfig", "", "`file` that says where the API server is; $KUBECONFIG or ~/.kube/config when empty")
-	named := clientcmd.RecommendedConfigOverrideFlags("")
-	named.ContextOverrideFlags.Namespace = clientcmd.FlagInfo{} // --namespace narrows the query
-	clientcmd.BindOverrideFlags(&s.overrides, kubectl, named)
-	kubectl.VisitAll(func(flag *pflag.Flag) { s.kubeFlags = append(s.kubeFlags, flag.Name) })
-	f.AddFlagSet(kubectl)
+	s.kubectl = addKubectl(f)
 	return s
 }
 
@@ -156,7 +146,9 @@ func (s *sources) named(sinks []string, alone bool) (all []reading.Source, err e
 }
 
 // kubectlAsked says that a flag of kubectl is given.
-func (s *sources) kubectlAsked() bool { return slices.ContainsFunc(s.kubeFlags, s.cmd.Flags().Changed) }
+func (s *sources) kubectlAsked() bool {
+	return slices.ContainsFunc(s.kubectl.names, s.cmd.Flags().Changed)
+}
 
 // spool returns the source of a spool's directory.
 func (s *sources) spool(name, dir string) reading.Source {
@@ -166,11 +158,9 @@ func (s *sources) spool(name, dir string) reading.Source {
 
 // cluster returns the API server that kubectl's flags name.
 func (s *sources) cluster(name string) (reading.Source, error) {
-	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = s.kubeconfig
-	cfg, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &s.overrides).ClientConfig()
+	cfg, err := s.kubectl.config()
 	if err != nil {
-		return nil, fmt.Errorf("which API server to read: %w", err)
+		return nil, err
 	}
 	return kubesource.New(name, cfg, kubesource.Options{})
 }

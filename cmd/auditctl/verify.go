@@ -238,5 +238,12 @@ func titleOf(t *verify.Trail) string {
 	if t.Component != "" {
 		title += " of " + t.Cluster + "/" + t.Component
 	}
-	return title + ", vouched for by " + cmp.Or(t.VouchedBy, "nobody")
+	title += ", vouched for by " + cmp.Or(t.VouchedBy, "nobody")
+	if t.ServiceAccount != "" {
+		title += ": service account " + t.ServiceAccount
+	}
+	if t.Pod != "" {
+		title += ", pod " + t.Pod
+	}
+	return title
 }

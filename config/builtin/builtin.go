@@ -17,7 +17,8 @@ type options struct{ client client.Writer }
 // WithKubeClient makes sinks of type kube write through c, such as a manager's
 // client, unless the file names a kubeconfig. The client must know AuditEvent
 // (v1alpha1.AddToScheme), and its rest.Config should set QPS: client-go's default
-// is 5 requests a second.
+// is 5 requests a second. A seal with the key token asks through c as well, which then
+// has to be a client.Client that knows core/v1 and authentication.k8s.io/v1.
 func WithKubeClient(c client.Writer) Option { return func(o *options) { o.client = c } }
 
 // Types returns a new config.Types with every destination and stage of this
@@ -36,7 +37,7 @@ func Types(opts ...Option) *config.Types {
 		{Name: "multi", Doc: "several sinks at once", New: func() config.Section { return &multiSection{} }},
 		{Name: "retry", Doc: "writes again to the next sink while that may help", New: func() config.Section { return &retrySection{} }},
 		{Name: "route", Doc: "each event to one of several sinks, by its kind, decision and namespace", New: func() config.Section { return &routeSection{} }},
-		{Name: "seal", Doc: "seals events, so that an auditor can tell what was changed, removed or added", New: func() config.Section { return &sealSection{} }},
+		{Name: "seal", Doc: "seals events, so that an auditor can tell what was changed, removed or added", New: func() config.Section { return &sealSection{client: o.client} }},
 		{Name: "spool", Doc: "stores events on the local disk before it hands them on to the next sink", New: func() config.Section { return &spoolSection{} }},
 	} {
 		if err := types.Add(t); err != nil {

@@ -3,22 +3,16 @@ package builtin
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
-	"net/url"
 
 	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/rest"
-	"k8s.io/utils/dump"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/config"
 	"github.com/paddock-dev/audit/driver"
-	"github.com/paddock-dev/audit/internal/switching"
 	"github.com/paddock-dev/audit/sinks/kube"
 )
 
@@ -48,25 +42,9 @@ func (s *kubeSection) Open(context.Context, config.Opening) (auditing.Sink, erro
 	if s.programs() {
 		return s.sink(s.client), nil
 	}
-	cfg, err := s.place().RESTConfig()
-	if err != nil {
-		return nil, fmt.Errorf("finding the API server: %w", err)
-	}
-	cfg.Wrap(switching.Refuse)
-	cfg.QPS = -1 // client-go allows 5 requests a second to a config that says nothing
-	hc, err := rest.HTTPClientFor(cfg)
-	if err != nil {
-		return nil, err
-	}
-	scheme := runtime.NewScheme()
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
-		return nil, err
-	}
-	// A request for discovery that the server swallows would wedge the client for ever: it
-	// has no timeout, and every write waits for it.
-	mapper := meta.NewDefaultRESTMapper([]schema.GroupVersion{v1alpha1.GroupVersion})
-	mapper.Add(v1alpha1.GroupVersion.WithKind("AuditEvent"), meta.RESTScopeNamespace)
-	c, err := client.New(cfg, client.Options{Scheme: scheme, Mapper: mapper, HTTPClient: hc})
+	c, hc, err := s.place().open(map[schema.GroupVersionKind]meta.RESTScope{
+		v1alpha1.GroupVersion.WithKind("AuditEvent"): meta.RESTScopeNamespace,
+	}, v1alpha1.AddToScheme)
 	if err != nil {
 		return nil, err
 	}
@@ -81,26 +59,12 @@ func (s *kubeSection) sink(c client.Writer) kube.Sink {
 // programs reports that the sink writes through the client of the program.
 func (s *kubeSection) programs() bool { return s.client != nil && s.Kubeconfig == "" }
 
-// Identity has the content of the kubeconfig, and of the files that it names. client-go
-// itself looks again at a token that it reads from a file.
+// Identity is that of the API server.
 func (s *kubeSection) Identity() string {
 	if s.programs() {
 		return ""
 	}
-	cfg, err := s.place().RESTConfig()
-	if err != nil {
-		return ""
-	}
-	unread := rest.LoadTLSFiles(cfg)
-	if cfg.BearerTokenFile != "" {
-		cfg.BearerToken = ""
-	}
-	var proxy *url.URL
-	if cfg.Proxy != nil {
-		proxy, err = cfg.Proxy(&http.Request{URL: &url.URL{}})
-	}
-	cfg.Proxy, cfg.AuthConfigPersister = nil, nil // they are no part of the configuration, and print as addresses
-	return dump.ForHash([]any{cfg, unread != nil, proxy, err != nil})
+	return s.place().identity()
 }
 
 func (s *kubeSection) place() KubePlace { return KubePlace{s.Kubeconfig, s.Context} }

@@ -59,7 +59,7 @@ func (r *redaction) keys() ([]redact.Key, error) {
 	for i, k := range r.Keys {
 		secret, err := k.read()
 		if err != nil {
-			errs = append(errs, fmt.Errorf("keys[%d].file: %w", i, err))
+			errs = append(errs, config.At(fmt.Sprintf("keys[%d].file", i), err))
 		}
 		keys[i] = redact.Key{ID: k.ID, Secret: secret, From: k.From}
 	}
@@ -103,6 +103,12 @@ func (s *redactSection) Identity() string {
 		fmt.Fprintf(&b, "%x %v\n", []byte(secret), err)
 	}
 	return b.String()
+}
+
+// CheckFiles reads the keys.
+func (s *redactSection) CheckFiles() error {
+	_, err := s.keys()
+	return err
 }
 
 func (s *redactSection) Open(_ context.Context, o config.Opening) (auditing.Sink, error) {

@@ -6,21 +6,40 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/config"
+	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/internal/disk"
 	"github.com/paddock-dev/audit/sinks/seal"
 )
 
 type sealSection struct {
 	Next config.Ref `yaml:"next" required:"true" doc:"the name of the sink to write to"`
-	Key  *sealKey   `yaml:"key" doc:"the long-term key that vouches for the key of each trail; nobody does where nothing is said"`
+	Key  *sealKey   `yaml:"key" doc:"the long-term key that vouches for the key of each trail; nobody does where neither it nor token is given"`
+
+	Token *sealToken `yaml:"token" doc:"instead of key: tokens of a service account vouch, which the API server signs; {} for the service account of the component"`
 
 	seal.Options `yaml:",inline"`
 
-	component string // that owns the trail
+	component string        // that owns the trail
+	client    client.Writer // of the program, or nil
+}
+
+// Validate refuses two that vouch.
+func (s *sealSection) Validate() error {
+	err := s.Options.Validate()
+	if s.Key != nil && s.Token != nil {
+		err = errors.Join(err, config.At("token", errors.New("stands beside key: one of the two vouches for a trail, so take the other out")))
+	}
+	if s.Token != nil {
+		err = errors.Join(err, s.Token.check())
+	}
+	return err
 }
 
 type sealKey struct {
@@ -46,13 +65,22 @@ func (k *sealKey) read() (string, error) {
 func (k *sealKey) authority() (seal.Authority, error) {
 	private, err := k.read()
 	if err != nil {
-		return nil, fmt.Errorf("key.file: %w", err)
+		return nil, config.At("key.file", err)
 	}
 	authority, err := seal.LongTermKey(private)
 	if err != nil {
-		return nil, fmt.Errorf("key.file: %s holds no signing key: make one with auditctl keys new", k.File)
+		return nil, config.At("key.file", fmt.Errorf("%s holds no signing key: make one with auditctl keys new", k.File))
 	}
 	return authority, nil
+}
+
+// CheckFiles reads the long-term key.
+func (s *sealSection) CheckFiles() error {
+	if s.Key == nil {
+		return nil
+	}
+	_, err := s.Key.authority()
+	return err
 }
 
 // Own takes the component, which is part of the origin of its trails.
@@ -80,28 +108,45 @@ func (s *sealSection) Plan(p config.Planning) config.Plan {
 	return config.Plan{Chain: "seal(" + next.Chain + ")", Level: next.Level}
 }
 
-// Identity has the key.
+// Identity has the key, or the API server that vouches.
 func (s *sealSection) Identity() string {
-	if s.Key == nil {
-		return ""
+	switch {
+	case s.Token != nil && !s.Token.programs(s.client):
+		return s.Token.place().identity()
+	case s.Key != nil:
+		private, err := s.Key.read()
+		return fmt.Sprint(private, err)
 	}
-	private, err := s.Key.read()
-	return fmt.Sprint(private, err)
+	return ""
 }
 
 func (s *sealSection) Open(_ context.Context, o config.Opening) (auditing.Sink, error) {
 	opts := s.Options
 	opts.Component, opts.Name, opts.Registerer = s.component, o.Name, o.Registerer
-	opts.OnFailure = func(_ context.Context, _ *v1alpha1.AuditEvent, err error) {
-		o.Logger.Error("a checkpoint of a sealed trail could not be stored, and is tried again", "sink", o.Name, "error", err.Error())
-	}
-	if s.Key != nil {
-		var err error
-		if opts.Authority, err = s.Key.authority(); err != nil {
-			return nil, err
+	opts.OnFailure = func(_ context.Context, ae *v1alpha1.AuditEvent, err error) {
+		what := "a checkpoint of a sealed trail could not be stored, and is tried again"
+		if ae == nil {
+			what = "nobody could be made to vouch for a sealed trail, and is asked again"
 		}
+		o.Logger.Error(what, "sink", o.Name, "error", err.Error())
 	}
-	return seal.New(o.Sink(s.Next), opts)
+	var connections *http.Client
+	var err error
+	switch {
+	case s.Key != nil:
+		opts.Authority, err = s.Key.authority()
+	case s.Token != nil:
+		opts.Authority, connections, err = s.Token.authority(s.client)
+		err = config.At("token", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	sink, err := seal.New(o.Sink(s.Next), opts)
+	if err != nil || connections == nil {
+		return sink, err
+	}
+	return driver.New(&ownTokens{driver.Of(sink), connections}), nil
 }
 
 // beforeSeal refuses a stage in front of a seal. why says what is wrong with that, and what

@@ -289,10 +289,19 @@ func TestTheSealInTheDocsIsValid(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, keys, _ := strings.Cut(string(page), "\n## Keys\n")
-	_, block, found := strings.Cut(keys, "```yaml\n")
-	block, _, _ = strings.Cut(block, "```")
-	f, err := config.Parse("proof.md", []byte("apiVersion: audit.paddock.dev/v1alpha1\nkind: AuditConfiguration\n"+block), builtin.Types())
-	if !found || err != nil || f.String() != "broker: seal(kube): acknowledged, fails closed" {
-		t.Errorf("%v, %v in\n%s", f, err, block)
+	found := 0
+	for _, block := range strings.Split(keys, "```yaml\n")[1:] {
+		block, _, _ = strings.Cut(block, "```")
+		if !strings.HasPrefix(block, "sinks:") {
+			continue
+		}
+		found++
+		f, err := config.Parse("proof.md", []byte("apiVersion: audit.paddock.dev/v1alpha1\nkind: AuditConfiguration\n"+block), builtin.Types())
+		if err != nil || f.String() != "broker: seal(kube): acknowledged, fails closed" {
+			t.Errorf("%v, %v in\n%s", f, err, block)
+		}
+	}
+	if found != 2 {
+		t.Errorf("%d configurations, want 2", found)
 	}
 }

@@ -2,9 +2,7 @@ package seal
 
 import (
 	"context"
-	"fmt"
 	"slices"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -19,8 +17,6 @@ const (
 	maxRanges = trail.MaxText / 16
 	// maxHeads bounds the heads of other trails in one checkpoint.
 	maxHeads = 16
-	// clockSkew is by how much a certificate outlasts its trail at least, on both sides.
-	clockSkew = time.Hour
 )
 
 // draft is a checkpoint on its way: what it says, and what it took from its life to say it.
@@ -35,9 +31,11 @@ type draft struct {
 
 // checkpoint makes one checkpoint and stores it.
 func (l *life) checkpoint(ctx context.Context, kind v1alpha1.AuditKind) error {
+	if l.certifier != nil {
+		l.certifier.await(ctx, kind)
+	}
 	ctx, cancel := context.WithTimeout(ctx, l.stage.opts.Timeout)
 	defer cancel()
-	l.certify(ctx)
 	d := l.draft()
 	e, err := l.sign(d, kind)
 	if err == nil {
@@ -59,28 +57,6 @@ func first(errs []error) error {
 	return errs[0]
 }
 
-// certify has the key vouched for, when nobody has done that yet, or not for as long as the
-// trail lasts: its last checkpoints may wait for a destination that is away, and the clock may
-// step. The trail goes on without.
-func (l *life) certify(ctx context.Context) {
-	authority, now := l.stage.opts.Authority, l.stage.opts.clock().Round(0) // checkpoints have the time of the wall clock
-	l.clock.add(now)
-	since := l.clock.first.Add(-clockSkew)
-	if authority == nil || !now.Before(l.certified.first) && now.Add(clockSkew).Before(l.certified.last) {
-		return
-	}
-	end := l.clock.first.Add(l.stage.opts.MaxAge + 2*clockSkew)
-	if soonest := l.clock.last.Add(2 * clockSkew); soonest.After(end) {
-		end = soonest
-	}
-	certificate, err := authority.Certify(ctx, l.key, since, end)
-	if err != nil {
-		l.stage.failed(nil, fmt.Errorf("nobody vouches for the key of trail %s from now on: %w", l.id, err))
-		return
-	}
-	l.certificate, l.certified = certificate, span{since, end}
-}
-
 // draft begins a checkpoint: it gets the next index, and all that there is to say.
 func (l *life) draft() *draft {
 	s := l.stage
@@ -90,7 +66,7 @@ func (l *life) draft() *draft {
 		l.own = l.append(trail.Hash{})
 	}
 	d := &draft{index: l.own, span: l.span, lost: map[loss]trail.Ranges{}}
-	d.Key, d.Certificate = l.key, l.certificate
+	d.Key, d.Certificate = l.key, l.certifier.current()
 	d.Before = l.before.Clone()
 	d.Leaves = slices.Clone(l.leaves[:l.own-l.before.Size()])
 	d.First, d.Last = l.span.first, l.span.last

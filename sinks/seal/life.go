@@ -25,6 +25,8 @@ type life struct {
 	done chan struct{} // closed by the goroutine when it ends
 	quit context.CancelFunc
 
+	certifier *certifier // nil without an Authority
+
 	marks   marks          // of every leaf
 	names   recentNames    // of events
 	covered int64          // leaves that a stored checkpoint covers
@@ -44,11 +46,8 @@ type life struct {
 	err     error         // of the last attempt
 
 	// Of the goroutine alone.
-	signer      *signer
-	certificate string
-	certified   span       // when the certificate is valid
-	clock       span       // of the times of checkpoints, and of attempts at some
-	head        trail.Head // of the last stored checkpoint
+	signer *signer
+	head   trail.Head // of the last stored checkpoint
 }
 
 // loss is a trail, and a place that lacks events of it.
@@ -80,6 +79,10 @@ func (s *stage) begin() (*life, error) {
 		wake: make(chan struct{}, 1), done: make(chan struct{}), moved: make(chan struct{}), quit: quit,
 	}
 	l.own = l.append(trail.Hash{}) // of the checkpoint that opens the trail
+	if s.opts.Authority != nil {
+		l.certifier = newCertifier(l)
+		go l.certifier.run(ctx)
+	}
 	go l.keep(ctx)
 	return l, nil
 }

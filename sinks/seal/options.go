@@ -39,8 +39,8 @@ type Options struct {
 	// events when 0. While the next one cannot be opened, a trail goes on behind MaxAge.
 	MaxAge    time.Duration `yaml:"maxAge" default:"24h" min:"1s" max:"720h" doc:"how long a trail lasts before the next begins"`
 	MaxEvents int           `yaml:"maxEvents" default:"1048576" min:"1" max:"1048576" doc:"events of a trail before the next begins"`
-	// Timeout of storing a checkpoint once; 10 s when 0.
-	Timeout time.Duration `yaml:"timeout" default:"10s" min:"1ms" max:"10m" doc:"how long storing a checkpoint may take"`
+	// Timeout of storing a checkpoint once, and of asking the Authority once; 10 s when 0.
+	Timeout time.Duration `yaml:"timeout" default:"10s" min:"1ms" max:"10m" doc:"how long storing a checkpoint may take, and having a key vouched for"`
 
 	// OnFailure, when not nil, hears of each failure to store a checkpoint, or to have a key
 	// vouched for; then the event is nil. It is called by a goroutine of the sink.
@@ -57,8 +57,14 @@ type Options struct {
 // Authority vouches for the key of a trail. It is safe for concurrent use.
 type Authority interface {
 	// Certify returns a certificate that binds key, the public key of a trail in the form of
-	// golang.org/x/mod/sumdb/note, to the component that the key's name has in its middle.
-	Certify(ctx context.Context, key string, notBefore, notAfter time.Time) (certificate string, err error)
+	// golang.org/x/mod/sumdb/note, to the component that the key's name has in its middle. It
+	// is wanted from notBefore to notAfter, and until says when it really ends: the sink asks
+	// again before that. A certificate has 4,096 bytes at most.
+	//
+	// It is called in the background when a trail begins. After an error it is called again with
+	// growing pauses of up to a minute, and the trail goes on without a certificate meanwhile. So does
+	// it while a call ignores that ctx has ended, which is after Options.Timeout.
+	Certify(ctx context.Context, key string, notBefore, notAfter time.Time) (certificate string, until time.Time, err error)
 }
 
 // Validate returns everything that is wrong with the options. New asks it as well.

@@ -2,8 +2,11 @@ package seal
 
 import (
 	"context"
+	"crypto"
+	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
@@ -61,9 +64,63 @@ func LongTermKey(private string) (Authority, error) {
 	return longTerm{key}, nil
 }
 
+// SignerKey is the Authority of a long-term key that is kept elsewhere: in a key service, a hardware module or an
+// agent. The key is an Ed25519 one, or an ECDSA one on P-256. name stands in reports and has no spaces and no +.
+// public goes into the auditor's trust.yaml.
+//
+// A crypto.Signer takes no context. The sink waits for it as Authority says, and calls it once at a time.
+func SignerKey(name string, key crypto.Signer) (authority Authority, public string, err error) {
+	if key == nil {
+		return nil, "", fmt.Errorf("seal: the long-term key %q is nil: give one", name)
+	}
+	s := &external{key: key}
+	switch half := key.Public().(type) {
+	case ed25519.PublicKey:
+		public, err = note.NewEd25519VerifierKey(name, half)
+	case *ecdsa.PublicKey:
+		s.hash = crypto.SHA256
+		public, err = trail.NewECDSAKey(name, half)
+	default:
+		err = fmt.Errorf("a key of the type %T cannot vouch: want Ed25519, or ECDSA on P-256", half)
+	}
+	if err == nil {
+		s.Verifier, err = trail.NewVerifier(public)
+	}
+	if err != nil {
+		return nil, "", fmt.Errorf("seal: the long-term key %q: %w", name, err)
+	}
+	return longTerm{s}, public, nil
+}
+
+// external is a note.Signer of a key that is kept elsewhere.
+type external struct {
+	note.Verifier
+
+	key  crypto.Signer
+	hash crypto.Hash // of what is signed; 0 for Ed25519, which hashes itself
+}
+
+// Sign signs a note's text, and checks what the key returns.
+func (e *external) Sign(msg []byte) ([]byte, error) {
+	digest := msg
+	if e.hash == crypto.SHA256 {
+		sum := sha256.Sum256(msg)
+		digest = sum[:]
+	}
+	signature, err := e.key.Sign(rand.Reader, digest, e.hash)
+	if err != nil {
+		return nil, fmt.Errorf("the key %s: %w", e.Name(), err)
+	}
+	if !e.Verify(msg, signature) {
+		return nil, fmt.Errorf("the key %s returned a signature that is not one of its public half", e.Name())
+	}
+	return signature, nil
+}
+
 type longTerm struct{ key note.Signer }
 
-// Certify signs the key of a trail.
-func (a longTerm) Certify(_ context.Context, key string, notBefore, notAfter time.Time) (string, error) {
-	return trail.Certificate{Key: key, NotBefore: notBefore, NotAfter: notAfter}.Certify(a.key)
+// Certify signs the key of a trail, for as long as is asked.
+func (a longTerm) Certify(_ context.Context, key string, notBefore, notAfter time.Time) (string, time.Time, error) {
+	certificate, err := trail.Certificate{Key: key, NotBefore: notBefore, NotAfter: notAfter}.Certify(a.key)
+	return certificate, notAfter, err
 }

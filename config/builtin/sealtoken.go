@@ -1,0 +1,77 @@
+package builtin
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/paddock-dev/audit/config"
+	"github.com/paddock-dev/audit/driver"
+	"github.com/paddock-dev/audit/sinks/seal"
+	"github.com/paddock-dev/audit/sinks/seal/kubeseal"
+)
+
+// sealToken says which service account vouches for trails, and which API server signs that.
+type sealToken struct {
+	ServiceAccount string `yaml:"serviceAccount" doc:"namespace/name of the service account; where nothing is said, the one as which the component is authenticated"`
+	Kubeconfig     string `yaml:"kubeconfig" doc:"path of a kubeconfig; the program's own client, or that of its pod or KUBECONFIG, where nothing is said"`
+	Context        string `yaml:"context" doc:"context of that kubeconfig; its current one where nothing is said"`
+}
+
+func (t *sealToken) check() error {
+	var err error
+	if t.Context != "" && t.Kubeconfig == "" {
+		err = config.At("token.context", errors.New("needs kubeconfig beside it: name the file that has the context"))
+	}
+	if namespace, name, _ := strings.Cut(t.ServiceAccount, "/"); t.ServiceAccount != "" && (namespace == "" || name == "" || strings.Contains(name, "/")) {
+		err = errors.Join(err, config.At("token.serviceAccount", errors.New("want namespace/name, such as audit-system/broker")))
+	}
+	return err
+}
+
+func (t *sealToken) place() KubePlace { return KubePlace{t.Kubeconfig, t.Context} }
+
+// programs reports that the client of the program asks for the tokens.
+func (t *sealToken) programs(c client.Writer) bool { return c != nil && t.Kubeconfig == "" }
+
+// authority asks nothing yet. The HTTP client is one of its own; nil where that of the program asks.
+func (t *sealToken) authority(programs client.Writer) (seal.Authority, *http.Client, error) {
+	namespace, name, _ := strings.Cut(t.ServiceAccount, "/")
+	opts := kubeseal.TokenOptions{Namespace: namespace, Name: name}
+	if t.programs(programs) {
+		c, ok := programs.(client.Client)
+		if !ok {
+			return nil, nil, errors.New("the program's client can only write: give builtin.WithKubeClient a client.Client, or token a kubeconfig")
+		}
+		authority, err := kubeseal.NewTokenAuthority(c, opts)
+		return authority, nil, err
+	}
+	c, hc, err := t.place().open(map[schema.GroupVersionKind]meta.RESTScope{
+		corev1.SchemeGroupVersion.WithKind("ServiceAccount"):              meta.RESTScopeNamespace,
+		authenticationv1.SchemeGroupVersion.WithKind("SelfSubjectReview"): meta.RESTScopeRoot,
+	}, corev1.AddToScheme, authenticationv1.AddToScheme)
+	if err != nil {
+		return nil, nil, err
+	}
+	authority, err := kubeseal.NewTokenAuthority(c, opts)
+	return authority, hc, err
+}
+
+// ownTokens closes the connections of a client that was made for it.
+type ownTokens struct {
+	driver.Driver
+
+	http *http.Client
+}
+
+func (o *ownTokens) Close(ctx context.Context) error {
+	defer o.http.CloseIdleConnections()
+	return o.Driver.Close(ctx)
+}
