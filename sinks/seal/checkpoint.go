@@ -3,6 +3,7 @@ package seal
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -17,8 +18,6 @@ import (
 const (
 	// maxRanges bounds the ranges in one entry of a checkpoint: 16 bytes hold the widest one.
 	maxRanges = trail.MaxText / 16
-	// maxHeads bounds the heads of other trails in one checkpoint.
-	maxHeads = 16
 	// clockSkew is by how much a certificate outlasts its trail at least, on both sides.
 	clockSkew = time.Hour
 )
@@ -27,10 +26,12 @@ const (
 type draft struct {
 	trail.Checkpoint
 
-	index int64
-	span  span
-	lost  map[loss]trail.Ranges
-	after trail.Frontier // of the leaves up to its own
+	index    int64
+	span     span
+	lost     map[loss]trail.Ranges
+	recorded map[string]recorded // by the keys of other trails
+	after    trail.Frontier      // of the leaves up to its own
+	head     trail.SignedHead    // of those
 }
 
 // checkpoint makes one checkpoint and stores it.
@@ -39,6 +40,7 @@ func (l *life) checkpoint(ctx context.Context, kind v1alpha1.AuditKind) error {
 	defer cancel()
 	l.certify(ctx)
 	d := l.draft()
+	l.tellHeads(d, time.Now())
 	e, err := l.sign(d, kind)
 	if err == nil {
 		err = first(l.stage.checkpoints.Store(ctx, e.Alone()))
@@ -92,7 +94,6 @@ func (l *life) draft() *draft {
 	d.Before = l.before.Clone()
 	d.Leaves = slices.Clone(l.leaves[:l.own-l.before.Size()])
 	d.First, d.Last = l.span.first, l.span.last
-	d.Heads = slices.Clone(s.heads)
 	l.tell(d)
 	l.told = d.Settled.To
 	d.Stored = l.later[:min(len(l.later), maxRanges)]
@@ -162,10 +163,10 @@ func (l *life) sign(d *draft, kind v1alpha1.AuditKind) (*driver.Event, error) {
 		d.after.Add(leaf)
 	}
 	d.after.Add(leaf)
-	head := trail.Head{Origin: l.origin, Size: d.after.Size(), Root: d.after.Root()}
-	if ae.Spec.Detail[canonical.DetailNote], err = head.Sign(l.signer); err != nil {
+	if d.head, err = (trail.Head{Origin: l.origin, Size: d.after.Size(), Root: d.after.Root()}).Sign(l.signer); err != nil {
 		return nil, err
 	}
+	ae.Spec.Detail[canonical.DetailNote] = d.head.Note()
 	return driver.Prepare(ae, l.stage.info.Component)
 }
 
@@ -212,7 +213,8 @@ func (l *life) cover(d *draft) {
 	defer s.mu.Unlock()
 	l.err = nil
 	l.marks.set(d.index, stored)
-	l.head = trail.Head{Origin: l.origin, Size: d.after.Size(), Root: d.after.Root()}
+	l.head = d.head
+	maps.Copy(l.recorded, d.recorded)
 	if n := d.after.Size() - l.before.Size(); n > 0 {
 		l.before, l.leaves = d.after, slices.Clone(l.leaves[n:])
 	}

@@ -109,7 +109,6 @@ func (l *life) retire() {
 	defer s.mu.Unlock()
 	s.metrics.uncovered.Sub(float64(l.marks.size - l.covered))
 	if l.head.Size > 0 {
-		s.heads = append(s.heads, l.head)
-		s.heads = s.heads[max(0, len(s.heads)-maxHeads):]
+		s.others.put(l.key, other{l.head, l.certificate, time.Now()})
 	}
 }

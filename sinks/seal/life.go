@@ -47,8 +47,9 @@ type life struct {
 	// Of the goroutine alone.
 	signer      *signer
 	certificate string
-	certified   time.Time  // until when
-	head        trail.Head // of the last stored checkpoint
+	certified   time.Time           // until when
+	head        trail.SignedHead    // of the last stored checkpoint
+	recorded    map[string]recorded // by the keys of other trails
 }
 
 // loss is a trail, and a place that lacks events of it.
@@ -76,7 +77,7 @@ func (s *stage) begin() (*life, error) {
 	}
 	ctx, quit := context.WithCancel(context.Background())
 	l := &life{
-		stage: s, id: id, origin: origin, key: key, signer: signer, opened: time.Now(), own: -1, lost: map[loss]trail.Ranges{},
+		stage: s, id: id, origin: origin, key: key, signer: signer, opened: time.Now(), own: -1, lost: map[loss]trail.Ranges{}, recorded: map[string]recorded{},
 		wake: make(chan struct{}, 1), done: make(chan struct{}), moved: make(chan struct{}), quit: quit,
 	}
 	l.own = l.append(trail.Hash{}) // of the checkpoint that opens the trail

@@ -69,11 +69,11 @@ type stage struct {
 	metrics           *metrics
 	forget            func() // gives the metrics back
 	deaf              func() // hears of no more losses
+	others            others
 
-	mu    sync.Mutex
-	now   *life   // takes new events
-	past  []*life // that are not closed yet, and the last few that are
-	heads []trail.Head
+	mu   sync.Mutex
+	now  *life   // takes new events
+	past []*life // that are not closed yet, and the last few that are
 }
 
 // keptLives is how many closed trails are known again when their events are written again.

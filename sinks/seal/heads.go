@@ -1,0 +1,108 @@
+package seal
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/paddock-dev/audit/internal/trail"
+)
+
+const (
+	// headPause is how long a life does not record another head of a trail of which it has recorded one.
+	headPause = time.Minute
+	// remembered is for how long a trail is recorded that has ended.
+	remembered = 7 * 24 * time.Hour
+	// maxOthers bounds the trails that a stage knows of.
+	maxOthers = 2000
+)
+
+// others are trails that a life may record. They are safe for concurrent use.
+type others struct {
+	mu  sync.Mutex
+	all map[string]other // by their public keys
+}
+
+// other is what a stage knows of a trail.
+type other struct {
+	head        trail.SignedHead // that its key has signed
+	certificate string           // "" for none
+	seen        time.Time        // when the trail was last known to be there
+}
+
+// put notes the state of a trail. It reports false when there are too many trails.
+func (o *others) put(key string, state other) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	known, ok := o.all[key]
+	switch {
+	case !ok && len(o.all) >= maxOthers:
+		return false
+	case ok && state.head.Size < known.head.Size:
+		state.head = known.head
+	}
+	state.certificate = cmp.Or(state.certificate, known.certificate)
+	if o.all == nil {
+		o.all = map[string]other{}
+	}
+	o.all[key] = state
+	return true
+}
+
+// recorded is what a life has recorded of another trail.
+type recorded struct {
+	head        trail.SignedHead
+	certificate string
+	at          time.Time
+}
+
+// due is a trail that a life has to record.
+type due struct {
+	key string
+	other
+
+	last recorded
+}
+
+// dueFor returns the trails of which a life has not recorded what is known, the one that was recorded the longest
+// time ago first. It forgets those that have not been there for too long.
+func (o *others) dueFor(l *life, now time.Time) (all []due) {
+	o.mu.Lock()
+	for key, state := range o.all {
+		last := l.recorded[key]
+		switch {
+		case now.Sub(state.seen) > remembered:
+			delete(o.all, key)
+		case key == l.key || now.Sub(last.at) < headPause:
+		case last.head != state.head || last.certificate != state.certificate:
+			all = append(all, due{key, state, last})
+		}
+	}
+	o.mu.Unlock()
+	slices.SortFunc(all, func(a, b due) int { return cmp.Or(a.last.at.Compare(b.last.at), cmp.Compare(a.key, b.key)) })
+	return all
+}
+
+// tellHeads has the draft record heads of other trails, as far as there is room. The key of a trail goes with the
+// first head that the life records of it, so that the head proves something when nothing else is left of the trail.
+func (l *life) tellHeads(d *draft, now time.Time) {
+	room, keyRoom := trail.MaxText, trail.MaxKeys
+	d.recorded = map[string]recorded{}
+	for _, one := range l.stage.others.dueFor(l, now) {
+		key := trail.OtherKey{Key: one.key, Certificate: one.certificate}
+		if key.Certificate == one.last.certificate {
+			key = trail.OtherKey{}
+		}
+		line, entry := len(one.head.String())+1, len(key.String())
+		if line > room || entry > keyRoom || len(d.Heads) == trail.MaxHeads {
+			return
+		}
+		room, keyRoom = room-line, keyRoom-entry
+		d.Heads = append(d.Heads, one.head)
+		if key.Certificate != "" {
+			d.Keys = append(d.Keys, key)
+		}
+		d.recorded[one.key] = recorded{one.head, one.certificate, now}
+	}
+}
