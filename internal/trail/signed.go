@@ -13,7 +13,7 @@ import (
 const (
 	// MaxHeads is how many heads of other trails one checkpoint has at most, and how many of their keys.
 	MaxHeads = 16
-	// MaxKeys is how many bytes the entries of those keys have at most, all together.
+	// MaxKeys is how many bytes of JSON the entries of those keys have at most, all together.
 	MaxKeys = 2 * MaxText
 )
 
@@ -99,19 +99,38 @@ type OtherKey struct {
 	Key, Certificate string
 }
 
-// Check says what is wrong with the form of the key, or why no checkpoint has room for it.
-func (k OtherKey) Check() error {
+// Fits says why a checkpoint cannot record the key: its form is wrong, it is too long, or it has characters that would
+// stand for something else in an event, or for many bytes of JSON.
+func (k OtherKey) Fits() error {
+	if err := k.check(); err != nil {
+		return err
+	}
+	if strings.ContainsFunc(k.String(), odd) {
+		return errors.New("the key or the certificate of a trail has characters that none has")
+	}
+	if n := k.Size(); n > MaxText {
+		return fmt.Errorf("the key and the certificate of a trail have %d bytes, and a checkpoint has room for %d", n, MaxText)
+	}
+	return nil
+}
+
+func odd(r rune) bool {
+	return r != '\n' && r != '—' && (r < ' ' || r > '~' || strings.ContainsRune("\"\\<>&", r))
+}
+
+// Size returns how many bytes of JSON the entry of the key has at most.
+func (k OtherKey) Size() int {
+	text := k.String()
+	return len(text) + 5*strings.Count(text, "\n") + 3*strings.Count(text, "—")
+}
+
+func (k OtherKey) check() error {
 	verifier, err := note.NewVerifier(k.Key)
 	if err != nil {
 		return fmt.Errorf("the key of a trail: %w", err)
 	}
-	if _, _, _, err := SplitOrigin(verifier.Name()); err != nil {
-		return err
-	}
-	if len(k.String()) > MaxText {
-		return fmt.Errorf("the key of %s and its certificate have %d bytes, and a checkpoint has room for %d", clip(verifier.Name()), len(k.String()), MaxText)
-	}
-	return nil
+	_, _, _, err = SplitOrigin(verifier.Name())
+	return err
 }
 
 // String prints the key on a line, and the certificate behind it.
@@ -122,5 +141,5 @@ func parseOtherKey(text string) (k OtherKey, err error) {
 	if k.Key, k.Certificate, found = strings.Cut(text, "\n"); !found || k.Certificate == "" {
 		return OtherKey{}, errors.New("want a key on a line, and a certificate behind it")
 	}
-	return k, k.Check()
+	return k, k.check()
 }

@@ -12,9 +12,10 @@ import (
 const (
 	// headPause is how long a life does not record another head of a trail of which it has recorded one.
 	headPause = time.Minute
-	// remembered is for how long a trail is recorded that has ended.
-	remembered = 7 * 24 * time.Hour
-	// maxOthers bounds the trails that a stage knows of.
+	// remembered is for how long a trail is recorded that has ended, or that the board has no more. Where there are many
+	// trails, it is an hour.
+	remembered, rememberedOfMany = 7 * 24 * time.Hour, time.Hour
+	// maxOthers bounds the trails that a stage knows of. Half of them are many.
 	maxOthers = 2000
 )
 
@@ -28,7 +29,7 @@ type others struct {
 type other struct {
 	head        trail.SignedHead // that its key has signed
 	certificate string           // "" for none
-	seen        time.Time        // when the trail was last known to be there
+	first, seen time.Time        // when the stage learned of the trail, and when it last did
 }
 
 // put notes the state of a trail. It reports false when there are too many trails.
@@ -39,8 +40,11 @@ func (o *others) put(key string, state other) bool {
 	switch {
 	case !ok && len(o.all) >= maxOthers:
 		return false
-	case ok && state.head.Size < known.head.Size:
+	case ok && state.head.Size < known.head.Size: // somebody put an old head back
 		state.head = known.head
+	}
+	if ok {
+		state.first = known.first
 	}
 	state.certificate = cmp.Or(state.certificate, known.certificate)
 	if o.all == nil {
@@ -63,24 +67,33 @@ type due struct {
 	other
 
 	last recorded
+	wait time.Time // since when
 }
 
-// dueFor returns the trails of which a life has not recorded what is known, the one that was recorded the longest
-// time ago first. It forgets those that have not been there for too long.
+// dueFor returns the trails of which a life has not recorded what is known, the one that has waited longest first: made-up
+// trails, however many, do not get in front of others. It forgets those that have not been there for too long.
 func (o *others) dueFor(l *life, now time.Time) (all []due) {
 	o.mu.Lock()
+	most := remembered
+	if len(o.all) > maxOthers/2 {
+		most = rememberedOfMany
+	}
 	for key, state := range o.all {
 		last := l.recorded[key]
 		switch {
-		case now.Sub(state.seen) > remembered:
+		case now.Sub(state.seen) > most:
 			delete(o.all, key)
 		case key == l.key || now.Sub(last.at) < headPause:
 		case last.head != state.head || last.certificate != state.certificate:
-			all = append(all, due{key, state, last})
+			wait := last.at
+			if wait.IsZero() {
+				wait = state.first
+			}
+			all = append(all, due{key, state, last, wait})
 		}
 	}
 	o.mu.Unlock()
-	slices.SortFunc(all, func(a, b due) int { return cmp.Or(a.last.at.Compare(b.last.at), cmp.Compare(a.key, b.key)) })
+	slices.SortFunc(all, func(a, b due) int { return cmp.Or(a.wait.Compare(b.wait), cmp.Compare(a.key, b.key)) })
 	return all
 }
 
@@ -94,7 +107,7 @@ func (l *life) tellHeads(d *draft, now time.Time) {
 		if key.Certificate == one.last.certificate {
 			key = trail.OtherKey{}
 		}
-		line, entry := len(one.head.String())+1, len(key.String())
+		line, entry := len(one.head.String())+1, key.Size()
 		if line > room || entry > keyRoom || len(d.Heads) == trail.MaxHeads {
 			return
 		}

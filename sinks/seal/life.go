@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/paddock-dev/audit/auditing"
@@ -50,6 +51,9 @@ type life struct {
 	certified   time.Time           // until when
 	head        trail.SignedHead    // of the last stored checkpoint
 	recorded    map[string]recorded // by the keys of other trails
+	posted      int64               // size of the head that the board has, or was to get
+	postedAt    time.Time
+	postings    sync.WaitGroup // under way
 }
 
 // loss is a trail, and a place that lacks events of it.

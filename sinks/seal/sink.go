@@ -344,9 +344,14 @@ func (s *stage) Close(ctx context.Context) error {
 	return errors.Join(err, s.next.Close(ctx))
 }
 
-// failed reports a failure of the background.
+// failed reports a failure to store a checkpoint, or to have a key vouched for.
 func (s *stage) failed(e *driver.Event, err error) {
 	s.metrics.failures.Inc()
+	s.heard(e, err)
+}
+
+// heard has OnFailure hear of a failure.
+func (s *stage) heard(e *driver.Event, err error) {
 	if s.opts.OnFailure == nil {
 		return
 	}
