@@ -14,8 +14,8 @@ type Option func(*options)
 
 type options struct{ client client.Writer }
 
-// WithKubeClient makes sinks of type kube write through c, such as a manager's
-// client, unless the file names a kubeconfig. The client must know AuditEvent
+// WithKubeClient makes sinks of type kube, and the heads of seals, write through c, such
+// as a manager's client, unless the file names a kubeconfig. The client must know AuditEvent
 // (v1alpha1.AddToScheme), and its rest.Config should set QPS: client-go's default
 // is 5 requests a second.
 func WithKubeClient(c client.Writer) Option { return func(o *options) { o.client = c } }
@@ -30,13 +30,13 @@ func Types(opts ...Option) *config.Types {
 	types := &config.Types{}
 	for _, t := range []config.Type{
 		{Name: "flood", Doc: "collapses floods of like events into summaries", New: func() config.Section { return &floodSection{} }},
-		{Name: "kube", Doc: "AuditEvent objects in the API server", New: func() config.Section { return &kubeSection{client: o.client} }},
+		{Name: "kube", Doc: "AuditEvent objects in the API server", New: func() config.Section { return &kubeSection{apiServer: apiServer{client: o.client}} }},
 		{Name: "log", Doc: "one JSON line an event, on a standard stream or in a file that it rotates", New: func() config.Section { return &logSection{} }},
 		{Name: "loki", Doc: "Grafana Loki, which confirms every event, or VictoriaLogs", New: func() config.Section { return &lokiSection{} }},
 		{Name: "multi", Doc: "several sinks at once", New: func() config.Section { return &multiSection{} }},
 		{Name: "retry", Doc: "writes again to the next sink while that may help", New: func() config.Section { return &retrySection{} }},
 		{Name: "route", Doc: "each event to one of several sinks, by its kind, decision and namespace", New: func() config.Section { return &routeSection{} }},
-		{Name: "seal", Doc: "seals events, so that an auditor can tell what was changed, removed or added", New: func() config.Section { return &sealSection{} }},
+		{Name: "seal", Doc: "seals events, so that an auditor can tell what was changed, removed or added", New: func() config.Section { return &sealSection{client: o.client} }},
 		{Name: "spool", Doc: "stores events on the local disk before it hands them on to the next sink", New: func() config.Section { return &spoolSection{} }},
 	} {
 		if err := types.Add(t); err != nil {

@@ -6,21 +6,59 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/config"
 	"github.com/paddock-dev/audit/internal/disk"
 	"github.com/paddock-dev/audit/sinks/seal"
+	"github.com/paddock-dev/audit/sinks/seal/kubeseal"
 )
 
 type sealSection struct {
 	Next config.Ref `yaml:"next" required:"true" doc:"the name of the sink to write to"`
 	Key  *sealKey   `yaml:"key" doc:"the long-term key that vouches for the key of each trail; nobody does where nothing is said"`
 
+	Heads *sealHeads `yaml:"heads" doc:"a ConfigMap on which trails learn of each other's heads, which checkpoints record; none where nothing is said"`
+
 	seal.Options `yaml:",inline"`
 
-	component string // that owns the trail
+	component string        // that owns the trail
+	client    client.Writer // of the program, or nil
+}
+
+type sealHeads struct {
+	kubeseal.BoardOptions `yaml:",inline"`
+	apiServer             `yaml:",inline"`
+}
+
+// board returns the board, which asks the API server so rarely that it keeps no connection.
+func (h *sealHeads) board(program client.Writer) (seal.Board, error) {
+	server := h.apiServer
+	server.client = program
+	c, hc, err := server.connect()
+	if err != nil {
+		return nil, fmt.Errorf("heads: %w", err)
+	}
+	board, err := kubeseal.NewBoard(c, h.BoardOptions)
+	if err != nil || hc == nil {
+		return board, err
+	}
+	return rarely{board, hc}, nil
+}
+
+type rarely struct {
+	seal.Board
+
+	http *http.Client
+}
+
+func (r rarely) Exchange(ctx context.Context, mine seal.Posted) ([]seal.Posted, error) {
+	defer r.http.CloseIdleConnections()
+	return r.Board.Exchange(ctx, mine)
 }
 
 type sealKey struct {
@@ -55,6 +93,14 @@ func (k *sealKey) authority() (seal.Authority, error) {
 	return authority, nil
 }
 
+func (s *sealSection) Validate() error {
+	err := s.Options.Validate()
+	if s.Heads != nil {
+		err = errors.Join(err, config.At("heads", s.Heads.Validate()), config.At("heads.context", s.Heads.context()))
+	}
+	return err
+}
+
 // Own takes the component, which is part of the origin of its trails.
 func (s *sealSection) Own(component string) { s.component = component }
 
@@ -80,24 +126,40 @@ func (s *sealSection) Plan(p config.Planning) config.Plan {
 	return config.Plan{Chain: "seal(" + next.Chain + ")", Level: next.Level}
 }
 
-// Identity has the key.
+// Identity has the key, and what the kubeconfig of the heads says.
 func (s *sealSection) Identity() string {
-	if s.Key == nil {
-		return ""
+	var key, heads string
+	if s.Key != nil {
+		private, err := s.Key.read()
+		key = fmt.Sprint(private, err)
 	}
-	private, err := s.Key.read()
-	return fmt.Sprint(private, err)
+	if s.Heads != nil {
+		server := s.Heads.apiServer
+		server.client = s.client
+		heads = server.Identity()
+	}
+	return key + heads
 }
 
 func (s *sealSection) Open(_ context.Context, o config.Opening) (auditing.Sink, error) {
 	opts := s.Options
 	opts.Component, opts.Name, opts.Registerer = s.component, o.Name, o.Registerer
-	opts.OnFailure = func(_ context.Context, _ *v1alpha1.AuditEvent, err error) {
-		o.Logger.Error("a checkpoint of a sealed trail could not be stored, and is tried again", "sink", o.Name, "error", err.Error())
+	opts.OnFailure = func(_ context.Context, ae *v1alpha1.AuditEvent, err error) {
+		what := "a checkpoint of a sealed trail could not be stored, and is tried again"
+		if ae == nil {
+			what = "a sealed trail goes on without something that would prove more"
+		}
+		o.Logger.Error(what, "sink", o.Name, "error", err.Error())
 	}
 	if s.Key != nil {
 		var err error
 		if opts.Authority, err = s.Key.authority(); err != nil {
+			return nil, err
+		}
+	}
+	if s.Heads != nil {
+		var err error
+		if opts.Board, err = s.Heads.board(s.client); err != nil {
 			return nil, err
 		}
 	}

@@ -1,7 +1,6 @@
 package kubeseal
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,9 +12,11 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/paddock-dev/audit/internal/options"
 	"github.com/paddock-dev/audit/internal/trail"
 	"github.com/paddock-dev/audit/sinks/seal"
 )
@@ -33,9 +34,23 @@ const (
 
 // BoardOptions of NewBoard.
 type BoardOptions struct {
-	// Namespace and Name of the ConfigMap, which exists; "audit-system" and "audit-heads", as deploy/ makes it, when
-	// empty.
-	Namespace, Name string
+	// Name and Namespace of the ConfigMap, which exists; "audit-heads" and "audit-system", as deploy/ makes it, when empty.
+	Name      string `yaml:"configMap" default:"audit-heads" doc:"name of the ConfigMap, which deploy/ makes"`
+	Namespace string `yaml:"namespace" default:"audit-system" doc:"its namespace"`
+}
+
+// Validate returns everything that is wrong with the options. NewBoard asks it as well.
+func (o BoardOptions) Validate() error { return o.complete() }
+
+func (o *BoardOptions) complete() error {
+	err := options.Complete(o)
+	if len(validation.IsDNS1123Subdomain(o.Name)) > 0 {
+		err = errors.Join(err, errors.New("the name is not that of a ConfigMap: want at most 253 lower-case letters, digits, dashes and dots"))
+	}
+	if len(validation.IsDNS1123Label(o.Namespace)) > 0 {
+		err = errors.Join(err, errors.New("the namespace is no name of one: want at most 63 lower-case letters, digits and dashes"))
+	}
+	return err
 }
 
 // Board is a seal.Board in a ConfigMap, in which each trail has one key of data. It is safe for concurrent use.
@@ -54,7 +69,10 @@ func NewBoard(c client.Writer, o BoardOptions) (*Board, error) {
 	if c == nil {
 		return nil, errors.New("kubeseal: the client is nil: give one")
 	}
-	return &Board{c, types.NamespacedName{Namespace: cmp.Or(o.Namespace, "audit-system"), Name: cmp.Or(o.Name, "audit-heads")}}, nil
+	if err := o.complete(); err != nil {
+		return nil, fmt.Errorf("kubeseal: %w", err)
+	}
+	return &Board{c, types.NamespacedName{Namespace: o.Namespace, Name: o.Name}}, nil
 }
 
 // entry is what the board has of one trail, as JSON.

@@ -210,4 +210,9 @@ func TestBoardSaysWhatIsMissing(t *testing.T) {
 	if _, err := kubeseal.NewBoard(nil, kubeseal.BoardOptions{}); err == nil {
 		t.Error("a board without a client is made")
 	}
+	for want, o := range map[string]kubeseal.BoardOptions{"that of a ConfigMap": {Name: "../secrets"}, "no name of one": {Namespace: "Audit"}} {
+		if _, err := kubeseal.NewBoard(b.client, o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: %v", o, err)
+		}
+	}
 }
