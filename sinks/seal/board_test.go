@@ -381,6 +381,55 @@ func TestEachOfAThousandTrailsHasItsTurn(t *testing.T) {
 	})
 }
 
+// renewing is a board on which a trail has a new certificate each time, and another one is rolled back each other time.
+type renewing struct {
+	trail, shorter, longer seal.Posted
+	times                  int
+}
+
+func (r *renewing) Exchange(context.Context, seal.Posted) ([]seal.Posted, error) {
+	r.times++
+	r.trail.Certificate = fmt.Sprint("certificate ", r.times)
+	if r.times%2 == 0 {
+		return []seal.Posted{r.trail, r.shorter}, nil
+	}
+	return []seal.Posted{r.trail, r.longer}, nil
+}
+
+func TestNewCertificatesAndOldHeadsAddLittle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		board := &renewing{trail: madeUp(t, "")}
+		origin := trail.Origin("default", "broker", trail.NewID())
+		signer, key, err := trail.NewKey(origin)
+		must(t, err)
+		for size, to := range map[int64]*seal.Posted{7: &board.shorter, 9: &board.longer} {
+			head, err := trail.Head{Origin: origin, Size: size}.Sign(signer)
+			must(t, err)
+			*to = seal.Posted{Note: head.Note(), Key: key}
+		}
+		all := &sinktest.Recorder{}
+		s, err := seal.New(all, seal.Options{Component: "proxy", Board: board})
+		must(t, err)
+		for i := range 150 {
+			must(t, s.Write(t.Context(), denial(i)))
+			time.Sleep(time.Minute)
+		}
+		must(t, s.Close(within(t, time.Minute)))
+		keys, heads := 0, 0
+		for _, ae := range all.Events() {
+			if !trail.IsCheckpoint(ae.Spec.Kind) {
+				continue
+			}
+			c, err := trail.ParseCheckpoint(ae.Spec.Detail)
+			must(t, err)
+			keys, heads = keys+len(c.Keys), heads+len(c.Heads)
+		}
+		if board.times < 100 || keys != 3 || heads != 4 {
+			t.Errorf("after %d exchanges, %d keys and %d heads are recorded, want 3 and 4", board.times, keys, heads)
+		}
+	})
+}
+
 func TestFloodOfMadeUpTrailsIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		board := &memory{}

@@ -12,6 +12,8 @@ import (
 const (
 	// headPause is how long a life does not record another head of a trail of which it has recorded one.
 	headPause = time.Minute
+	// keyPause is how long it does not record another certificate of that trail, which may get one often.
+	keyPause = time.Hour
 	// remembered is for how long a trail is recorded that has ended, or that the board has no more. Where there are many
 	// trails, it is an hour.
 	remembered, rememberedOfMany = 7 * 24 * time.Hour, time.Hour
@@ -57,8 +59,14 @@ func (o *others) put(key string, state other) bool {
 // recorded is what a life has recorded of another trail.
 type recorded struct {
 	head        trail.SignedHead
-	certificate string
 	at          time.Time
+	certificate string    // "" for none
+	keyed       time.Time // when it was recorded
+}
+
+// needsKey reports whether a certificate is to be recorded as well.
+func (r *recorded) needsKey(certificate string, now time.Time) bool {
+	return certificate != "" && certificate != r.certificate && now.Sub(r.keyed) >= keyPause
 }
 
 // due is a trail that a life has to record.
@@ -84,7 +92,7 @@ func (o *others) dueFor(l *life, now time.Time) (all []due) {
 		case now.Sub(state.seen) > most:
 			delete(o.all, key)
 		case key == l.key || now.Sub(last.at) < headPause:
-		case last.head != state.head || last.certificate != state.certificate:
+		case last.head != state.head || last.needsKey(state.certificate, now):
 			wait := last.at
 			if wait.IsZero() {
 				wait = state.first
@@ -104,18 +112,20 @@ func (l *life) tellHeads(d *draft, now time.Time) {
 	d.recorded = map[string]recorded{}
 	for _, one := range l.stage.others.dueFor(l, now) {
 		key := trail.OtherKey{Key: one.key, Certificate: one.certificate}
-		if key.Certificate == one.last.certificate {
-			key = trail.OtherKey{}
+		said, withKey := one.last, one.last.needsKey(one.certificate, now)
+		said.head, said.at = one.head, now
+		line, entry := len(one.head.String())+1, 0
+		if withKey {
+			said.certificate, said.keyed, entry = one.certificate, now, key.Size()
 		}
-		line, entry := len(one.head.String())+1, key.Size()
 		if line > room || entry > keyRoom || len(d.Heads) == trail.MaxHeads {
 			return
 		}
 		room, keyRoom = room-line, keyRoom-entry
 		d.Heads = append(d.Heads, one.head)
-		if key.Certificate != "" {
+		if withKey {
 			d.Keys = append(d.Keys, key)
 		}
-		d.recorded[one.key] = recorded{one.head, one.certificate, now}
+		d.recorded[one.key] = said
 	}
 }
