@@ -32,6 +32,8 @@ const (
 	postPause = time.Minute
 	// maxPosting bounds the time of an exchange, so that no two of a life overlap.
 	maxPosting = postPause / 2
+	// maxNote bounds the note of an entry, in bytes, so that several heads fit into a checkpoint.
+	maxNote = trail.MaxText / 4
 )
 
 // post has the head of the trail put onto the board, in the background, if it is not there. It returns when that may be
@@ -88,7 +90,7 @@ func (o *others) take(found []Posted, now time.Time) (ignored int) {
 
 // check returns the head of an entry if it is signed with the key beside it.
 func (o *others) check(p *Posted) (head trail.SignedHead, err error) {
-	if len(p.Note) > trail.MaxText || len(p.Key) > trail.MaxText {
+	if len(p.Note) > maxNote || len(p.Key) > trail.MaxText {
 		return head, errors.New("it is too long")
 	}
 	if err := (trail.OtherKey{Key: p.Key, Certificate: p.Certificate}).Fits(); err != nil {

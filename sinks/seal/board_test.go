@@ -205,7 +205,12 @@ func TestReplicasThatComeAndGoAreNoAlarm(t *testing.T) {
 // madeUp returns an entry of a trail that never was.
 func madeUp(t testing.TB, certificate string) seal.Posted {
 	t.Helper()
-	origin := trail.Origin("default", "broker", trail.NewID())
+	return madeUpIn(t, "default", certificate)
+}
+
+func madeUpIn(t testing.TB, cluster, certificate string) seal.Posted {
+	t.Helper()
+	origin := trail.Origin(cluster, "broker", trail.NewID())
 	signer, key, err := trail.NewKey(origin)
 	must(t, err)
 	head, err := trail.Head{Origin: origin, Size: 1000}.Sign(signer)
@@ -233,6 +238,7 @@ func TestForgedHeadsShowNothing(t *testing.T) {
 		foreign.Note = never.Note
 		all["never"], all["other"] = never, other
 		all["larger"], all["foreign"], all["empty"] = larger, foreign, seal.Posted{}
+		all["wide"] = madeUpIn(t, strings.Repeat("c", 600), "")
 		for _, certificate := range []string{
 			strings.Repeat("x", trail.MaxText),
 			strings.Repeat("<", trail.MaxText/2),
@@ -246,8 +252,8 @@ func TestForgedHeadsShowNothing(t *testing.T) {
 		}
 		c.board.set(all)
 		c.work(5, broker, proxy)
-		if n := count(t, c.metrics, "paddock_audit_seal_board_ignored_total"); n < 13 {
-			t.Errorf("%v entries were ignored, want 13 and more", n)
+		if n := count(t, c.metrics, "paddock_audit_seal_board_ignored_total"); n < 14 {
+			t.Errorf("%v entries were ignored, want 14 and more", n)
 		}
 		c.stop(proxy)
 		c.work(3, broker)
