@@ -93,7 +93,7 @@ var allArrows = []arrows{
 	{pkg: "sinks/flood", ownImports: []string{api, core, author, shared, optionTags}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/redact", ownImports: []string{api, core, author, eventJSON, text, optionTags}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/seal", ownImports: []string{api, core, author, shared, optionTags, hooks, module + "/internal/canonical", module + "/internal/trail"}, never: []string{client, runtime, zap, grafana}},
-	{pkg: "sinks/seal/kubeseal", ownImports: []string{sinks + "/seal", module + "/internal/trail"}, never: []string{zap, grafana}},
+	{pkg: "sinks/seal/kubeseal", ownImports: []string{sinks + "/seal", optionTags, module + "/internal/trail"}, never: []string{zap, grafana}},
 	{pkg: "reading", imports: []string{api, machinery, eventJSON, naming, text, onDisk, recordLog, "cel.dev/cel-go", "github.com/klauspost/compress"}, never: []string{runtime, zap, grafana, sinks, core, author}},
 	{
 		pkg: "reading/kubesource", ownImports: []string{api, readers, naming, optionTags, module + "/internal/secrets", module + "/internal/switching"},

@@ -138,7 +138,7 @@ func TestHonestTrailsAreIntact(t *testing.T) {
 			s.write(5)
 			s.close()
 			next := newSealer(t, r, s.component)
-			next.heads = append(next.heads, s.head)
+			next.tell(s)
 			next.write(3)
 			next.close()
 			return places{"a": slices.Concat(s.stored, next.stored)}

@@ -68,7 +68,7 @@ func TestWhatIsWrittenWhileReadingIsNotMissed(t *testing.T) {
 	s.write(3)
 	s.checkpoint(canonical.KindTrailCheckpoint)
 	*by.clock = *s.clock
-	by.heads = []trail.Head{{Origin: s.origin(), Size: 100}}
+	by.heads = []trail.SignedHead{s.sign(trail.Head{Origin: s.origin(), Size: 100})}
 	by.checkpoint(canonical.KindTrailCheckpoint)
 	held := places{"a": slices.Concat(without(s, 4, 6), by.stored)}
 	mustFindOnly(t, report(t, r, held, verify.Options{Before: began}), verify.Intact)

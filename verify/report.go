@@ -105,6 +105,8 @@ const (
 	CodeTrailDeleted Code = "trail-deleted"
 	// CodeTailCut: another trail tells of more of a trail than is there.
 	CodeTailCut Code = "tail-cut"
+	// CodeHead: another trail tells of a state of a trail that no known key of that trail has signed.
+	CodeHead Code = "head-unproven"
 	// CodeSourceFailed: a source could not be read to its end.
 	CodeSourceFailed Code = "source-failed"
 	// CodeAbsent: no proven trail of a component is there that the trust expects.
@@ -129,7 +131,7 @@ type Finding struct {
 	At    string `json:"at,omitempty"`
 	// Text says it in a sentence. It may quote what a workload wrote.
 	Text string `json:"text"`
-	// Notes are the two signed notes of a fork.
+	// Notes are the signed notes that show it: those of a fork, or of what another trail tells.
 	Notes []string `json:"notes,omitempty"`
 }
 

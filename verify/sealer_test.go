@@ -74,8 +74,9 @@ type sealer struct {
 	failed    trail.Ranges
 	unclear   trail.Ranges
 	lacks     []trail.Lack
-	heads     []trail.Head
-	head      trail.Head // of the last checkpoint
+	heads     []trail.SignedHead
+	keys      []trail.OtherKey
+	head      trail.SignedHead // of the last checkpoint
 	stored    []*v1alpha1.AuditEvent
 	clock     *time.Time
 	spanFrom  time.Time // of the earliest event that a checkpoint tells; noon when zero
@@ -174,7 +175,7 @@ func (s *sealer) write(n int) {
 func (s *sealer) make(kind v1alpha1.AuditKind) *v1alpha1.AuditEvent {
 	c := &trail.Checkpoint{
 		Key: s.key, Certificate: s.cert, Settled: trail.Range{From: s.settled, To: int64(len(s.all))},
-		Failed: s.failed, Unclear: s.unclear, Lacks: s.lacks, Heads: s.heads, First: noon, Last: *s.clock,
+		Failed: s.failed, Unclear: s.unclear, Lacks: s.lacks, Heads: s.heads, Keys: s.keys, First: noon, Last: *s.clock,
 	}
 	if !s.spanFrom.IsZero() {
 		c.First = s.spanFrom
@@ -193,13 +194,22 @@ func (s *sealer) make(kind v1alpha1.AuditKind) *v1alpha1.AuditEvent {
 	for _, leaf := range s.all {
 		f.Add(leaf)
 	}
-	s.head = trail.Head{Origin: s.origin(), Size: int64(len(s.all)), Root: f.Root()}
-	signed, err := s.head.Sign(s.signer)
+	s.head = s.sign(trail.Head{Origin: s.origin(), Size: int64(len(s.all)), Root: f.Root()})
+	ae.Spec.Detail[canonical.DetailNote] = s.head.Note()
+	return ae
+}
+
+func (s *sealer) sign(h trail.Head) trail.SignedHead {
+	signed, err := h.Sign(s.signer)
 	if err != nil {
 		s.tb.Fatal(err)
 	}
-	ae.Spec.Detail[canonical.DetailNote] = signed
-	return ae
+	return signed
+}
+
+// tell has the next checkpoints of s tell of the head of another trail.
+func (s *sealer) tell(of *sealer) {
+	s.heads, s.keys = append(s.heads, of.head), append(s.keys, trail.OtherKey{Key: of.key, Certificate: of.cert})
 }
 
 // checkpoint makes and stores one.

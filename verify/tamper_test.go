@@ -39,7 +39,8 @@ func newExportedOf(t testing.TB, r *root) *exported {
 	fill(x.proxy)
 	x.proxy.close()
 	x.second = newSealer(t, r, "broker")
-	x.second.heads = []trail.Head{x.first.head, x.proxy.head}
+	x.second.tell(x.first)
+	x.second.tell(x.proxy)
 	fill(x.second)
 	x.second.close()
 	x.openEnds = newSealer(t, r, "broker")
@@ -94,7 +95,7 @@ func (x *exported) setSeal(ae *v1alpha1.AuditEvent, change func(*trail.Seal)) {
 // forger returns a copy of a sealer as it was after n leaves, with which its key can be used.
 func (x *exported) forger(s *sealer, n int64) *sealer {
 	f := *s
-	f.all, f.from, f.settled, f.heads, f.stored = slices.Clone(s.all[:n]), n, n, nil, nil
+	f.all, f.from, f.settled, f.heads, f.keys, f.stored = slices.Clone(s.all[:n]), n, n, nil, nil, nil
 	f.clock = new(*s.clock)
 	f.made += 1000
 	return &f
@@ -117,6 +118,20 @@ var manipulations = map[string]manipulation{
 	"a range deleted":                        found(func(x *exported) { x.removeRange(x.first, 2, 5) }, verify.CodeDeleted),
 	"the tail cut, and others tell of it":    found(func(x *exported) { x.removeRange(x.first, 12, 100) }, verify.CodeTailCut),
 	"a trail deleted, and others tell of it": found(func(x *exported) { x.removeRange(x.proxy, 0, 100) }, verify.CodeTrailDeleted),
+	"the tail cut and the board rolled back, and others tell of it": found(func(x *exported) {
+		old := x.first.sign(trail.Head{Origin: x.first.origin(), Size: 7, Root: rootOf(x.first.all[:7])})
+		x.newTrail(func(s *sealer) { s.heads = []trail.SignedHead{old} })
+		x.removeRange(x.first, 12, 100)
+	}, verify.CodeTailCut),
+	"a trail replaced by one with another key, and others tell of it": found(func(x *exported) {
+		f := x.forger(x.proxy, 0)
+		f.renew(newRoot(f.tb))
+		f.checkpoint(canonical.KindTrailOpened)
+		f.write(30)
+		f.close()
+		x.removeRange(x.proxy, 0, 100)
+		x.events = append(x.events, f.stored...)
+	}, verify.CodeUnvouched, verify.CodeFork),
 	"all checkpoints deleted": found(func(x *exported) {
 		x.remove(func(seal trail.Seal, ae *v1alpha1.AuditEvent) bool { return checkpointOf(x.first, seal, ae) })
 	}, verify.CodeTrailDeleted, verify.CodeNoCheckpoint),
@@ -252,7 +267,48 @@ var manipulations = map[string]manipulation{
 		ae.Spec.Reason, ae.Annotations["paddock.dev/omitted"] = "…", "the reason"
 	}, verify.Undetermined, []verify.Code{verify.CodeShortened}},
 
+	// What somebody puts onto the board. An honest component takes it over, and it shows nothing.
+	"a head of a trail that never was": {func(x *exported) {
+		made := x.forger(x.proxy, 0)
+		made.id = trail.NewID()
+		made.renew(newRoot(made.tb))
+		made.write(9)
+		made.make(canonical.KindTrailCheckpoint)
+		x.newTrail(func(s *sealer) { s.tell(made) })
+	}, verify.Intact, nil},
+	"a head of a trail that never was, with a certificate of another": {func(x *exported) {
+		made := x.forger(x.proxy, 0)
+		made.id = trail.NewID()
+		made.renew(x.root)
+		made.cert = x.proxy.cert
+		made.make(canonical.KindTrailCheckpoint)
+		x.newTrail(func(s *sealer) { s.tell(made) })
+	}, verify.Intact, nil},
+	"a head that is too large": {func(x *exported) {
+		x.newTrail(func(s *sealer) {
+			s.heads = []trail.SignedHead{relabelled(s.tb, x.openEnds.head, "\n19\n", "\n1000\n")}
+		})
+	}, verify.Intact, nil},
+	"a head with another root": {func(x *exported) {
+		x.newTrail(func(s *sealer) {
+			s.heads = []trail.SignedHead{relabelled(s.tb, x.openEnds.head, "\n19\n", "\n18\n")}
+		})
+	}, verify.Intact, nil},
+	"a head in the signature of another trail": {func(x *exported) {
+		x.newTrail(func(s *sealer) {
+			s.heads = []trail.SignedHead{relabelled(s.tb, x.proxy.head, x.proxy.origin(), x.openEnds.origin())}
+		})
+	}, verify.Intact, nil},
+	"an older head": {func(x *exported) {
+		old := x.first.sign(trail.Head{Origin: x.first.origin(), Size: 7, Root: rootOf(x.first.all[:7])})
+		x.newTrail(func(s *sealer) { s.heads = []trail.SignedHead{old} })
+	}, verify.Intact, nil},
+
 	// What cannot be told.
+	"a trail deleted of which others have the head, and not the key": {func(x *exported) {
+		x.newTrail(func(s *sealer) { s.heads = []trail.SignedHead{x.openEnds.head} })
+		x.removeRange(x.openEnds, 0, 100)
+	}, verify.Intact, nil},
 	"the tail of a trail cut that nobody tells of": {func(x *exported) { x.removeRange(x.openEnds, 12, 100); x.removeRange(x.openEnds, 7, 12) }, verify.Intact, nil},
 	"a trail deleted that nobody tells of":         {func(x *exported) { x.removeRange(x.openEnds, 0, 100) }, verify.Intact, nil},
 	"an edit behind the last checkpoint":           {func(x *exported) { x.at(x.openEnds, 20).Spec.Reason = "other" }, verify.Intact, nil},
@@ -269,6 +325,24 @@ var manipulations = map[string]manipulation{
 		f.checkpoint(canonical.KindTrailCheckpoint)
 		x.events = append(x.events, f.stored...)
 	}, verify.Intact, nil},
+}
+
+func rootOf(leaves []trail.Hash) trail.Hash {
+	f := trail.Frontier{}
+	for _, leaf := range leaves {
+		f.Add(leaf)
+	}
+	return f.Root()
+}
+
+// relabelled returns a head with another text and the same signature.
+func relabelled(tb testing.TB, h trail.SignedHead, text, other string) trail.SignedHead {
+	tb.Helper()
+	changed, err := trail.ParseSignedHead(strings.ReplaceAll(h.Note(), text, other))
+	if err != nil || changed == h {
+		tb.Fatalf("%v in %s", err, h.Note())
+	}
+	return changed
 }
 
 // newTrail adds a trail whose sealer was changed before it began.

@@ -75,7 +75,7 @@ func (v *Verifier) believe(all []*log) {
 	if len(byTrail) == 0 {
 		return
 	}
-	heads := headTimes(all)
+	heads := v.headTimes(all)
 	for _, id := range slices.Sorted(maps.Keys(byTrail)) {
 		v.judge(id, byTrail[id], heads[id])
 	}
@@ -111,9 +111,10 @@ type headTime struct {
 	time time.Time
 }
 
-// headTimes returns what the other trails of its component say of the size of each trail.
-func headTimes(all []*log) map[string][]headTime {
-	first := map[trail.Head]time.Time{}
+// headTimes returns what the other trails of its component say of the size of each trail, where that has
+// signed it.
+func (v *Verifier) headTimes(all []*log) map[string][]headTime {
+	first := map[trail.SignedHead]time.Time{}
 	for _, by := range all {
 		if by.root == "" {
 			continue
@@ -130,9 +131,12 @@ func headTimes(all []*log) map[string][]headTime {
 			}
 		}
 	}
-	times := map[string][]headTime{}
+	keys, times := recordedKeys(all), map[string][]headTime{}
 	for h, at := range first {
 		_, _, id, _ := trail.SplitOrigin(h.Origin) // it was split before
+		if !v.signed(headOf{SignedHead: h}, v.trails[id], keys[h.Origin]) {
+			continue
+		}
 		times[id] = append(times[id], headTime{h.Size, at})
 	}
 	return times

@@ -190,7 +190,7 @@ func TestTombstonesExcuseWhatWasOldAlone(t *testing.T) {
 		"a trail as a whole, by the word of the reaper": {func(x *reaping) places {
 			x.names(12, 13)
 			x.stone.Checkpoints = true
-			x.reaper.heads = []trail.Head{x.head}
+			x.reaper.heads = []trail.SignedHead{x.head}
 			return places{"cluster": slices.Concat(x.buried(0, 13), newSealer(t, r, "proxy").stored)}
 		}, verify.Undetermined, 0, []verify.Code{verify.CodeAge}},
 	} {
@@ -213,7 +213,7 @@ func (x *reaping) next(from time.Time) []*v1alpha1.AuditEvent {
 		x.tb.Fatal(err)
 	}
 	s.certify(x.root, noon.Add(-time.Hour), noon.Add(100*day))
-	s.heads, s.clock = []trail.Head{x.head}, new(from)
+	s.heads, s.clock = []trail.SignedHead{x.head}, new(from)
 	s.checkpoint(canonical.KindTrailOpened)
 	return s.stored
 }

@@ -14,8 +14,8 @@ type Option func(*options)
 
 type options struct{ client client.Writer }
 
-// WithKubeClient makes sinks of type kube write through c, such as a manager's
-// client, unless the file names a kubeconfig. The client must know AuditEvent
+// WithKubeClient makes sinks of type kube, and the heads of seals, write through c, such
+// as a manager's client, unless the file names a kubeconfig. The client must know AuditEvent
 // (v1alpha1.AddToScheme), and its rest.Config should set QPS: client-go's default
 // is 5 requests a second. A seal with the key token asks through c as well, which then
 // has to be a client.Client that knows core/v1 and authentication.k8s.io/v1.
@@ -31,7 +31,7 @@ func Types(opts ...Option) *config.Types {
 	types := &config.Types{}
 	for _, t := range []config.Type{
 		{Name: "flood", Doc: "collapses floods of like events into summaries", New: func() config.Section { return &floodSection{} }},
-		{Name: "kube", Doc: "AuditEvent objects in the API server", New: func() config.Section { return &kubeSection{client: o.client} }},
+		{Name: "kube", Doc: "AuditEvent objects in the API server", New: func() config.Section { return &kubeSection{apiServer: apiServer{client: o.client}} }},
 		{Name: "log", Doc: "one JSON line an event, on a standard stream or in a file that it rotates", New: func() config.Section { return &logSection{} }},
 		{Name: "loki", Doc: "Grafana Loki, which confirms every event, or VictoriaLogs", New: func() config.Section { return &lokiSection{} }},
 		{Name: "multi", Doc: "several sinks at once", New: func() config.Section { return &multiSection{} }},

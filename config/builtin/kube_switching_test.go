@@ -26,7 +26,7 @@ func TestKubeCheckSaysThatServerSwitchesProtocols(t *testing.T) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	sink, err := (&kubeSection{Kubeconfig: file}).Open(t.Context(), config.Opening{})
+	sink, err := (&kubeSection{apiServer: apiServer{Kubeconfig: file}}).Open(t.Context(), config.Opening{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/internal/disk"
 	"github.com/paddock-dev/audit/sinks/seal"
+	"github.com/paddock-dev/audit/sinks/seal/kubeseal"
 )
 
 type sealSection struct {
@@ -23,6 +24,8 @@ type sealSection struct {
 	Key  *sealKey   `yaml:"key" doc:"the long-term key that vouches for the key of each trail; nobody does where neither it nor token is given"`
 
 	Token *sealToken `yaml:"token" doc:"instead of key: tokens of a service account vouch, which the API server signs; {} for the service account of the component"`
+
+	Heads *sealHeads `yaml:"heads" doc:"a ConfigMap on which trails learn of each other's heads, which checkpoints record; none where nothing is said"`
 
 	seal.Options `yaml:",inline"`
 
@@ -39,7 +42,39 @@ func (s *sealSection) Validate() error {
 	if s.Token != nil {
 		err = errors.Join(err, s.Token.check())
 	}
+	if s.Heads != nil {
+		err = errors.Join(err, config.At("heads", s.Heads.Validate()), config.At("heads.context", s.Heads.context()))
+	}
 	return err
+}
+
+type sealHeads struct {
+	kubeseal.BoardOptions `yaml:",inline"`
+	apiServer             `yaml:",inline"`
+}
+
+// board returns the board, which asks the API server so rarely that it keeps no connection.
+func (h *sealHeads) board(program client.Writer) (seal.Board, error) {
+	c, hc, err := h.of(program).connect()
+	if err != nil {
+		return nil, fmt.Errorf("heads: %w", err)
+	}
+	board, err := kubeseal.NewBoard(c, h.BoardOptions)
+	if err != nil || hc == nil {
+		return board, err
+	}
+	return rarely{board, hc}, nil
+}
+
+type rarely struct {
+	seal.Board
+
+	http *http.Client
+}
+
+func (r rarely) Exchange(ctx context.Context, mine seal.Posted) ([]seal.Posted, error) {
+	defer r.http.CloseIdleConnections()
+	return r.Board.Exchange(ctx, mine)
 }
 
 type sealKey struct {
@@ -108,16 +143,20 @@ func (s *sealSection) Plan(p config.Planning) config.Plan {
 	return config.Plan{Chain: "seal(" + next.Chain + ")", Level: next.Level}
 }
 
-// Identity has the key, or the API server that vouches.
+// Identity has the key, or the API server that vouches, and that of the heads.
 func (s *sealSection) Identity() string {
+	var vouches, heads string
 	switch {
-	case s.Token != nil && !s.Token.programs(s.client):
-		return s.Token.place().identity()
+	case s.Token != nil:
+		vouches = s.Token.of(s.client).Identity()
 	case s.Key != nil:
 		private, err := s.Key.read()
-		return fmt.Sprint(private, err)
+		vouches = fmt.Sprint(private, err)
 	}
-	return ""
+	if s.Heads != nil {
+		heads = s.Heads.of(s.client).Identity()
+	}
+	return vouches + heads
 }
 
 func (s *sealSection) Open(_ context.Context, o config.Opening) (auditing.Sink, error) {
@@ -126,7 +165,7 @@ func (s *sealSection) Open(_ context.Context, o config.Opening) (auditing.Sink, 
 	opts.OnFailure = func(_ context.Context, ae *v1alpha1.AuditEvent, err error) {
 		what := "a checkpoint of a sealed trail could not be stored, and is tried again"
 		if ae == nil {
-			what = "nobody could be made to vouch for a sealed trail, and is asked again"
+			what = "a sealed trail goes on without something that would prove more, which is tried again"
 		}
 		o.Logger.Error(what, "sink", o.Name, "error", err.Error())
 	}
@@ -138,6 +177,9 @@ func (s *sealSection) Open(_ context.Context, o config.Opening) (auditing.Sink, 
 	case s.Token != nil:
 		opts.Authority, connections, err = s.Token.authority(s.client)
 		err = config.At("token", err)
+	}
+	if err == nil && s.Heads != nil {
+		opts.Board, err = s.Heads.board(s.client)
 	}
 	if err != nil {
 		return nil, err

@@ -21,31 +21,23 @@ import (
 // sealToken says which service account vouches for trails, and which API server signs that.
 type sealToken struct {
 	ServiceAccount string `yaml:"serviceAccount" doc:"namespace/name of the service account; where nothing is said, the one as which the component is authenticated"`
-	Kubeconfig     string `yaml:"kubeconfig" doc:"path of a kubeconfig; the program's own client, or that of its pod or KUBECONFIG, where nothing is said"`
-	Context        string `yaml:"context" doc:"context of that kubeconfig; its current one where nothing is said"`
+
+	apiServer `yaml:",inline"`
 }
 
 func (t *sealToken) check() error {
-	var err error
-	if t.Context != "" && t.Kubeconfig == "" {
-		err = config.At("token.context", errors.New("needs kubeconfig beside it: name the file that has the context"))
-	}
+	err := config.At("token.context", t.context())
 	if namespace, name, _ := strings.Cut(t.ServiceAccount, "/"); t.ServiceAccount != "" && (namespace == "" || name == "" || strings.Contains(name, "/")) {
 		err = errors.Join(err, config.At("token.serviceAccount", errors.New("want namespace/name, such as audit-system/broker")))
 	}
 	return err
 }
 
-func (t *sealToken) place() KubePlace { return KubePlace{t.Kubeconfig, t.Context} }
-
-// programs reports that the client of the program asks for the tokens.
-func (t *sealToken) programs(c client.Writer) bool { return c != nil && t.Kubeconfig == "" }
-
 // authority asks nothing yet. The HTTP client is one of its own; nil where that of the program asks.
 func (t *sealToken) authority(programs client.Writer) (seal.Authority, *http.Client, error) {
 	namespace, name, _ := strings.Cut(t.ServiceAccount, "/")
 	opts := kubeseal.TokenOptions{Namespace: namespace, Name: name}
-	if t.programs(programs) {
+	if t.of(programs).programs() {
 		c, ok := programs.(client.Client)
 		if !ok {
 			return nil, nil, errors.New("the program's client can only write: give builtin.WithKubeClient a client.Client, or token a kubeconfig")

@@ -62,6 +62,16 @@ var attempts = []attempt{
 	{"emitter", "get", "mapping", "audit-system", noRight},
 	{"emitter", "update", "mapping", "audit-system", noRight},
 
+	{"emitter", "patch", "heads", "audit-system", noRight},
+
+	{"sealing emitter", "patch", "heads", "audit-system", allowed},
+	{"sealing emitter", "create", "event", here, allowed},
+	{"sealing emitter", "patch", "mapping", "audit-system", noRight},
+	{"sealing emitter", "patch", "heads", here, noRight},
+	{"sealing emitter", "get", "heads", "audit-system", noRight},
+	{"sealing emitter", "update", "heads", "audit-system", noRight},
+	{"sealing emitter", "delete", "heads", "audit-system", noRight},
+
 	{"emitter everywhere", "create", "event", here, allowed},
 	{"emitter everywhere", "create", "event", there, allowed},
 	{"emitter everywhere", "list", "event", there, noRight},
@@ -144,6 +154,8 @@ var attempts = []attempt{
 func identities(t *testing.T) map[string]client.WithWatch {
 	t.Helper()
 	bind(t, "audit-emitter", here, account(here, "broker"))
+	bind(t, "audit-emitter", here, account(here, "sealing"))
+	bindHeads(t, account(here, "sealing"))
 	bind(t, "audit-emitter", "", account("audit-system", "everywhere"))
 	bind(t, "audit-emitter-verifying", here, account(here, "verifying"))
 	bind(t, "audit-reader", here, account(here, "console"))
@@ -152,6 +164,7 @@ func identities(t *testing.T) map[string]client.WithWatch {
 	bind(t, "admin", here, account(here, "admin"))
 	return map[string]client.WithWatch{
 		"emitter":            serviceAccount(t, here, "broker"),
+		"sealing emitter":    serviceAccount(t, here, "sealing"),
 		"emitter everywhere": serviceAccount(t, "audit-system", "everywhere"),
 		"verifying emitter":  serviceAccount(t, here, "verifying"),
 		"reader":             serviceAccount(t, here, "console"),
@@ -169,6 +182,7 @@ func TestEveryRoleAllowsItsWorkAndNothingElse(t *testing.T) {
 	for _, namespace := range []string{here, there} {
 		must(t, admin.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}))
 		must(t, admin.Create(t.Context(), newConfigMap(namespace, "audit-components")))
+		must(t, admin.Create(t.Context(), newConfigMap(namespace, "audit-heads")))
 	}
 	must(t, admin.Create(t.Context(), lease("audit-system", "other")))
 	must(t, admin.Create(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "audit-system", Name: "secret"}}))
@@ -226,6 +240,8 @@ func (a attempt) object() client.Object {
 	switch kind {
 	case "mapping":
 		return newConfigMap(a.namespace, "audit-components")
+	case "heads":
+		return newConfigMap(a.namespace, "audit-heads")
 	case "lease":
 		return lease(a.namespace, name)
 	case "secret":

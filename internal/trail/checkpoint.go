@@ -46,8 +46,11 @@ type Checkpoint struct {
 	Lacks []Lack
 	// First and Last are the earliest and the latest time among the events from Before on.
 	First, Last time.Time
-	// Heads are the newest heads of other trails that the component knows of.
-	Heads []Head
+	// Heads are heads of other trails, signed with the keys of those.
+	Heads []SignedHead
+	// Keys are keys of other trails, with their certificates, so that their heads can be checked when nothing else is
+	// left of them.
+	Keys []OtherKey
 	// Note is the signed head of the tree.
 	Note string
 }
@@ -77,6 +80,7 @@ const (
 	keyFirst       = "first"
 	keyLast        = "last"
 	keyHeads       = "heads"
+	keyKeys        = "keys."              // with a number of two digits
 	keyNote        = canonical.DetailNote // the one entry that the checkpoint's leaf leaves out
 )
 
@@ -105,6 +109,9 @@ func (c *Checkpoint) Detail() map[string]string {
 	set(keyStored, c.Stored.String())
 	set(keyLacks, join(c.Lacks))
 	set(keyHeads, join(c.Heads))
+	for i, k := range c.Keys {
+		d[fmt.Sprintf("%s%02d", keyKeys, i)] = k.String()
+	}
 	if !c.First.IsZero() {
 		d[keyFirst], d[keyLast] = formatTime(c.First), formatTime(c.Last)
 	}
@@ -140,8 +147,8 @@ func ParseCheckpoint(detail map[string]string) (*Checkpoint, error) {
 	if c.Lacks, err = split(detail[keyLacks], parseLack); err != nil {
 		return nil, fmt.Errorf("lacks: %w", err)
 	}
-	if c.Heads, err = split(detail[keyHeads], parseHeadLine); err != nil {
-		return nil, fmt.Errorf("heads: %w", err)
+	if err := c.parseOthers(detail); err != nil {
+		return nil, err
 	}
 	for key, t := range map[string]*time.Time{keyFirst: &c.First, keyLast: &c.Last} {
 		if text, ok := detail[key]; ok {
@@ -172,6 +179,29 @@ func (c *Checkpoint) parseOutcomes(detail map[string]string) error {
 	}
 	if c.Stored, err = ParseRanges(detail[keyStored]); err != nil {
 		return fmt.Errorf("stored: %w", err)
+	}
+	return nil
+}
+
+// parseOthers parses what is said of other trails.
+func (c *Checkpoint) parseOthers(detail map[string]string) (err error) {
+	if c.Heads, err = split(detail[keyHeads], parseSignedLine); err != nil {
+		return fmt.Errorf("heads: %w", err)
+	}
+	if len(c.Heads) > MaxHeads {
+		return fmt.Errorf("heads: there are %d, and a checkpoint has at most %d", len(c.Heads), MaxHeads)
+	}
+	for i := range MaxHeads {
+		key := fmt.Sprintf("%s%02d", keyKeys, i)
+		text, ok := detail[key]
+		if !ok {
+			break
+		}
+		k, err := parseOtherKey(text)
+		if err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+		c.Keys = append(c.Keys, k)
 	}
 	return nil
 }

@@ -53,10 +53,6 @@ func (h Head) String() string {
 	return strings.ReplaceAll(strings.TrimSuffix(h.text(), "\n"), "\n", " ")
 }
 
-func parseHeadLine(line string) (Head, error) {
-	return parseHead(strings.ReplaceAll(line, " ", "\n") + "\n")
-}
-
 func parseHead(text string) (h Head, err error) {
 	lines := strings.Split(text, "\n")
 	if len(lines) != 4 || lines[3] != "" {
@@ -78,15 +74,6 @@ func parseHead(text string) (h Head, err error) {
 		return Head{}, errors.New("a head has one spelling, and this is another")
 	}
 	return h, nil
-}
-
-// Sign returns the signed note of the head.
-func (h Head) Sign(signer note.Signer) (string, error) {
-	signed, err := note.Sign(&note.Note{Text: h.text()}, signer)
-	if err != nil {
-		return "", fmt.Errorf("signing the head of %s: %w", h.Origin, err)
-	}
-	return string(signed), nil
 }
 
 // OpenHead returns the head of a note that the key has signed. key is the public half of

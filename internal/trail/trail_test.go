@@ -116,7 +116,18 @@ func checkpoint(t testing.TB, leaves int) *trail.Checkpoint {
 		Key: key, Certificate: "a certificate\n", Settled: trail.Range{From: 3, To: 900}, Failed: trail.Ranges{{5, 6}, {8, 30}},
 		Unclear: trail.Ranges{{7, 8}}, Stored: trail.Ranges{{2, 3}}, First: time.Unix(1, 5).UTC(), Last: time.Unix(9, 0).UTC(), Note: "a note\n",
 		Lacks: []trail.Lack{{id, trail.Ranges{{1, 2}}, "a lake"}, {trail.NewID(), trail.Ranges{{1, 9}, {12, 13}}, "lake"}},
-		Heads: []trail.Head{{trail.Origin("prod", "proxy", trail.NewID()), 7, leaf(1)}},
+	}
+	for range 2 {
+		origin := trail.Origin("prod", "proxy", trail.NewID())
+		signer, key, err := trail.NewKey(origin)
+		if err != nil {
+			t.Fatal(err)
+		}
+		head, err := trail.Head{Origin: origin, Size: 7, Root: leaf(1)}.Sign(signer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Heads, c.Keys = append(c.Heads, head), append(c.Keys, trail.OtherKey{Key: key, Certificate: "a certificate\nof several lines\n"})
 	}
 	for i := range 777 {
 		c.Before.Add(leaf(i))
@@ -149,7 +160,7 @@ func TestCheckpointComesBackAsItWas(t *testing.T) {
 func TestLongestCheckpointIsNotCut(t *testing.T) {
 	c := checkpoint(t, trail.MaxLeaves)
 	detail := c.Detail()
-	for _, key := range []string{"certificate", "failed", "unclear", "stored", "lacks", "heads", "note"} {
+	for _, key := range []string{"certificate", "failed", "unclear", "stored", "lacks", "heads", "note", "keys.00", "keys.01"} {
 		detail[key] = strings.Repeat("x", trail.MaxText)
 	}
 	ae := auditing.NewEvent(auditing.EventInput{Namespace: "audit", Kind: "trail-checkpoint", Decision: v1alpha1.AuditDecisionGranted})
@@ -165,12 +176,27 @@ func TestCheckpointThatIsNotAsWrittenIsRefused(t *testing.T) {
 	for key, text := range map[string]string{
 		"from": "0777", "frontier": "AAAA", "leaves.00": good["leaves.00"] + "AAAA", "leaves.01": "\n" + good["leaves.01"], "leaves.02": "x",
 		"settled": "1,5", "failed": "2-1", "stored": "x", "unclear": "x", "lacks": "one two", "first": "noon", "last": "1970-01-01T00:00:09.0Z",
-		"heads": "a/b 1 x", "other": "x", "leaves.2": "x", "leaves.22": good["leaves.00"],
+		"heads": "a/b 1 x", "keys.00": "x\na certificate", "keys.01": good["key"] + "\n", "keys.03": good["keys.01"], "other": "x", "leaves.2": "x", "leaves.22": good["leaves.00"],
 	} {
 		bad := maps.Clone(good)
 		bad[key] = text
 		if _, err := trail.ParseCheckpoint(bad); err == nil {
 			t.Errorf("%s: %.40q is taken", key, text)
+		}
+	}
+	line, _, _ := strings.Cut(good["heads"], "\n")
+	fields := strings.Fields(line)
+	for name, heads := range map[string]string{
+		"no signature":      strings.Join(fields[:3], " "),
+		"a short signature": strings.TrimSuffix(line, fields[3]) + fields[3][4:],
+		"an open signature": strings.TrimSuffix(line, "="),
+		"two spaces":        strings.Replace(line, " ", "  ", 1),
+		"too many":          strings.TrimSuffix(strings.Repeat(line+"\n", trail.MaxHeads+1), "\n"),
+	} {
+		bad := maps.Clone(good)
+		bad["heads"] = heads
+		if _, err := trail.ParseCheckpoint(bad); err == nil {
+			t.Errorf("heads with %s are taken", name)
 		}
 	}
 	delete(good, "frontier")
@@ -185,26 +211,36 @@ func TestHeadsOpenWithTheirKeyAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	signed, err := trail.Head{Origin: origin, Size: 3, Root: leaf(3)}.Sign(signer)
+	head, err := trail.Head{Origin: origin, Size: 3, Root: leaf(3)}.Sign(signer)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if h, err := trail.OpenHead(signed, key); err != nil || h.Size != 3 || h.Root != leaf(3) || h.Origin != origin {
+	signed := head.Note()
+	if h, err := trail.OpenHead(signed, key); err != nil || h != head.Head {
 		t.Errorf("%+v, %v", h, err)
 	}
+	if again, err := trail.ParseSignedHead(signed); err != nil || again != head || again.Open(key) != nil {
+		t.Errorf("%+v, %v", again, err)
+	}
 	_, other, _ := trail.NewKey(origin)
-	if _, err := trail.OpenHead(signed, other); err == nil {
+	if head.Open(other) == nil {
 		t.Error("another key of the same name opens it")
 	}
-	if _, err := trail.OpenHead(strings.Replace(signed, "\n3\n", "\n4\n", 1), key); err == nil {
-		t.Error("another size has the same signature")
+	larger := strings.Replace(signed, "\n3\n", "\n4\n", 1)
+	if h, err := trail.ParseSignedHead(larger); err != nil || h.Open(key) == nil {
+		t.Errorf("another size has the same signature, or is not parsed: %v", err)
 	}
-	foreign, err := trail.Head{Origin: trail.Origin("prod", "broker", trail.NewID()), Size: 3, Root: leaf(3)}.Sign(signer)
-	if err != nil {
-		t.Fatal(err)
+	elsewhere := trail.Origin("prod", "broker", trail.NewID())
+	if _, err := (trail.Head{Origin: elsewhere, Size: 3, Root: leaf(3)}).Sign(signer); err == nil {
+		t.Error("the key signs for another trail")
 	}
-	if _, err := trail.OpenHead(foreign, key); err == nil {
-		t.Error("the key speaks for another trail")
+	if foreign, err := trail.ParseSignedHead(strings.ReplaceAll(signed, origin, elsewhere)); err != nil || foreign.Open(key) == nil {
+		t.Errorf("the key speaks for another trail, or it is not parsed: %v", err)
+	}
+	for _, text := range []string{"", "\n\n", signed + signed, signed[:len(signed)-1], strings.Replace(signed, "— ", "- ", 1), signed + strings.SplitAfter(signed, "\n\n")[1]} {
+		if _, err := trail.ParseSignedHead(text); err == nil {
+			t.Errorf("%q is taken for a signed head", text)
+		}
 	}
 }
 

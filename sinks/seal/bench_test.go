@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -152,7 +153,7 @@ func BenchmarkWriters(b *testing.B) {
 }
 
 // BenchmarkSize measures by how much sealing makes the JSON of events longer, with their
-// share of the checkpoints.
+// share of the checkpoints: alone, and where a board has 10 other trails.
 func BenchmarkSize(b *testing.B) {
 	const n = 1024
 	size := func(open func(*counted) driver.Driver) float64 {
@@ -165,12 +166,19 @@ func BenchmarkSize(b *testing.B) {
 		return float64(c.bytes) / n
 	}
 	plain := size(func(c *counted) driver.Driver { return c })
-	sealed := size(func(c *counted) driver.Driver {
-		s, err := seal.New(driver.New(c), seal.Options{Component: "proxy", Interval: time.Hour})
-		must(b, err)
-		return driver.Of(s)
-	})
-	b.ReportMetric(sealed-plain, "B/event")
+	sealed := func(board seal.Board) float64 {
+		return size(func(c *counted) driver.Driver {
+			s, err := seal.New(driver.New(c), seal.Options{Component: "proxy", Interval: time.Hour, Board: board})
+			must(b, err)
+			return driver.Of(s)
+		})
+	}
+	b.ReportMetric(sealed(nil)-plain, "B/event")
+	var board crowded
+	for range 10 {
+		board = append(board, madeUp(b, strings.Repeat("certificate ", 25)+"\n"))
+	}
+	b.ReportMetric(sealed(board)-plain, "B/event+10trails")
 	b.ReportMetric(plain, "plainB/event")
 }
 

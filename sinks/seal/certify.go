@@ -202,6 +202,13 @@ func (c *certifier) current() string {
 	return c.certificate
 }
 
+// certificate returns the one that is valid now; "" for none.
+func (l *life) certificate() string {
+	l.stage.mu.Lock()
+	defer l.stage.mu.Unlock()
+	return l.certifier.current()
+}
+
 // holds reports that the certificate is valid at a time. The stage's mutex is held.
 func (c *certifier) holds(at time.Time) bool {
 	return !at.Before(c.valid.first) && at.Before(c.valid.last)

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -35,8 +33,7 @@ import (
 func TestALateSpoolIsNoAlarm(t *testing.T) {
 	a, cluster, lake := newAuditor(t, time.Time{}), &sinktest.Recorder{}, choosy{&sinktest.Recorder{}, "host-3"}
 	lake.FailWith(fmt.Errorf("away"))
-	dir := t.TempDir()
-	spooled, err := spool.New(dir, lake, spool.Options{Place: "lake", MinBackoff: time.Millisecond, MaxBackoff: 5 * time.Millisecond})
+	spooled, err := spool.New(t.TempDir(), lake, spool.Options{Place: "lake", MinBackoff: time.Millisecond, MaxBackoff: 5 * time.Millisecond})
 	must(t, err)
 	next, err := multi.New([]multi.Child{{Name: "cluster", Sink: cluster}, {Name: "spool", Sink: spooled}}, multi.Options{})
 	must(t, err)
@@ -55,15 +52,15 @@ func TestALateSpoolIsNoAlarm(t *testing.T) {
 	lake.FailWith(nil)
 	const refused = 11 // host-3 and host-30 to host-39
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		letters, err := os.ReadDir(filepath.Join(dir, "dead"))
-		if err == nil && len(letters) == refused {
+		must(t, s.Wait(within(t, 10*time.Second)))
+		both(late)
+		declared := lacksOf(only(t, prove(t, cluster.Events())), "lake").Len()
+		if declared == refused {
 			break
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("there are %d dead letters: %v", len(letters), err)
+			t.Fatalf("%d dead letters are declared", declared)
 		}
-		must(t, s.Wait(within(t, 10*time.Second)))
-		both(late)
 	}
 	must(t, s.Close(within(t, 20*time.Second)))
 	both(verify.Options{})

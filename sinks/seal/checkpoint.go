@@ -2,7 +2,9 @@ package seal
 
 import (
 	"context"
+	"maps"
 	"slices"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -15,18 +17,18 @@ import (
 const (
 	// maxRanges bounds the ranges in one entry of a checkpoint: 16 bytes hold the widest one.
 	maxRanges = trail.MaxText / 16
-	// maxHeads bounds the heads of other trails in one checkpoint.
-	maxHeads = 16
 )
 
 // draft is a checkpoint on its way: what it says, and what it took from its life to say it.
 type draft struct {
 	trail.Checkpoint
 
-	index int64
-	span  span
-	lost  map[loss]trail.Ranges
-	after trail.Frontier // of the leaves up to its own
+	index    int64
+	span     span
+	lost     map[loss]trail.Ranges
+	recorded map[string]recorded // by the keys of other trails
+	after    trail.Frontier      // of the leaves up to its own
+	head     trail.SignedHead    // of those
 }
 
 // checkpoint makes one checkpoint and stores it.
@@ -37,6 +39,7 @@ func (l *life) checkpoint(ctx context.Context, kind v1alpha1.AuditKind) error {
 	ctx, cancel := context.WithTimeout(ctx, l.stage.opts.Timeout)
 	defer cancel()
 	d := l.draft()
+	l.tellHeads(d, time.Now())
 	e, err := l.sign(d, kind)
 	if err == nil {
 		err = first(l.stage.checkpoints.Store(ctx, e.Alone()))
@@ -70,7 +73,6 @@ func (l *life) draft() *draft {
 	d.Before = l.before.Clone()
 	d.Leaves = slices.Clone(l.leaves[:l.own-l.before.Size()])
 	d.First, d.Last = l.span.first, l.span.last
-	d.Heads = slices.Clone(s.heads)
 	l.tell(d)
 	l.told = d.Settled.To
 	d.Stored = l.later[:min(len(l.later), maxRanges)]
@@ -140,10 +142,10 @@ func (l *life) sign(d *draft, kind v1alpha1.AuditKind) (*driver.Event, error) {
 		d.after.Add(leaf)
 	}
 	d.after.Add(leaf)
-	head := trail.Head{Origin: l.origin, Size: d.after.Size(), Root: d.after.Root()}
-	if ae.Spec.Detail[canonical.DetailNote], err = head.Sign(l.signer); err != nil {
+	if d.head, err = (trail.Head{Origin: l.origin, Size: d.after.Size(), Root: d.after.Root()}).Sign(l.signer); err != nil {
 		return nil, err
 	}
+	ae.Spec.Detail[canonical.DetailNote] = d.head.Note()
 	return driver.Prepare(ae, l.stage.info.Component)
 }
 
@@ -190,7 +192,8 @@ func (l *life) cover(d *draft) {
 	defer s.mu.Unlock()
 	l.err = nil
 	l.marks.set(d.index, stored)
-	l.head = trail.Head{Origin: l.origin, Size: d.after.Size(), Root: d.after.Root()}
+	l.head = d.head
+	maps.Copy(l.recorded, d.recorded)
 	if n := d.after.Size() - l.before.Size(); n > 0 {
 		l.before, l.leaves = d.after, slices.Clone(l.leaves[n:])
 	}

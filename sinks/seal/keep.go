@@ -8,6 +8,7 @@ import (
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/internal/canonical"
+	"github.com/paddock-dev/audit/internal/trail"
 )
 
 // keep makes the checkpoints of the trail. It ends when the last one, which closes the trail,
@@ -15,10 +16,13 @@ import (
 func (l *life) keep(ctx context.Context) {
 	defer close(l.done)
 	defer l.retire()
+	posting, stop := context.WithCancel(ctx)
+	defer l.postings.Wait()
+	defer stop()
 	pause := &backoff.ExponentialBackOff{
 		InitialInterval: min(l.stage.opts.Interval, time.Second), MaxInterval: time.Minute, Multiplier: 2, RandomizationFactor: 0.5,
 	}
-	for kind := canonical.KindTrailOpened; ; kind = l.await(ctx) {
+	for kind := canonical.KindTrailOpened; ; kind = l.await(ctx, posting) {
 		for ctx.Err() == nil {
 			err := l.checkpoint(ctx, kind)
 			if err == nil {
@@ -30,7 +34,11 @@ func (l *life) keep(ctx context.Context) {
 			}
 			l.sleep(ctx, pause.NextBackOff())
 		}
-		if ctx.Err() != nil || kind == canonical.KindTrailClosed {
+		if ctx.Err() != nil {
+			return
+		}
+		if kind == canonical.KindTrailClosed {
+			l.postLast(ctx, stop)
 			return
 		}
 	}
@@ -50,8 +58,8 @@ func (l *life) isEnding() bool {
 	return l.ending
 }
 
-// await waits until a checkpoint is due, and returns its kind.
-func (l *life) await(ctx context.Context) v1alpha1.AuditKind {
+// await waits until a checkpoint is due, and returns its kind. In the meantime the head is put onto the board.
+func (l *life) await(ctx, posting context.Context) v1alpha1.AuditKind {
 	opts := &l.stage.opts
 	begun := time.Now()
 	var first time.Time // when a leaf or a loss was seen that waits
@@ -81,6 +89,9 @@ func (l *life) await(ctx context.Context) v1alpha1.AuditKind {
 		case waits:
 			until = first.Add(opts.Interval)
 		}
+		if due := l.post(posting, now); !due.IsZero() && due.Before(until) {
+			until = due
+		}
 		if !now.Before(until) {
 			return canonical.KindTrailCheckpoint
 		}
@@ -109,7 +120,10 @@ func (l *life) retire() {
 	defer s.mu.Unlock()
 	s.metrics.uncovered.Sub(float64(l.marks.size - l.covered))
 	if l.head.Size > 0 {
-		s.heads = append(s.heads, l.head)
-		s.heads = s.heads[max(0, len(s.heads)-maxHeads):]
+		certificate := l.certifier.current()
+		if (trail.OtherKey{Key: l.key, Certificate: certificate}).Fits() != nil {
+			certificate = ""
+		}
+		s.others.put(l.key, other{l.head, certificate, time.Now(), time.Now()})
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/paddock-dev/audit/auditing"
@@ -46,8 +47,12 @@ type life struct {
 	err     error         // of the last attempt
 
 	// Of the goroutine alone.
-	signer *signer
-	head   trail.Head // of the last stored checkpoint
+	signer   *signer
+	head     trail.SignedHead    // of the last stored checkpoint
+	recorded map[string]recorded // by the keys of other trails
+	posted   int64               // size of the head that the board has, or was to get
+	postedAt time.Time
+	postings sync.WaitGroup // under way
 }
 
 // loss is a trail, and a place that lacks events of it.
@@ -75,7 +80,7 @@ func (s *stage) begin() (*life, error) {
 	}
 	ctx, quit := context.WithCancel(context.Background())
 	l := &life{
-		stage: s, id: id, origin: origin, key: key, signer: signer, opened: time.Now(), own: -1, lost: map[loss]trail.Ranges{},
+		stage: s, id: id, origin: origin, key: key, signer: signer, opened: time.Now(), own: -1, lost: map[loss]trail.Ranges{}, recorded: map[string]recorded{},
 		wake: make(chan struct{}, 1), done: make(chan struct{}), moved: make(chan struct{}), quit: quit,
 	}
 	l.own = l.append(trail.Hash{}) // of the checkpoint that opens the trail

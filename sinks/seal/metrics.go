@@ -11,8 +11,8 @@ import (
 
 // metrics of the open Sinks of one name.
 type metrics struct {
-	checkpoints, failures, folded, undeclared prometheus.Counter
-	uncovered                                 prometheus.Gauge
+	checkpoints, failures, folded, undeclared, boardFailures, ignored prometheus.Counter
+	uncovered                                                         prometheus.Gauge
 }
 
 // openMetrics returns the metrics of a Sink in front of the chain next, registered.
@@ -24,15 +24,17 @@ func openMetrics(opts *Options, next string) (m *metrics, release func(), err er
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: "paddock_audit_seal_" + name, Help: help, ConstLabels: labels})
 	}
 	m = &metrics{
-		checkpoints: counter("checkpoints_total", "Checkpoints that were stored."),
-		failures:    counter("checkpoint_failures_total", "Attempts to store a checkpoint, or to have a key vouched for, that failed."),
-		folded:      counter("folded_total", "Leaves that no checkpoint carries by themselves, because none was stored for too long."),
-		undeclared:  counter("undeclared_total", "Events that a place lacks and no checkpoint says so, because there were too many."),
+		checkpoints:   counter("checkpoints_total", "Checkpoints that were stored."),
+		failures:      counter("checkpoint_failures_total", "Attempts to store a checkpoint, or to have a key vouched for, that failed."),
+		folded:        counter("folded_total", "Leaves that no checkpoint carries by themselves, because none was stored for too long."),
+		undeclared:    counter("undeclared_total", "Events that a place lacks and no checkpoint says so, because there were too many."),
+		boardFailures: counter("board_failures_total", "Exchanges of the heads of trails with the board that failed."),
+		ignored:       counter("board_ignored_total", "Entries of the board that were ignored: they are not the signed head of a trail, or there are too many."),
 		uncovered: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "paddock_audit_seal_uncovered", Help: "Sealed events and checkpoints that no stored checkpoint covers.", ConstLabels: labels,
 		}),
 	}
-	m, release, err = sharedmetrics.Open(opts.Registerer, m, m.checkpoints, m.failures, m.folded, m.undeclared, m.uncovered)
+	m, release, err = sharedmetrics.Open(opts.Registerer, m, m.checkpoints, m.failures, m.folded, m.undeclared, m.boardFailures, m.ignored, m.uncovered)
 	if err != nil {
 		return nil, nil, fmt.Errorf("registering the metrics of %q: %w", name, err)
 	}

@@ -28,6 +28,10 @@ type Options struct {
 	// Authority vouches for the key of each trail. nil for nobody: then an auditor can tell
 	// what changed within a trail, and not whether the whole of it is the component's.
 	Authority Authority
+	// Board is where the trail learns of the heads of other trails, which its checkpoints record, and where they learn
+	// of its own. nil for none: then trails tell only of those that this Sink had before. A board that is away delays no
+	// write and no checkpoint; it may delay Close by Timeout.
+	Board Board
 
 	// Leaves is how many sealed events make up a checkpoint; 256 when 0.
 	Leaves int `yaml:"leaves" default:"256" min:"1" max:"2000" doc:"sealed events that make up a checkpoint"`
@@ -39,11 +43,13 @@ type Options struct {
 	// events when 0. While the next one cannot be opened, a trail goes on behind MaxAge.
 	MaxAge    time.Duration `yaml:"maxAge" default:"24h" min:"1s" max:"720h" doc:"how long a trail lasts before the next begins"`
 	MaxEvents int           `yaml:"maxEvents" default:"1048576" min:"1" max:"1048576" doc:"events of a trail before the next begins"`
-	// Timeout of storing a checkpoint once, and of asking the Authority once; 10 s when 0.
+	// Timeout of storing a checkpoint once, of asking the Authority once, and of an exchange with the board, which has
+	// 30 s at most; 10 s when 0.
 	Timeout time.Duration `yaml:"timeout" default:"10s" min:"1ms" max:"10m" doc:"how long storing a checkpoint may take, and having a key vouched for"`
 
-	// OnFailure, when not nil, hears of each failure to store a checkpoint, or to have a key
-	// vouched for; then the event is nil. It is called by a goroutine of the sink.
+	// OnFailure, when not nil, hears of each failure to store a checkpoint. It also hears of those to have a key
+	// vouched for, and to exchange heads with the board; then the event is nil. It is called by goroutines of
+	// the sink, also by several at once.
 	OnFailure func(ctx context.Context, ae *v1alpha1.AuditEvent, err error)
 	// Name is the value of the label seal of the metrics. The next sink as auditing.Chain
 	// prints it when empty.

@@ -70,12 +70,12 @@ type stage struct {
 	metrics           *metrics
 	forget            func() // gives the metrics back
 	deaf              func() // hears of no more losses
+	others            others
 
 	mu    sync.Mutex
 	now   *life   // takes new events
 	ready *life   // the next one, while it is begun ahead; otherwise nil
 	past  []*life // that are not closed yet, and the last few that are
-	heads []trail.Head
 }
 
 // keptLives is how many closed trails are known again when their events are written again.
@@ -387,9 +387,14 @@ func (s *stage) Close(ctx context.Context) error {
 	return errors.Join(err, s.next.Close(ctx))
 }
 
-// failed reports a failure of the background.
+// failed reports a failure to store a checkpoint, or to have a key vouched for.
 func (s *stage) failed(e *driver.Event, err error) {
 	s.metrics.failures.Inc()
+	s.heard(e, err)
+}
+
+// heard has OnFailure hear of a failure.
+func (s *stage) heard(e *driver.Event, err error) {
 	if s.opts.OnFailure == nil {
 		return
 	}
