@@ -9,6 +9,9 @@ import (
 	"testing"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/paddock-dev/audit/config"
+	"github.com/paddock-dev/audit/config/builtin"
 )
 
 type composeFile struct {
@@ -42,7 +45,7 @@ func readYAML(t *testing.T, path string, into any) {
 func readCompose(t *testing.T) (c composeFile) {
 	t.Helper()
 	readYAML(t, "docker-compose.yml", &c)
-	for _, name := range []string{"loki", "proxy", "grafana", "victorialogs", "proxy-victorialogs"} {
+	for _, name := range []string{"loki", "key", "proxy", "grafana", "victorialogs", "proxy-victorialogs"} {
 		if _, ok := c.Services[name]; !ok {
 			t.Fatalf("no service %s", name)
 		}
@@ -83,17 +86,20 @@ func TestEveryServiceIsPinnedAndHealthyBeforeWhatNeedsIt(t *testing.T) {
 			t.Errorf("service %s: image %q is not pinned", name, s.Image)
 		}
 		optional := slices.Equal(s.Profiles, []string{"victorialogs"})
-		if name != "victorialogs" && (len(s.Healthcheck.Test) < 2 || s.Healthcheck.Test[0] != "CMD") {
+		if name != "victorialogs" && name != "key" && (len(s.Healthcheck.Test) < 2 || s.Healthcheck.Test[0] != "CMD") {
 			t.Errorf("service %s: health check %v, want one that needs no shell", name, s.Healthcheck.Test)
 		}
 		switch {
 		case strings.HasSuffix(name, "victorialogs") != optional:
 			t.Errorf("service %s is in the profiles %v", name, s.Profiles)
-		case name == "loki", name == "victorialogs":
+		case name == "loki", name == "victorialogs", name == "key":
 		case optional && s.DependsOn["victorialogs"].Condition != "service_started":
 			t.Errorf("service %s does not wait until VictoriaLogs is started", name)
 		case !optional && s.DependsOn["loki"].Condition != "service_healthy":
 			t.Errorf("service %s does not wait until Loki is healthy", name)
+		}
+		if strings.HasPrefix(name, "proxy") && s.DependsOn["key"].Condition != "service_completed_successfully" {
+			t.Errorf("service %s does not wait until its key is made", name)
 		}
 		for _, port := range s.Ports {
 			if !strings.HasPrefix(port, "127.0.0.1:") {
@@ -143,9 +149,28 @@ func TestTheDashboardAsksTheProvisionedDataSource(t *testing.T) {
 
 // What VictoriaLogs drops for its age it confirms, so the proxy has to know how long it keeps rows.
 func TestTheProxyKnowsHowLongVictoriaLogsKeeps(t *testing.T) {
+	var audit struct {
+		Sinks map[string]struct{ Oldest string }
+	}
+	readYAML(t, "audit-victorialogs.yaml", &audit)
+	if !slices.Contains(readCompose(t).Services["victorialogs"].Command, "-retentionPeriod=30d") || audit.Sinks["victorialogs"].Oldest != "720h" {
+		t.Error("what the proxy takes for the server's oldest is not its -retentionPeriod of 30 days")
+	}
+}
+
+func TestEachProxySealsByAConfigurationThatIsValid(t *testing.T) {
 	c := readCompose(t)
-	if !slices.Contains(c.Services["victorialogs"].Command, "-retentionPeriod=30d") ||
-		!slices.Contains(c.Services["proxy-victorialogs"].Command, "-loki-oldest=720h") {
-		t.Error("the proxy's -loki-oldest is not the server's -retentionPeriod of 30 days")
+	for name, path := range map[string]string{"proxy": "audit.yaml", "proxy-victorialogs": "audit-victorialogs.yaml"} {
+		file, err := config.Load(path, builtin.Types())
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if chain := file.String(); !strings.Contains(chain, "seal(retry(loki)): acknowledged") {
+			t.Errorf("%s: the chain is %s", path, chain)
+		}
+		if s := c.Services[name]; !slices.Contains(s.Volumes, "./"+path+":/etc/audit/audit.yaml:ro") || !slices.Contains(s.Command, "-config=/etc/audit/audit.yaml") {
+			t.Errorf("service %s does not use %s", name, path)
+		}
 	}
 }

@@ -110,7 +110,8 @@ images() {
 	if at_hand golang:1.26 && (cd "$here" && compose build proxy >/dev/null 2>&1); then
 		built="$built $proxy"
 	else
-		context=$work/proxy/files; mkdir -p "$context"
+		context=$work/proxy/files; mkdir -p "$context/keys"
+		touch "$context/keys/.keep"
 		CGO_ENABLED=0 go -C "$root" build -trimpath -ldflags='-s -w' -o "$context/egressproxy" ./examples/egressproxy
 		pack "$proxy" /egressproxy 65532:65532
 		not_proved "examples/compose/Dockerfile (its base image cannot be pulled)"

@@ -4,6 +4,7 @@
 //	egressproxy -listen 127.0.0.1:8080 -allow api.example.com -sink log
 //	egressproxy -listen :8080 -allow api.example.com -sink loki -loki-url http://loki:3100
 //	egressproxy -listen :8080 -allow api.example.com -config audit.yaml
+//	egressproxy -key DIR             # leaves a key and the trust.yaml for a seal in that configuration
 //	egressproxy -demo                # real requests through it, then what was recorded
 //	egressproxy -demo -sink kube     # the same, into a real API server that it starts
 //	egressproxy -demo -proof DIR     # the same, and leaves a sealed log and the trust.yaml that proves it
@@ -41,7 +42,7 @@ type options struct {
 	lokiServer            string
 	lokiOldest            time.Duration
 	allow, namespace, run string
-	proof                 string
+	proof, key            string
 	demo, health          bool
 }
 
@@ -61,6 +62,7 @@ func main() {
 	flag.BoolVar(&o.health, "health", false, "ask the proxy that serves -metrics at that address whether it is up, end")
 	flag.BoolVar(&o.demo, "demo", false, "start the destination, send requests through the proxy, show what was recorded, end")
 	flag.StringVar(&o.proof, "proof", "", "`folder` in which -demo leaves audit.log, sealed, and trust.yaml for auditctl verify")
+	flag.StringVar(&o.key, "key", "", "make the long-term key proxy.key and its trust.yaml in this `folder` unless they are there, end")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -71,6 +73,8 @@ func main() {
 		run = func(context.Context, options) error {
 			return errors.New("-proof goes with -demo: seal is a stage of the file that -config names")
 		}
+	case o.key != "":
+		run = makeKey
 	case o.health:
 		run = health
 	case o.demo:

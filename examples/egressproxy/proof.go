@@ -44,7 +44,7 @@ func provenDestination(dir string) (*demoDestination, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(trust, []byte(trustText(public, time.Now())), 0o600); err != nil {
+	if err := os.WriteFile(trust, []byte(trustText(demoCluster, public, time.Now())), 0o600); err != nil {
 		return nil, err
 	}
 	file, err := auditlog.NewFile(path, auditlog.FileOptions{Options: auditlog.Options{Component: component}, Fsync: true})
@@ -71,10 +71,10 @@ func readDecisions(path string) ([]v1alpha1.AuditEvent, error) {
 }
 
 // trustText is what the auditor gets another way than the events.
-func trustText(public string, since time.Time) string {
+func trustText(cluster, public string, since time.Time) string {
 	return fmt.Sprintf(`keys:
   - {name: %[1]s/%[2]s, key: %[3]q, cluster: %[1]s, components: [%[2]s]}
 components:
   - {name: %[2]s, cluster: %[1]s, sealedSince: %[4]s}
-`, demoCluster, component, public, since.UTC().Format(time.RFC3339))
+`, cluster, component, public, since.UTC().Format(time.RFC3339))
 }
