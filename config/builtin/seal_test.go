@@ -306,3 +306,25 @@ func TestTheSealInTheDocsIsValid(t *testing.T) {
 		t.Errorf("%d configurations, want 2", found)
 	}
 }
+
+func TestSealIsWaitedForByItsOwnNameAlone(t *testing.T) {
+	opened := newSealing(t).open()
+	for name, want := range map[string]string{"sealed": "", "calm": "calm is no sink of type seal", "file": "file is no sink of type seal"} {
+		sink, err := opened.Sink(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		waits, is := sink.(interface {
+			Wait(ctx context.Context) error
+		})
+		if !is {
+			t.Fatalf("%s has no Wait", name)
+		}
+		if err := waits.Wait(soon(t)); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if places, err := opened.Places("calm"); err != nil || len(places) != 1 || places[0].Sink != "file" {
+		t.Errorf("%+v, %v", places, err)
+	}
+}
