@@ -12,9 +12,10 @@
 //	report := v.Report()
 //	fmt.Println(report.Verdict)
 //
-// Nothing in the events is believed before a key of the trust vouches for it: a
+// Nothing in the events is believed before a key or an issuer of the trust vouches for it: a
 // certificate in a checkpoint binds the key of the trail, that key signs the checkpoint,
-// and the checkpoint has the leaves of the events.
+// and the checkpoint has the leaves of the events. A certificate is a note that a long-term
+// key signed, or a token that a cluster issued to a service account.
 //
 // A Finding has a Code that stays the same from version to version. Its Level says what it means
 // for the verdict.

@@ -245,6 +245,42 @@ func TestTokensVouchForTheTimesOfATrail(t *testing.T) {
 	}
 }
 
+func TestIssuerVouchesOnlyAsTheTrustSays(t *testing.T) {
+	bad := []verify.Code{verify.CodeCertificate, verify.CodeNothing}
+	nobody := []verify.Code{verify.CodeUnvouched, verify.CodeNothing}
+	for _, c := range []struct {
+		old, new string
+		verdict  verify.Verdict
+		codes    []verify.Code
+	}{
+		{"", "", verify.Intact, nil},
+		{"[broker]", `["*"]`, verify.Intact, nil},
+		{"cluster: prod", "cluster: test", verify.Tampered, bad},
+		{"[broker]", "[proxy]", verify.Tampered, bad},
+		{"cluster: prod", "cluster: prod, notAfter: 2026-04-25T11:59:00Z", verify.Tampered, bad},
+		{"cluster: prod", "cluster: prod, notBefore: 2026-04-25T12:30:00Z", verify.Tampered, bad},
+		{`"https://api"`, `"https://other"`, verify.Undetermined, nobody},
+		{`"kid":"key-1"`, `"kid":"key-2"`, verify.Undetermined, nobody},
+		{`"alg":"ES256"`, `"alg":"ES384"`, verify.Undetermined, nobody},
+	} {
+		r, s := tokenSealer(t)
+		s.step(0, r.issuer.sign(claimsFor(s, noon)))
+		s.close()
+		trust, err := verify.ParseTrust([]byte("issuers: [" + strings.Replace(r.issuer.entry(), c.old, c.new, 1) + "]\ncomponents: [{name: broker}]"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := verify.New(trust, verify.Options{})
+		if err := v.Read(t.Context(), file(t, "a", s.stored)); err != nil {
+			t.Fatal(err)
+		}
+		mustFindOnly(t, v.Report(), c.verdict, c.codes...)
+		if t.Failed() {
+			t.Fatal(c.new)
+		}
+	}
+}
+
 func TestProofFromBeforeTheTokenIsGood(t *testing.T) {
 	r, s := tokenSealer(t)
 	s.step(0, "")
