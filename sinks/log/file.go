@@ -104,6 +104,7 @@ func newDevice(path string, opts FileOptions) (*Sink, error) {
 	return newLineSink(path, &lineWriter{
 		to:       f,
 		mayBlock: true,
+		group:    pipeChunk,
 		abort:    func() { _ = f.Close() },
 		finish: func() error {
 			if err := f.Close(); !errors.Is(err, fs.ErrClosed) {
@@ -121,7 +122,7 @@ func newRotating(name string, opts FileOptions, d disk.Disk, size int64) (*Sink,
 		return nil, fmt.Errorf("log: opening the file: %w", err)
 	}
 	file := &rotatingFile{name: path, opts: opts, disk: d, max: size}
-	w := &lineWriter{to: file, ready: file.ready, confirm: file.stands, reopen: file.reopen, finish: file.close}
+	w := &lineWriter{to: file, group: maxChunk, ready: file.ready, confirm: file.stands, reopen: file.reopen, finish: file.close}
 	if opts.Fsync {
 		w.sync = file.sync
 		w.mayBlock = true // a disk can hang

@@ -104,6 +104,7 @@ type output struct {
 	abort func()
 
 	turn      chan struct{} // holds one token while a job runs
+	groups    gatherer      // of lines that wait for the turn
 	closing   chan struct{}
 	closeOnce sync.Once
 }
@@ -175,10 +176,12 @@ func (o *output) inTurn(ctx context.Context, j job) (stored int, err error) {
 		return 0, err
 	}
 	if o.mayBlock && ctx.Done() != nil {
-		return o.detached(ctx, "and whether it takes the line is unknown", j)
+		return o.detached(ctx, lineUnknown, j)
 	}
 	return o.perform(j)
 }
+
+const lineUnknown = "and whether it takes the line is unknown"
 
 // takeTurn waits for the right to write. perform gives it back.
 func (o *output) takeTurn(ctx context.Context) error {
@@ -205,16 +208,20 @@ func (o *output) takeTurn(ctx context.Context) error {
 	}
 }
 
-// perform runs j in the turn that its caller has taken, and gives the turn back. A panic of a caller's
-// writer or core becomes an error: it would end the program on a goroutine of this
-// package, and must not fail other lines.
+// perform runs j in the turn that its caller has taken, and gives the turn back.
 func (o *output) perform(j job) (stored int, err error) {
+	defer func() { <-o.turn }()
+	return guarded(j)
+}
+
+// guarded runs j. A panic of a caller's writer or core becomes an error: it would end the
+// program on a goroutine of this package, and must not fail other lines.
+func guarded(j job) (stored int, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			stored, err = 0, driver.Permanent(fmt.Errorf("panic: %v", r))
 		}
 		err = classed(err)
-		<-o.turn
 	}()
 	return j.run()
 }
