@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // pipeChunk bounds the bytes of a group for a pipe or a terminal. Linux writes so many bytes
@@ -16,6 +18,10 @@ const pipeChunk = 4 << 10
 type gatherer struct {
 	// most bounds the bytes of a group. Without it, each chunk is written alone.
 	most int
+
+	crowded atomic.Bool // the last group had several writers
+
+	all chunk // of the group that is being written; guarded by the turn
 
 	mu   sync.Mutex
 	next *group // nil while nobody waits
@@ -35,7 +41,7 @@ type group struct {
 
 // write writes c: alone when the output is idle, and otherwise in a group.
 func (o *lineOutput) write(ctx context.Context, c *chunk) (stored int, err error) {
-	if o.groups.most == 0 || len(o.turn) == 0 {
+	if o.groups.most == 0 || len(o.turn) == 0 && !o.groups.crowded.Load() {
 		return o.inTurn(ctx, c)
 	}
 	g, leads := o.groups.join(c)
@@ -92,6 +98,7 @@ func (g *group) take() {
 	g.from.mu.Lock()
 	defer g.from.mu.Unlock()
 	g.taken = true
+	g.from.crowded.Store(len(g.chunks) > 1)
 	if g.from.next == g {
 		g.from.next = nil
 	}
@@ -117,12 +124,14 @@ func (o *lineOutput) lead(ctx context.Context, g *group) {
 
 // run writes all chunks. Each gets its own outcome.
 func (g *group) run() (stored int, err error) {
+	runtime.Gosched() // writers that the last group has woken join
 	g.take()
-	all := emptyChunk(g.to)
+	all := &g.from.all
+	all.text, all.ends = all.text[:0], all.ends[:0]
 	for _, c := range g.chunks {
 		all.add(c)
 	}
-	stored, err = guarded(all)
+	stored, err = guarded(func() (int, error) { return g.to.write(all.text, all.ends) })
 	g.finish(stored, err)
 	return stored, err
 }

@@ -211,19 +211,19 @@ func (o *output) takeTurn(ctx context.Context) error {
 // perform runs j in the turn that its caller has taken, and gives the turn back.
 func (o *output) perform(j job) (stored int, err error) {
 	defer func() { <-o.turn }()
-	return guarded(j)
+	return guarded(j.run)
 }
 
-// guarded runs j. A panic of a caller's writer or core becomes an error: it would end the
+// guarded calls run. A panic of a caller's writer or core becomes an error: it would end the
 // program on a goroutine of this package, and must not fail other lines.
-func guarded(j job) (stored int, err error) {
+func guarded(run func() (int, error)) (stored int, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			stored, err = 0, driver.Permanent(fmt.Errorf("panic: %v", r))
 		}
 		err = classed(err)
 	}()
-	return j.run()
+	return run()
 }
 
 // classed marks the error of a full disk, unless that is marked already.

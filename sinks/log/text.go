@@ -84,16 +84,11 @@ type chunk struct {
 
 var chunks = sync.Pool{New: func() any { return &chunk{text: make([]byte, 0, 2<<10)} }}
 
-func emptyChunk(to *lineWriter) *chunk {
-	c, _ := chunks.Get().(*chunk)
-	c.to = to
-	return c
-}
-
 // newChunk returns a chunk with the lines of as many of the first events as fit. run or
 // outcome frees it.
 func newChunk(to *lineWriter, logger []byte, events []*driver.Event) *chunk {
-	c := emptyChunk(to)
+	c, _ := chunks.Get().(*chunk)
+	c.to = to
 	for _, e := range events {
 		c.text = appendLine(c.text, logger, e)
 		if len(c.text) > maxChunk && len(c.ends) > 0 {
