@@ -16,12 +16,9 @@ const pipeChunk = 4 << 10
 
 // gatherer holds the group that gathers while the output is busy.
 type gatherer struct {
-	// most bounds the bytes of a group. Without it, each chunk is written alone.
-	most int
-
+	most    int         // bytes in a group; 0 for no groups
 	crowded atomic.Bool // the last group had several writers
-
-	all chunk // of the group that is being written; guarded by the turn
+	all     chunk       // a buffer for the group that has the turn
 
 	mu   sync.Mutex
 	next *group // nil while nobody waits
@@ -126,14 +123,23 @@ func (o *lineOutput) lead(ctx context.Context, g *group) {
 func (g *group) run() (stored int, err error) {
 	runtime.Gosched() // writers that the last group has woken join
 	g.take()
+	all := g.together()
+	stored, err = guarded(func() (int, error) { return g.to.write(all.text, all.ends) })
+	g.finish(stored, err)
+	return stored, err
+}
+
+// together returns a chunk with the lines of all chunks.
+func (g *group) together() *chunk {
+	if len(g.chunks) == 1 {
+		return g.chunks[0]
+	}
 	all := &g.from.all
 	all.text, all.ends = all.text[:0], all.ends[:0]
 	for _, c := range g.chunks {
 		all.add(c)
 	}
-	stored, err = guarded(func() (int, error) { return g.to.write(all.text, all.ends) })
-	g.finish(stored, err)
-	return stored, err
+	return all
 }
 
 // finish gives each chunk its outcome, when so many lines are stored and the one behind them

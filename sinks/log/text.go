@@ -76,8 +76,8 @@ type chunk struct {
 	text []byte
 	ends []int
 
-	// These are the outcome, when the chunk was in a group: how many lines are stored, and
-	// the error of the first one that is not.
+	// The outcome of a chunk in a group: how many lines are stored, and the error of the first
+	// one that is not.
 	stored int
 	err    error
 }
