@@ -94,6 +94,12 @@ func (g *group) leave(c *chunk) bool {
 func (g *group) take() {
 	g.from.mu.Lock()
 	defer g.from.mu.Unlock()
+	for had := 0; len(g.chunks) > had; {
+		had = len(g.chunks)
+		g.from.mu.Unlock()
+		runtime.Gosched() // writers that the last group has woken join
+		g.from.mu.Lock()
+	}
 	g.taken = true
 	g.from.crowded.Store(len(g.chunks) > 1)
 	if g.from.next == g {
@@ -121,7 +127,6 @@ func (o *lineOutput) lead(ctx context.Context, g *group) {
 
 // run writes all chunks. Each gets its own outcome.
 func (g *group) run() (stored int, err error) {
-	runtime.Gosched() // writers that the last group has woken join
 	g.take()
 	all := g.together()
 	stored, err = guarded(func() (int, error) { return g.to.write(all.text, all.ends) })

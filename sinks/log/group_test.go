@@ -166,6 +166,33 @@ func TestGroupIsBounded(t *testing.T) {
 	}
 }
 
+func TestGroupForPipeIsOneThatItTakesWhole(t *testing.T) {
+	dir := t.TempDir()
+	fifo, file := filepath.Join(dir, "fifo"), filepath.Join(dir, "file")
+	must(t, syscall.Mkfifo(fifo, 0o600))
+	pipe, err := os.OpenFile(fifo, os.O_RDWR, 0)
+	must(t, err)
+	defer pipe.Close()
+	regular, err := os.Create(file)
+	must(t, err)
+	defer regular.Close()
+	onFIFO, err := NewFile(fifo, FileOptions{})
+	must(t, err)
+	defer onFIFO.Close(t.Context())
+	for _, test := range []struct {
+		sink *Sink
+		most int
+	}{
+		{newStandardSink("stderr", pipe, Options{}), pipeChunk},
+		{newStandardSink("stderr", regular, Options{}), maxChunk},
+		{onFIFO, pipeChunk},
+	} {
+		if got := test.sink.output.groups.most; got != test.most {
+			t.Errorf("a group for %s has up to %d bytes, want %d", test.sink, got, test.most)
+		}
+	}
+}
+
 func TestEachWriterOfTornGroupHasItsOutcome(t *testing.T) {
 	full := syscall.ENOSPC
 	for name, test := range map[string]struct {
