@@ -51,6 +51,7 @@ func (o *lineOutput) write(ctx context.Context, c *chunk) (stored int, err error
 	case <-ctx.Done():
 	}
 	if g.leave(c) {
+		c.free()
 		return 0, fmt.Errorf("not written: %s is busy with an earlier line: %w", o.name, ctx.Err())
 	}
 	if o.mayBlock {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -518,5 +519,74 @@ func TestMovedFileIsToldToWholeGroup(t *testing.T) {
 	must(t, sink.Close(t.Context()))
 	if text, err := os.ReadFile(path); err != nil || string(text) != textOf(events[1:]) {
 		t.Errorf("the new file holds %s, %v", text, err)
+	}
+}
+
+// Many writers with contexts that end, on a disk that is full now and then: what was confirmed
+// is there once, and what was not written is not there.
+func TestGroupsTellEachWriterTheTruth(t *testing.T) {
+	for _, fsync := range []bool{false, true} {
+		path := filepath.Join(t.TempDir(), "audit.log")
+		d := newGatedDisk(-1)
+		d.gate.holds.Store(false)
+		sink, err := newRotating(path, FileOptions{Fsync: fsync, Mode: disk.PrivateMode}, d, smallFile)
+		must(t, err)
+		var mu sync.Mutex
+		outcomes := map[string]error{} // of lines
+		var writers sync.WaitGroup
+		for w := range 32 {
+			writers.Go(func() {
+				for i := range 40 {
+					e := prepared(t, newEvent(fmt.Sprintf("e-%d-%d", w, i)))
+					ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rand.IntN(2000))*time.Microsecond)
+					err := errors.Join(driver.Of(sink).Store(ctx, []*driver.Event{e})...)
+					cancel()
+					mu.Lock()
+					outcomes[string(lineOf(e))] = err
+					mu.Unlock()
+					if w == 0 {
+						d.room.Store(rand.Int64N(4000) * (rand.Int64N(2)*2 - 1)) // below 0 for any
+					}
+				}
+			})
+		}
+		writers.Wait()
+		d.room.Store(-1)
+		must(t, sink.Close(t.Context()))
+		files, err := filepath.Glob(filepath.Join(filepath.Dir(path), "audit*"))
+		must(t, err)
+		times := map[string]int{}
+		for _, file := range files { // each by itself, for a backup may end within a line
+			text, err := os.ReadFile(file)
+			must(t, err)
+			for line := range strings.Lines(string(text)) {
+				times[line]++
+			}
+		}
+		counts := map[string]int{}
+		for line, err := range outcomes {
+			switch n := times[line]; {
+			case err == nil:
+				counts["confirmed"]++
+				if n != 1 {
+					t.Errorf("a confirmed line is there %d times: %s", n, line)
+				}
+			case strings.Contains(err.Error(), "not written"), errors.Is(err, syscall.ENOSPC):
+				counts["not written"]++
+				if n != 0 {
+					t.Errorf("a line is there %d times that was not written, by %v: %s", n, err, line)
+				}
+			case strings.Contains(err.Error(), "not attempted"):
+			default:
+				counts["unknown"]++
+				if class, _ := driver.ClassOf(err); class != auditing.ClassTimeout || n > 1 {
+					t.Errorf("a line that is there %d times failed with %v", n, err)
+				}
+			}
+		}
+		t.Logf("with fsync %t: %v", fsync, counts)
+		if counts["confirmed"] == 0 || counts["not written"] == 0 {
+			t.Errorf("with fsync %t, the test shows too little: %v", fsync, counts)
+		}
 	}
 }

@@ -84,8 +84,8 @@ type chunk struct {
 
 var chunks = sync.Pool{New: func() any { return &chunk{text: make([]byte, 0, 2<<10)} }}
 
-// newChunk returns a chunk with the lines of as many of the first events as fit. run or
-// outcome frees it.
+// newChunk returns a chunk with the lines of as many of the first events as fit.
+// lineOutput.write frees it.
 func newChunk(to *lineWriter, logger []byte, events []*driver.Event) *chunk {
 	c, _ := chunks.Get().(*chunk)
 	c.to = to
