@@ -85,6 +85,10 @@ compose-test: $(filter bin/victoria-logs,$(SERVERS)) ## Prove examples/compose w
 crash: $(SERVERS) ## Kill a process that writes through a spool 1,000 times, and look for what it confirmed
 	AUDIT_SPOOL_KILLS=1000 go test -count 1 -v -timeout 60m -run KillsLoseNothingThatWasConfirmed ./sinks/spool
 
+.PHONY: crash-log
+crash-log: ## Kill a process whose 64 writers share the writes of a log 1,000 times, and look for what it confirmed
+	AUDIT_LOG_KILLS=1000 go test -count 1 -v -timeout 60m -run KillLosesNoConfirmedLineOfManyWriters ./sinks/log
+
 .PHONY: proof-kills
 proof-kills: ## Kill a process that seals events 1,000 times, and verify what it left
 	AUDIT_SEAL_KILLS=1000 go test -count 1 -v -timeout 60m -run KilledWriterLeavesAnIntactTrail ./sinks/seal

@@ -95,7 +95,7 @@ func fsyncs(registry *prometheus.Registry) float64 {
 	panic("the spool has no metric of its fsyncs")
 }
 
-// openLog is a log file with an fsync for every line.
+// openLog is a log file with Fsync: lines that wait share one.
 func openLog(ctx context.Context, dir string, writers int, event bench.Event) (bench.Writer, error) {
 	sink, err := log.NewFile(filepath.Join(dir, "audit.log"),
 		log.FileOptions{Options: log.Options{Component: bench.Component}, MaxSizeMB: 1 << 20, Fsync: true})

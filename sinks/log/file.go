@@ -19,8 +19,8 @@ const megabyte = 1 << 20
 type FileOptions struct {
 	Options
 	// Fsync makes every event durable before Write returns, and the sink's level
-	// LevelDurable. It costs one fsync an event, or one for the events of a
-	// batch that are written at once.
+	// LevelDurable. It costs one fsync for the events that are written at once: those
+	// of a batch, and of writers that wait.
 	Fsync bool `yaml:"fsync" doc:"make every event durable before it counts as written; for a file"`
 	// MaxSizeMB is the size in MiB at which the file is rotated; 100 when 0.
 	MaxSizeMB int `yaml:"maxSizeMB" default:"100" min:"1" max:"1048576" doc:"size in MiB at which the file is rotated"`
@@ -47,10 +47,10 @@ func (o *FileOptions) complete() error {
 }
 
 // NewFile returns a Sink that appends to the file at path, in a directory that
-// exists. When a line, or the lines of a batch, would take the file over MaxSizeMB,
-// the file is renamed to a backup beside it (audit-2026-03-01T10-00-00.000-size.log)
-// and a new one begun. A last line that a crash left unfinished is ended first. Zeros that a
-// power loss left in the last 4 MiB, in place of bytes, are cut off or become ends of lines.
+// exists. When a line would take the file over MaxSizeMB, the file is renamed to a backup
+// beside it (audit-2026-03-01T10-00-00.000-size.log) and a new one begun. A last line that
+// a crash left unfinished is ended first. Zeros that a power loss left in the last 4 MiB,
+// in place of bytes, are cut off or become ends of lines.
 //
 // Only one Sink may write to a file: NewFile locks it (flock) and refuses a file that
 // another Sink holds, in this process or another one, whatever path or link leads to it.
@@ -104,6 +104,7 @@ func newDevice(path string, opts FileOptions) (*Sink, error) {
 	return newLineSink(path, &lineWriter{
 		to:       f,
 		mayBlock: true,
+		group:    pipeChunk,
 		abort:    func() { _ = f.Close() },
 		finish: func() error {
 			if err := f.Close(); !errors.Is(err, fs.ErrClosed) {
@@ -121,7 +122,7 @@ func newRotating(name string, opts FileOptions, d disk.Disk, size int64) (*Sink,
 		return nil, fmt.Errorf("log: opening the file: %w", err)
 	}
 	file := &rotatingFile{name: path, opts: opts, disk: d, max: size}
-	w := &lineWriter{to: file, ready: file.ready, confirm: file.stands, reopen: file.reopen, finish: file.close}
+	w := &lineWriter{to: file, group: maxChunk, ready: file.ready, confirm: file.stands, reopen: file.reopen, finish: file.close}
 	if opts.Fsync {
 		w.sync = file.sync
 		w.mayBlock = true // a disk can hang

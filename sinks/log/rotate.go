@@ -91,31 +91,37 @@ func (r *rotatingFile) begin(f disk.File, path string, here disk.Place) {
 	r.unsynced, r.written, r.opened = false, 0, time.Now()
 }
 
-// ready makes the file ready for text of n bytes: it opens it when an earlier attempt
-// failed, and rotates it when it is full.
-func (r *rotatingFile) ready(n int) error {
+// ready makes the file ready for a line of n bytes: it opens it when an earlier attempt
+// failed, and rotates it when it is full. room is how many bytes go in before it is full.
+func (r *rotatingFile) ready(n int) (room int, err error) {
 	if int64(n) > r.max {
-		return driver.Permanent(fmt.Errorf("a line of %d bytes is larger than the file may be: raise MaxSizeMB", n))
+		return 0, driver.Permanent(fmt.Errorf("a line of %d bytes is larger than the file may be: raise MaxSizeMB", n))
 	}
 	if r.file == nil {
 		if err := r.open(); err != nil {
-			return fmt.Errorf("opening the file: %w", err)
+			return 0, fmt.Errorf("opening the file: %w", err)
 		}
 	}
+	if r.room() < n {
+		if err := r.stands(0); err != nil { // somebody may have truncated it
+			return 0, err
+		}
+	}
+	if r.room() < n {
+		if err := r.rotate(); err != nil {
+			return 0, fmt.Errorf("rotating the file: %w", err)
+		}
+	}
+	return r.room(), nil
+}
+
+// room is how many bytes of whole lines go into the file before it is full.
+func (r *rotatingFile) room() int {
+	room := r.max - r.size
 	if r.lines.torn {
-		n++ // its end
+		room-- // the end of the line that it ends within
 	}
-	full := func() bool { return r.size > 0 && r.size+int64(n) > r.max }
-	if !full() {
-		return nil
-	}
-	if err := r.stands(0); err != nil || !full() { // somebody may have truncated it
-		return err
-	}
-	if err := r.rotate(); err != nil {
-		return fmt.Errorf("rotating the file: %w", err)
-	}
-	return nil
+	return int(min(room, 1<<30)) // more than is ever written at once, and an int everywhere
 }
 
 // Write appends p.

@@ -46,12 +46,16 @@ func (o Options) logger() string {
 // Sink writes one JSON line an event. Make one with New, NewFile, NewWriter,
 // Stdout or Stderr; it is safe for concurrent use.
 //
-// Lines are written one at a time. Where the output can block (a pipe, a
-// terminal, a writer or core of the caller's, fsync) the line is written on a
-// goroutine of its own, at most one a sink, so that Write returns when its
-// context ends: with ClassTimeout, for the line may still be written. A regular
-// file without fsync, and any output when the context can never end, is written
-// on the caller's goroutine.
+// There is one write at a time. Lines of NewFile, Stdout and Stderr that come meanwhile
+// share the next one, up to 256 KiB, or up to 4 KiB for a pipe, a terminal or a device:
+// one system call, and with Fsync one fsync. Each Write has the outcome of its own line.
+// A writer or core of the caller's gets the line of each Write by itself.
+//
+// Where the output can block (a pipe, a terminal, a writer or core of the caller's,
+// fsync) lines are written on a goroutine of their own, so that Write returns when its
+// context ends: with ClassTimeout. Its error says that the line was not written, or,
+// when its write has begun, that this is unknown. A regular file without fsync, and any
+// output when the context can never end, is written on the goroutine of a caller.
 //
 // An error of Write unwraps to its cause: ENOSPC of a full disk, which is of ClassFull
 // as EDQUOT is, io.ErrShortWrite of a line that was cut off. Such a line is ended before the
@@ -104,6 +108,7 @@ type output struct {
 	abort func()
 
 	turn      chan struct{} // holds one token while a job runs
+	groups    gatherer      // of lines that wait for the turn
 	closing   chan struct{}
 	closeOnce sync.Once
 }
@@ -175,10 +180,12 @@ func (o *output) inTurn(ctx context.Context, j job) (stored int, err error) {
 		return 0, err
 	}
 	if o.mayBlock && ctx.Done() != nil {
-		return o.detached(ctx, "and whether it takes the line is unknown", j)
+		return o.detached(ctx, lineUnknown, j)
 	}
 	return o.perform(j)
 }
+
+const lineUnknown = "and whether it takes the line is unknown"
 
 // takeTurn waits for the right to write. perform gives it back.
 func (o *output) takeTurn(ctx context.Context) error {
@@ -205,18 +212,22 @@ func (o *output) takeTurn(ctx context.Context) error {
 	}
 }
 
-// perform runs j in the turn that its caller has taken, and gives the turn back. A panic of a caller's
-// writer or core becomes an error: it would end the program on a goroutine of this
-// package, and must not fail other lines.
+// perform runs j in the turn that its caller has taken, and gives the turn back.
 func (o *output) perform(j job) (stored int, err error) {
+	defer func() { <-o.turn }()
+	return guarded(j.run)
+}
+
+// guarded calls run. A panic of a caller's writer or core becomes an error: it would end the
+// program on a goroutine of this package, and must not fail other lines.
+func guarded(run func() (int, error)) (stored int, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			stored, err = 0, driver.Permanent(fmt.Errorf("panic: %v", r))
 		}
 		err = classed(err)
-		<-o.turn
 	}()
-	return j.run()
+	return run()
 }
 
 // classed marks the error of a full disk, unless that is marked already.

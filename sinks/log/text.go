@@ -75,12 +75,17 @@ type chunk struct {
 	to   *lineWriter
 	text []byte
 	ends []int
+
+	// The outcome of a chunk in a group: how many lines are stored, and the error of the first
+	// one that is not.
+	stored int
+	err    error
 }
 
 var chunks = sync.Pool{New: func() any { return &chunk{text: make([]byte, 0, 2<<10)} }}
 
-// newChunk returns a chunk with the lines of as many of the first events as fit. run
-// frees it.
+// newChunk returns a chunk with the lines of as many of the first events as fit.
+// lineOutput.write frees it.
 func newChunk(to *lineWriter, logger []byte, events []*driver.Event) *chunk {
 	c, _ := chunks.Get().(*chunk)
 	c.to = to
@@ -95,14 +100,28 @@ func newChunk(to *lineWriter, logger []byte, events []*driver.Event) *chunk {
 	return c
 }
 
+// add appends the lines of other.
+func (c *chunk) add(other *chunk) {
+	for _, end := range other.ends {
+		c.ends = append(c.ends, len(c.text)+end)
+	}
+	c.text = append(c.text, other.text...)
+}
+
 func (c *chunk) run() (stored int, err error) {
 	defer c.free()
 	return c.to.write(c.text, c.ends)
 }
 
+// outcome returns what became of a chunk that was in a group.
+func (c *chunk) outcome() (stored int, err error) {
+	defer c.free()
+	return c.stored, c.err
+}
+
 func (c *chunk) free() {
 	if cap(c.text) <= maxPooled {
-		c.to, c.text, c.ends = nil, c.text[:0], c.ends[:0]
+		*c = chunk{text: c.text[:0], ends: c.ends[:0]}
 		chunks.Put(c)
 	}
 }

@@ -28,13 +28,21 @@ func NewWriter(w io.Writer, opts Options) (*Sink, error) {
 // Stdout returns a Sink that writes to the standard output. Close leaves that open.
 // Write refuses every event when the component in opts is no label value.
 func Stdout(opts Options) *Sink {
-	return newLineSink("stdout", &lineWriter{to: os.Stdout, mayBlock: !isRegular(os.Stdout)}, opts)
+	return newStandardSink("stdout", os.Stdout, opts)
 }
 
 // Stderr returns a Sink that writes to the standard error. Close leaves that open.
 // Write refuses every event when the component in opts is no label value.
 func Stderr(opts Options) *Sink {
-	return newLineSink("stderr", &lineWriter{to: os.Stderr, mayBlock: !isRegular(os.Stderr)}, opts)
+	return newStandardSink("stderr", os.Stderr, opts)
+}
+
+func newStandardSink(name string, f *os.File, opts Options) *Sink {
+	w := &lineWriter{to: f, mayBlock: !isRegular(f), group: maxChunk}
+	if w.mayBlock {
+		w.group = pipeChunk
+	}
+	return newLineSink(name, w, opts)
 }
 
 // isRegular reports that w is a regular file, to which a write does not block.
@@ -53,6 +61,7 @@ func newLineSink(name string, w *lineWriter, opts Options) *Sink {
 		level = auditing.LevelDurable
 	}
 	o := &lineOutput{output: newOutput(name, level, opts.Component), logger: quoted(opts.logger()), to: w}
+	o.groups.most = w.group
 	o.mayBlock, o.reopen, o.finish, o.abort = w.mayBlock, w.reopen, w.finish, w.abort
 	return &Sink{driver.New(o), &o.output}
 }
@@ -70,7 +79,7 @@ func (o *lineOutput) Store(ctx context.Context, events []*driver.Event) []error 
 	for from := 0; from < len(events); {
 		c := newChunk(o.to, o.logger, events[from:])
 		behind := from + len(c.ends)
-		if stored, err := o.inTurn(ctx, c); err != nil {
+		if stored, err := o.write(ctx, c); err != nil {
 			if errs == nil {
 				errs = make([]error, len(events))
 			}
@@ -81,23 +90,33 @@ func (o *lineOutput) Store(ctx context.Context, events []*driver.Event) []error 
 	return errs
 }
 
-// fail sets the outcomes of a line that failed with err and of the lines behind it,
-// which were not written. A permanent error is that of the first line alone.
+// fail sets the outcomes of a line that failed with err and of the lines behind it, which were
+// not written.
 func fail(errs []error, err error) {
 	errs[0] = err
-	if class, _ := driver.ClassOf(err); class == auditing.ClassPermanent {
-		err = driver.WithClass(auditing.ClassTransient, fmt.Errorf("not written, behind a line that failed: %w", err))
-	}
+	err = behind(err)
 	for i := range errs[1:] {
 		errs[1+i] = err
 	}
 }
 
+// behind is the outcome of lines behind one that failed with err: a permanent error is that of
+// one line alone.
+func behind(err error) error {
+	if class, _ := driver.ClassOf(err); class == auditing.ClassPermanent {
+		return driver.WithClass(auditing.ClassTransient, fmt.Errorf("not written, behind a line that failed: %w", err))
+	}
+	return err
+}
+
 // lineWriter writes whole lines. It is used by one goroutine at a time.
 type lineWriter struct {
 	to io.Writer
-	// ready, if any, makes the output ready for text of n bytes.
-	ready func(n int) error
+	// group bounds the bytes of a group. Without it the lines of each writer are written alone.
+	group int
+	// ready, if any, makes the output ready for a line of n bytes. room is how many bytes go in
+	// before it has to be asked again, at least n.
+	ready func(n int) (room int, err error)
 	// sync, if any, makes the written lines durable.
 	sync func() error
 	// confirm, if any, returns an error when the output no longer holds the n bytes that
@@ -117,12 +136,28 @@ var newline = []byte{'\n'}
 // write writes text, which holds lines that end at ends. It returns how many of them are
 // written, synced if there is a sync, and confirmed if there is a confirm.
 func (w *lineWriter) write(text []byte, ends []int) (stored int, err error) {
-	if w.ready != nil {
-		if err := w.ready(len(text)); err != nil {
-			return 0, err
+	for from := 0; stored < len(ends); from = ends[stored-1] {
+		part := ends[stored:]
+		if w.ready != nil {
+			room, err := w.ready(part[0] - from)
+			if err != nil {
+				return stored, err
+			}
+			fit, _ := slices.BinarySearch(part, from+room+1)
+			part = part[:fit]
+		}
+		n, err := w.writePart(text[:part[len(part)-1]], from, part)
+		stored += n
+		if err != nil {
+			return stored, err
 		}
 	}
-	stored, n, err := w.append(text, ends)
+	return stored, nil
+}
+
+// writePart writes the lines of text from an offset on.
+func (w *lineWriter) writePart(text []byte, from int, ends []int) (stored int, err error) {
+	stored, n, err := w.append(text, from, ends)
 	if w.confirm != nil { // also when nothing is stored, to leave a file that is gone
 		if gone := w.confirm(n); gone != nil {
 			return 0, errors.Join(err, gone)
@@ -131,8 +166,8 @@ func (w *lineWriter) write(text []byte, ends []int) (stored int, err error) {
 	return stored, err
 }
 
-// append writes and syncs. n is how many bytes of text are written.
-func (w *lineWriter) append(text []byte, ends []int) (stored, n int, err error) {
+// append writes and syncs. n is how many bytes are written.
+func (w *lineWriter) append(text []byte, from int, ends []int) (stored, n int, err error) {
 	if w.torn {
 		n, err := writeAll(w.to, newline)
 		w.torn = n == 0
@@ -141,13 +176,14 @@ func (w *lineWriter) append(text []byte, ends []int) (stored, n int, err error) 
 		}
 	}
 	w.torn = true // stays so if the writer panics
-	n, err = writeAll(w.to, text)
-	w.torn = n > 0 && text[n-1] != '\n'
+	n, err = writeAll(w.to, text[from:])
+	written := from + n
+	w.torn = n > 0 && text[written-1] != '\n'
 	switch {
 	case err == nil:
 		stored = len(ends)
-	case n < len(text): // an error behind the last byte concerns all lines
-		stored, _ = slices.BinarySearch(ends, n+1)
+	case written < len(text): // an error behind the last byte concerns all lines
+		stored, _ = slices.BinarySearch(ends, written+1)
 	}
 	if stored > 0 && w.sync != nil {
 		if unsynced := w.sync(); unsynced != nil {
