@@ -18,7 +18,7 @@ type years struct {
 	root   *root
 	clock  time.Time
 	stored []*v1alpha1.AuditEvent
-	heads  map[string][]trail.Head // by component, of the last 16 trails
+	heads  map[string][]trail.SignedHead // by component, of the last 16 trails
 }
 
 // trail begins a trail of a component.
@@ -34,7 +34,7 @@ func (y *years) trail(component string) *sealer {
 func (y *years) close(s *sealer) {
 	s.close()
 	y.stored = append(y.stored, s.stored...)
-	all := slices.Concat(y.heads[s.component], []trail.Head{s.head})
+	all := slices.Concat(y.heads[s.component], []trail.SignedHead{s.head})
 	y.heads[s.component] = slices.Clone(all[max(0, len(all)-16):])
 }
 
@@ -109,7 +109,7 @@ func (y *years) reap(most int) {
 // The trails live through several times their retention, with reapers that are killed.
 func TestReapingDayAfterDayIsNoAlarm(t *testing.T) {
 	random := rand.New(rand.NewPCG(7, 8))
-	y := &years{tb: t, root: newRoot(t), clock: time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC), heads: map[string][]trail.Head{}}
+	y := &years{tb: t, root: newRoot(t), clock: time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC), heads: map[string][]trail.SignedHead{}}
 	retired := int64(0)
 	for n := range 85 {
 		begin := y.clock
