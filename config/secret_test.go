@@ -85,7 +85,7 @@ var forms = []form{
 func (f form) skips(k config.Key) bool {
 	oneText := !strings.ContainsAny(f.text, "[{*!")
 	switch {
-	case strings.HasSuffix(k.Name, "_file"), k.Name == "key.file", k.Name == "path", k.Name == "dir", k.Name == "kubeconfig", k.Name == "checkNamespace":
+	case strings.HasSuffix(k.Name, "_file"), k.Name == "key.file", k.Name == "path", k.Name == "dir", strings.HasSuffix(k.Name, "kubeconfig"), k.Name == "checkNamespace":
 		return oneText
 	case strings.Contains(k.Kind, "sink"):
 		return f.secret == plain

@@ -18,12 +18,15 @@ type years struct {
 	root   *root
 	clock  time.Time
 	stored []*v1alpha1.AuditEvent
-	heads  map[string][]trail.SignedHead // by component, of the last 16 trails
+	ended  map[string][]*sealer // by component, the last 16 trails
 }
 
 // trail begins a trail of a component.
 func (y *years) trail(component string) *sealer {
-	s := &sealer{tb: y.tb, id: trail.NewID(), component: component, clock: &y.clock, root: y.root, spanFrom: y.clock, heads: y.heads[component]}
+	s := &sealer{tb: y.tb, id: trail.NewID(), component: component, clock: &y.clock, root: y.root, spanFrom: y.clock}
+	for _, of := range y.ended[component] {
+		s.tell(of)
+	}
 	s.renew(y.root)
 	s.certify(y.root, y.clock.Add(-time.Hour), y.clock.Add(2*day))
 	s.checkpoint(canonical.KindTrailOpened)
@@ -34,8 +37,8 @@ func (y *years) trail(component string) *sealer {
 func (y *years) close(s *sealer) {
 	s.close()
 	y.stored = append(y.stored, s.stored...)
-	all := slices.Concat(y.heads[s.component], []trail.SignedHead{s.head})
-	y.heads[s.component] = slices.Clone(all[max(0, len(all)-16):])
+	all := append(y.ended[s.component], s)
+	y.ended[s.component] = slices.Clone(all[max(0, len(all)-16):])
 }
 
 // decide has the broker decide for a day. What a reaper does in it, reap says.
@@ -109,7 +112,7 @@ func (y *years) reap(most int) {
 // The trails live through several times their retention, with reapers that are killed.
 func TestReapingDayAfterDayIsNoAlarm(t *testing.T) {
 	random := rand.New(rand.NewPCG(7, 8))
-	y := &years{tb: t, root: newRoot(t), clock: time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC), heads: map[string][]trail.SignedHead{}}
+	y := &years{tb: t, root: newRoot(t), clock: time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC), ended: map[string][]*sealer{}}
 	retired := int64(0)
 	for n := range 85 {
 		begin := y.clock

@@ -187,10 +187,19 @@ func TestTombstonesExcuseWhatWasOldAlone(t *testing.T) {
 			x.stone.Checkpoints = true
 			return places{"cluster": slices.Concat(x.buried(0, 13), x.next(noon.Add(4*day)))}
 		}, verify.Undetermined, 0, []verify.Code{verify.CodeAge}},
+		"a trail as a whole, by a head that it has not signed": {func(x *reaping) places {
+			x.names(12, 13)
+			x.stone.Checkpoints = true
+			late, honest := x.next(noon.Add(4*day)), x.head
+			x.head.Root = trail.HashLeaf(nil) // as somebody may have put it onto the board
+			early := x.next(noon.Add(day))
+			x.head = honest
+			return places{"cluster": slices.Concat(x.buried(0, 13), early, late)}
+		}, verify.Undetermined, 0, []verify.Code{verify.CodeAge}},
 		"a trail as a whole, by the word of the reaper": {func(x *reaping) places {
 			x.names(12, 13)
 			x.stone.Checkpoints = true
-			x.reaper.heads = []trail.SignedHead{x.head}
+			x.reaper.tell(x.sealer)
 			return places{"cluster": slices.Concat(x.buried(0, 13), newSealer(t, r, "proxy").stored)}
 		}, verify.Undetermined, 0, []verify.Code{verify.CodeAge}},
 	} {
@@ -213,7 +222,8 @@ func (x *reaping) next(from time.Time) []*v1alpha1.AuditEvent {
 		x.tb.Fatal(err)
 	}
 	s.certify(x.root, noon.Add(-time.Hour), noon.Add(100*day))
-	s.heads, s.clock = []trail.SignedHead{x.head}, new(from)
+	s.heads, s.keys, s.clock = nil, nil, new(from)
+	s.tell(x.sealer)
 	s.checkpoint(canonical.KindTrailOpened)
 	return s.stored
 }
