@@ -13,7 +13,6 @@ import (
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/config"
-	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/internal/disk"
 	"github.com/paddock-dev/audit/sinks/seal"
 	"github.com/paddock-dev/audit/sinks/seal/kubeseal"
@@ -169,13 +168,12 @@ func (s *sealSection) Open(_ context.Context, o config.Opening) (auditing.Sink, 
 		}
 		o.Logger.Error(what, "sink", o.Name, "error", err.Error())
 	}
-	var connections *http.Client
 	var err error
 	switch {
 	case s.Key != nil:
 		opts.Authority, err = s.Key.authority()
 	case s.Token != nil:
-		opts.Authority, connections, err = s.Token.authority(s.client)
+		opts.Authority, err = s.Token.authority(s.client)
 		err = config.At("token", err)
 	}
 	if err == nil && s.Heads != nil {
@@ -184,11 +182,7 @@ func (s *sealSection) Open(_ context.Context, o config.Opening) (auditing.Sink, 
 	if err != nil {
 		return nil, err
 	}
-	sink, err := seal.New(o.Sink(s.Next), opts)
-	if err != nil || connections == nil {
-		return sink, err
-	}
-	return driver.New(&ownTokens{driver.Of(sink), connections}), nil
+	return seal.New(o.Sink(s.Next), opts)
 }
 
 // beforeSeal refuses a stage in front of a seal. why says what is wrong with that, and what

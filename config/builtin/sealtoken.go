@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -13,7 +14,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/paddock-dev/audit/config"
-	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/sinks/seal"
 	"github.com/paddock-dev/audit/sinks/seal/kubeseal"
 )
@@ -33,37 +33,36 @@ func (t *sealToken) check() error {
 	return err
 }
 
-// authority asks nothing yet. The HTTP client is one of its own; nil where that of the program asks.
-func (t *sealToken) authority(programs client.Writer) (seal.Authority, *http.Client, error) {
+// authority asks nothing yet.
+func (t *sealToken) authority(programs client.Writer) (seal.Authority, error) {
 	namespace, name, _ := strings.Cut(t.ServiceAccount, "/")
 	opts := kubeseal.TokenOptions{Namespace: namespace, Name: name}
 	if t.of(programs).programs() {
 		c, ok := programs.(client.Client)
 		if !ok {
-			return nil, nil, errors.New("the program's client can only write: give builtin.WithKubeClient a client.Client, or token a kubeconfig")
+			return nil, errors.New("the program's client can only write: give builtin.WithKubeClient a client.Client, or token a kubeconfig")
 		}
-		authority, err := kubeseal.NewTokenAuthority(c, opts)
-		return authority, nil, err
+		return kubeseal.NewTokenAuthority(c, opts)
 	}
 	c, hc, err := t.place().open(map[schema.GroupVersionKind]meta.RESTScope{
 		corev1.SchemeGroupVersion.WithKind("ServiceAccount"):              meta.RESTScopeNamespace,
 		authenticationv1.SchemeGroupVersion.WithKind("SelfSubjectReview"): meta.RESTScopeRoot,
 	}, corev1.AddToScheme, authenticationv1.AddToScheme)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	authority, err := kubeseal.NewTokenAuthority(c, opts)
-	return authority, hc, err
+	return seldom{authority, hc}, err
 }
 
-// ownTokens closes the connections of a client that was made for it.
-type ownTokens struct {
-	driver.Driver
+// seldom closes the connections of a client that was made for it, which asks once in hours.
+type seldom struct {
+	seal.Authority
 
 	http *http.Client
 }
 
-func (o *ownTokens) Close(ctx context.Context) error {
-	defer o.http.CloseIdleConnections()
-	return o.Driver.Close(ctx)
+func (s seldom) Certify(ctx context.Context, key string, notBefore, notAfter time.Time) (string, time.Time, error) {
+	defer s.http.CloseIdleConnections()
+	return s.Authority.Certify(ctx, key, notBefore, notAfter)
 }

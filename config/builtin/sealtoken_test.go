@@ -118,6 +118,13 @@ func TestSealStartsWhileTheAPIServerIsAway(t *testing.T) {
 	}
 	reachable()
 	eventually(t, "a later checkpoint has a token", s.certified)
+	sealed, err := opened.Sink("sealed")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sealed.(interface{ Wait(ctx context.Context) error }).Wait(soon(t)); err != nil {
+		t.Error(err)
+	}
 }
 
 // unreachable returns an address at which a server is not reachable before the function is called.
