@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -62,10 +63,17 @@ type tolerance struct {
 	passing map[string]bool // places that hold events only for a time
 }
 
+// comparing is how many bytes of memory a comparison is to take. What it holds is bounded below that. Without a
+// limit garbage takes as much again, and more on a busy machine.
+const comparing = 40 << 20
+
 func printDiff(ctx context.Context, q *reading.Query, all []reading.Source, how *printing, may *tolerance) error {
 	w, err := output.New(how.form.value, how.env.out, diffColumns(), how.options())
 	if err != nil {
 		return err
+	}
+	if how.env.getenv("GOMEMLIMIT") == "" {
+		defer debug.SetMemoryLimit(debug.SetMemoryLimit(comparing))
 	}
 	times := how.format()
 	problems := &trouble{env: how.env}
