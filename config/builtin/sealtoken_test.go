@@ -122,7 +122,9 @@ func TestSealStartsWhileTheAPIServerIsAway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := sealed.(interface{ Wait(ctx context.Context) error }).Wait(soon(t)); err != nil {
+	if err := sealed.(interface {
+		Wait(ctx context.Context) error
+	}).Wait(soon(t)); err != nil {
 		t.Error(err)
 	}
 }
