@@ -37,7 +37,7 @@ func (y *years) trail(component string) *sealer {
 func (y *years) close(s *sealer) {
 	s.close()
 	y.stored = append(y.stored, s.stored...)
-	all := append(y.ended[s.component], s)
+	all := slices.Concat(y.ended[s.component], []*sealer{s})
 	y.ended[s.component] = slices.Clone(all[max(0, len(all)-16):])
 }
 
