@@ -70,28 +70,6 @@ func (s *span) add(at time.Time) {
 	}
 }
 
-// begin opens a trail and starts its checkpoints.
-func (s *stage) begin() (*life, error) {
-	id := trail.NewID()
-	origin := trail.Origin(s.opts.Cluster, s.info.Component, id)
-	signer, key, err := newSigner(origin)
-	if err != nil {
-		return nil, err
-	}
-	ctx, quit := context.WithCancel(context.Background())
-	l := &life{
-		stage: s, id: id, origin: origin, key: key, signer: signer, opened: time.Now(), own: -1, lost: map[loss]trail.Ranges{}, recorded: map[string]recorded{},
-		wake: make(chan struct{}, 1), done: make(chan struct{}), moved: make(chan struct{}), quit: quit,
-	}
-	l.own = l.append(trail.Hash{}) // of the checkpoint that opens the trail
-	if s.opts.Authority != nil {
-		l.certifier = newCertifier(l)
-		go l.certifier.run(ctx)
-	}
-	go l.keep(ctx)
-	return l, nil
-}
-
 // add gives the leaf of an event that is under way the next index.
 func (l *life) add(leaf trail.Hash, at time.Time) int64 {
 	index := l.append(leaf)

@@ -78,9 +78,6 @@ type stage struct {
 	past  []*life // that are not closed yet, and the last few that are
 }
 
-// keptLives is how many closed trails are known again when their events are written again.
-const keptLives = 2
-
 func newStage(next auditing.Sink, opts Options) (*stage, error) {
 	if next == nil {
 		return nil, errors.New("the sink to write to is nil: give it one")
@@ -280,25 +277,6 @@ func (s *stage) again(e *driver.Event, text string) (place, error) {
 	return place{l, seal.Index}, nil
 }
 
-// lives returns all trails, the newest last. s.mu is held.
-func (s *stage) lives() []*life {
-	lives := append(slices.Clone(s.past), s.now)
-	if s.ready != nil {
-		lives = append(lives, s.ready)
-	}
-	return lives
-}
-
-// life returns the trail of this stage that has the ID; nil for none. s.mu is held.
-func (s *stage) life(id string) *life {
-	for _, l := range s.lives() {
-		if l.id == id {
-			return l
-		}
-	}
-	return nil
-}
-
 // lacks notes that a place will never hold an event, which may be of another trail.
 func (s *stage) lacks(text, place string) {
 	seal, err := trail.ParseSeal(text)
@@ -312,37 +290,6 @@ func (s *stage) lacks(text, place string) {
 		l = s.now
 	}
 	l.lacks(seal, place)
-}
-
-// prepare begins the next trail before it takes events: those that come before its first checkpoint is stored
-// have nobody who vouches for their key. s.mu is held.
-func (s *stage) prepare() {
-	if s.ready == nil {
-		s.ready, _ = s.begin() // an error does not happen; this trail goes on
-	}
-}
-
-// rotate has the next trail take new events. s.mu is held.
-func (s *stage) rotate() {
-	s.prepare()
-	next := s.ready
-	if next == nil {
-		return
-	}
-	s.ready = nil
-	s.now.end()
-	s.past = append(s.past, s.now)
-	for len(s.past) > keptLives && s.past[0].closed() {
-		s.past = s.past[1:]
-	}
-	s.now = next
-}
-
-// succeed has the next trail take new events once it is open. s.mu is held.
-func (s *stage) succeed() {
-	if s.prepare(); s.ready != nil && s.ready.covered > 0 {
-		s.rotate()
-	}
 }
 
 // wait waits for the checkpoints of all that is sealed now.

@@ -5,4 +5,6 @@
 //
 //	authority, err := kubeseal.NewTokenAuthority(mgr.GetClient(), kubeseal.TokenOptions{})
 //	sink, err := seal.New(next, seal.Options{Component: "broker", Cluster: "prod", Authority: authority})
+//
+// A Board is a ConfigMap on which trails learn of each other's heads: Options.Board of the seal takes it.
 package kubeseal
