@@ -105,6 +105,7 @@ type trusting struct {
 	cluster     string
 	components  []string
 	sealedSince time.Time
+	reaps       time.Duration
 }
 
 var errNoComponent = errors.New("--component is missing: name the components that the keys speak for")
@@ -113,6 +114,7 @@ func (t *trusting) addFlags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&t.cluster, "cluster", "", "the `cluster` of the configuration's seal")
 	cmd.Flags().StringSliceVar(&t.components, "component", nil, "the `components` that the keys speak for")
 	cmd.Flags().TextVar(&t.sealedSince, "sealed-since", time.Time{}, "the `time` (RFC 3339) from which on every event has to have a seal")
+	cmd.Flags().DurationVar(&t.reaps, "reaps", 0, "the components are reapers: their tombstones excuse events at least so `old`, such as 720h")
 }
 
 func keysTrustCommand(env *environment) *cobra.Command {
@@ -159,7 +161,7 @@ func (t *trusting) ofKeys(keys []string) ([]byte, error) {
 // yaml returns the text of a verify.Trust, with the components.
 func (t *trusting) yaml(trust verify.Trust) ([]byte, error) {
 	for _, name := range t.components {
-		trust.Components = append(trust.Components, verify.Component{Name: name, Cluster: t.cluster, SealedSince: t.sealedSince})
+		trust.Components = append(trust.Components, verify.Component{Name: name, Cluster: t.cluster, SealedSince: t.sealedSince, Reaps: t.reaps})
 	}
 	var text bytes.Buffer
 	enc := yaml.NewEncoder(&text)

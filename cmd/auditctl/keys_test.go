@@ -76,7 +76,7 @@ func TestKeysTrustPrintsWhatVerifyReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, out, errOut := auditctl(t, "keys", "trust", "--cluster", "prod", "--component", "broker,proxy",
-		"--sealed-since", "2026-05-01T00:00:00Z", key, pub, strings.TrimSpace(third))
+		"--sealed-since", "2026-05-01T00:00:00Z", "--reaps", "720h", key, pub, strings.TrimSpace(third))
 	if code != 0 || errOut != "" || strings.Contains(out, "PRIVATE") {
 		t.Fatalf("%d %s%s", code, out, errOut)
 	}
@@ -91,7 +91,7 @@ func TestKeysTrustPrintsWhatVerifyReads(t *testing.T) {
 		}
 	}
 	since := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
-	if c := trust.Components; len(c) != 2 || c[1].Name != "proxy" || c[1].Cluster != "prod" || !c[1].SealedSince.Equal(since) {
+	if c := trust.Components; len(c) != 2 || c[1].Name != "proxy" || c[1].Cluster != "prod" || !c[1].SealedSince.Equal(since) || c[1].Reaps != 30*24*time.Hour {
 		t.Errorf("components %+v", c)
 	}
 }
@@ -132,6 +132,7 @@ func TestKeysRefusesWhatItCannotUse(t *testing.T) {
 		{"trust " + key, misused, "--component is missing"},
 		{"trust --component broker", misused, "too few arguments"},
 		{"trust --component broker --sealed-since yesterday " + key, misused, "usage:"},
+		{"trust --component broker --reaps 1h " + key, wrong, "want at least 24h0m0s"},
 		{"trust --component broker PRIVATE+KEY+hunter2", wrong, "a private key is among the arguments"},
 		{"trust --component broker " + junk, wrong, "holds no key"},
 		{"trust --component broker " + filepath.Join(dir, "none"), wrong, "is no public key, and cannot be read"},
