@@ -20,7 +20,7 @@ func (n sealedName) seal(l *life) string {
 // recent is how many names are kept at least, and half of how many are kept at most.
 const recent = 8192
 
-// recentNames has the seals of the latest names, by their hash.
+// recentNames has the seals of the latest names, by their hash. Its maps are used again: to grow them costs more than all else here.
 type recentNames struct{ young, old map[uint64]sealedName }
 
 func (r *recentNames) get(name uint64) (sealedName, bool) {
@@ -32,8 +32,12 @@ func (r *recentNames) get(name uint64) (sealedName, bool) {
 }
 
 func (r *recentNames) put(name uint64, known sealedName) {
-	if r.young == nil || len(r.young) == recent {
-		r.young, r.old = make(map[uint64]sealedName), r.young
+	if len(r.young) == recent {
+		r.young, r.old = r.old, r.young
+		clear(r.young)
+	}
+	if r.young == nil {
+		r.young = make(map[uint64]sealedName)
 	}
 	r.young[name] = known
 }
