@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"gonum.org/v1/plot/vg"
@@ -30,6 +31,7 @@ type glanced struct {
 	comparison
 
 	own, others *cell
+	date        string
 }
 
 // glance returns the comparisons that were measured, from the results by the question's id.
@@ -39,7 +41,7 @@ func glance(all map[string]*results) (rows []glanced) {
 		if r == nil {
 			continue
 		}
-		row := glanced{c, r.find(c.ours, c.setting), r.find(c.other, c.setting)}
+		row := glanced{c, r.find(c.ours, c.setting), r.find(c.other, c.setting), r.config[keyDate]}
 		if row.own != nil && row.others != nil {
 			rows = append(rows, row)
 		}
@@ -49,10 +51,15 @@ func glance(all map[string]*results) (rows []glanced) {
 
 // glanceBlock is the README's table, with its plot.
 func glanceBlock(config map[string]string, rows []glanced) string {
+	var dates []string
+	for _, row := range rows {
+		dates = append(dates, row.date)
+	}
+	slices.Sort(dates)
 	var b strings.Builder
 	fmt.Fprintf(&b, "Time for one credential-issued event, beside the best of those whose success promises the same: medians of interleaved rounds on\n"+
 		"%s (%s). [docs/benchmarks.md](docs/benchmarks.md) has everybody\nelse, what each one promises and loses, spreads, processor time and allocations.\n\n"+
-		"| to | this library | best of the others | ratio |\n| --- | ---: | ---: | ---: |\n", config[keyMachine], config[keyDate])
+		"| to | this library | best of the others | ratio |\n| --- | ---: | ---: | ---: |\n", config[keyMachine], strings.Join(slices.Compact(dates), " and "))
 	for _, row := range rows {
 		fmt.Fprintf(&b, "| %s | **%s** | %s, %s | %s |\n", row.what, duration(row.own.median(unitTime)),
 			row.question.labelOf(row.other), duration(row.others.median(unitTime)), ratio(row.own, row.others))
