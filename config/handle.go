@@ -79,21 +79,25 @@ func (h *handle) Write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 
 // Check asks the destinations behind the handle whether they are there.
 func (h *handle) Check(ctx context.Context) error {
-	g, err := h.trail.enter(ctx, 1)
-	if err != nil {
-		return err
-	}
-	defer g.writing.Leave(1)
-	r := h.in(g)
-	if err := r.missing(); err != nil {
-		return err
-	}
-	return await(ctx, func() error { return auditing.Check(ctx, r.opened.sink) })
+	return h.ask(ctx, func(r *route) error { return auditing.Check(ctx, r.opened.sink) })
 }
 
 // Wait returns nil once checkpoints cover all that was written, as Wait of a *seal.Sink does. It is an
 // error when the handle is not that of a sink of type seal by its own name.
 func (h *handle) Wait(ctx context.Context) error {
+	return h.ask(ctx, func(r *route) error {
+		seal, is := r.opened.sink.(interface {
+			Wait(ctx context.Context) error
+		})
+		if !is || h.sink == "" {
+			return fmt.Errorf("%s%s is no sink of type seal by its own name, so no checkpoint covers what it stores", h.component, h.sink)
+		}
+		return seal.Wait(ctx)
+	})
+}
+
+// ask asks the sink behind the handle, which stays open meanwhile, and waits no longer than ctx lasts.
+func (h *handle) ask(ctx context.Context, sink func(*route) error) error {
 	g, err := h.trail.enter(ctx, 1)
 	if err != nil {
 		return err
@@ -103,13 +107,7 @@ func (h *handle) Wait(ctx context.Context) error {
 	if err := r.missing(); err != nil {
 		return err
 	}
-	seal, is := r.opened.sink.(interface {
-		Wait(ctx context.Context) error
-	})
-	if !is || h.sink == "" {
-		return fmt.Errorf("%s%s is no sink of type seal by its own name, so no checkpoint covers what it stores", h.component, h.sink)
-	}
-	return await(ctx, func() error { return seal.Wait(ctx) })
+	return await(ctx, func() error { return sink(r) })
 }
 
 // Level returns the level of the chain. It is LevelNone when any decision fails open,
