@@ -6,14 +6,9 @@ import (
 	"fmt"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
-	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/config"
 	"github.com/paddock-dev/audit/config/builtin"
 	"github.com/paddock-dev/audit/internal/stopping"
@@ -30,7 +25,7 @@ const (
 // openSinks opens the sinks that the flags name, and puts them into opts. Their file is read once:
 // what is archived must not change under a pass.
 func openSinks(ctx context.Context, o options, cfg *rest.Config, opts *retention.Options) (closeAll func() error, err error) {
-	own, err := ownClient(cfg)
+	own, err := builtin.ClientFor(cfg, nil)
 	if err != nil {
 		return nil, fmt.Errorf("making a client of the API server: %w", err)
 	}
@@ -90,16 +85,4 @@ func openTombstones(ctx context.Context, trail *config.Trail, name string, opts 
 		return fmt.Errorf("opening the sink of the tombstones: %w", err)
 	}
 	return nil
-}
-
-// ownClient returns a client for sinks of type kube that name no kubeconfig. It makes no discovery,
-// whose requests have no timeout.
-func ownClient(cfg *rest.Config) (client.Client, error) {
-	scheme := runtime.NewScheme()
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
-		return nil, err
-	}
-	mapper := meta.NewDefaultRESTMapper([]schema.GroupVersion{v1alpha1.GroupVersion})
-	mapper.Add(v1alpha1.GroupVersion.WithKind("AuditEvent"), meta.RESTScopeNamespace)
-	return client.New(cfg, client.Options{Scheme: scheme, Mapper: mapper})
 }

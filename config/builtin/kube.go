@@ -5,12 +5,8 @@ import (
 	"errors"
 	"net/http"
 
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/config"
 	"github.com/paddock-dev/audit/driver"
@@ -65,16 +61,12 @@ func (s *kubeSection) Open(context.Context, config.Opening) (auditing.Sink, erro
 	return driver.New(&ownKube{Driver: d, http: hc}), nil
 }
 
-// connect returns a client of the API server, which knows AuditEvents and ConfigMaps. hc has its connections; nil for the
-// client of the program.
+// connect returns a client of the API server. hc has its connections; nil for the client of the program.
 func (s *apiServer) connect() (c client.Writer, hc *http.Client, err error) {
 	if s.programs() {
 		return s.client, nil, nil
 	}
-	return s.place().open(map[schema.GroupVersionKind]meta.RESTScope{
-		v1alpha1.GroupVersion.WithKind("AuditEvent"):    meta.RESTScopeNamespace,
-		corev1.SchemeGroupVersion.WithKind("ConfigMap"): meta.RESTScopeNamespace,
-	}, v1alpha1.AddToScheme, corev1.AddToScheme)
+	return s.place().open()
 }
 
 func (s *kubeSection) sink(c client.Writer) kube.Sink {

@@ -1,10 +1,13 @@
 package builtin
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -12,12 +15,12 @@ import (
 	"k8s.io/utils/dump"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/internal/switching"
 )
 
-// open returns a client of the API server for objects of these kinds, which the functions add to its
-// scheme. It asks the API server nothing. The HTTP client is that under it.
-func (p KubePlace) open(kinds map[schema.GroupVersionKind]meta.RESTScope, add ...func(*runtime.Scheme) error) (client.Client, *http.Client, error) {
+// open returns a client of the API server. It asks that nothing. The HTTP client is the one under it.
+func (p KubePlace) open() (client.Client, *http.Client, error) {
 	cfg, err := p.RESTConfig()
 	if err != nil {
 		return nil, nil, fmt.Errorf("finding the API server: %w", err)
@@ -28,20 +31,31 @@ func (p KubePlace) open(kinds map[schema.GroupVersionKind]meta.RESTScope, add ..
 	if err != nil {
 		return nil, nil, err
 	}
+	c, err := ClientFor(cfg, hc)
+	return c, hc, err
+}
+
+// kinds are those that sinks write.
+var kinds = map[schema.GroupVersionKind]meta.RESTScope{
+	v1alpha1.GroupVersion.WithKind("AuditEvent"):                      meta.RESTScopeNamespace,
+	corev1.SchemeGroupVersion.WithKind("ConfigMap"):                   meta.RESTScopeNamespace,
+	corev1.SchemeGroupVersion.WithKind("ServiceAccount"):              meta.RESTScopeNamespace,
+	authenticationv1.SchemeGroupVersion.WithKind("SelfSubjectReview"): meta.RESTScopeRoot,
+}
+
+// ClientFor returns a client that knows all that sinks write to an API server, for WithKubeClient. It makes no
+// discovery: a request for it that the server swallows would wedge the client for ever, as it has no timeout and every
+// write waits for it. hc is an HTTP client of cfg; one is made when it is nil.
+func ClientFor(cfg *rest.Config, hc *http.Client) (client.Client, error) {
 	scheme := runtime.NewScheme()
-	for _, to := range add {
-		if err := to(scheme); err != nil {
-			return nil, nil, err
-		}
+	if err := errors.Join(v1alpha1.AddToScheme(scheme), corev1.AddToScheme(scheme), authenticationv1.AddToScheme(scheme)); err != nil {
+		return nil, err
 	}
-	// A request for discovery that the server swallows would wedge the client for ever: it
-	// has no timeout, and every write waits for it.
 	mapper := meta.NewDefaultRESTMapper(nil)
 	for kind, scope := range kinds {
 		mapper.Add(kind, scope)
 	}
-	c, err := client.New(cfg, client.Options{Scheme: scheme, Mapper: mapper, HTTPClient: hc})
-	return c, hc, err
+	return client.New(cfg, client.Options{Scheme: scheme, Mapper: mapper, HTTPClient: hc})
 }
 
 // identity has the content of the kubeconfig, and of the files that it names. client-go

@@ -7,10 +7,6 @@ import (
 	"strings"
 	"time"
 
-	authenticationv1 "k8s.io/api/authentication/v1"
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/paddock-dev/audit/config"
@@ -37,22 +33,19 @@ func (t *sealToken) check() error {
 func (t *sealToken) authority(programs client.Writer) (seal.Authority, error) {
 	namespace, name, _ := strings.Cut(t.ServiceAccount, "/")
 	opts := kubeseal.TokenOptions{Namespace: namespace, Name: name}
-	if t.of(programs).programs() {
-		c, ok := programs.(client.Client)
-		if !ok {
-			return nil, errors.New("the program's client can only write: give builtin.WithKubeClient a client.Client, or token a kubeconfig")
-		}
-		return kubeseal.NewTokenAuthority(c, opts)
-	}
-	c, hc, err := t.place().open(map[schema.GroupVersionKind]meta.RESTScope{
-		corev1.SchemeGroupVersion.WithKind("ServiceAccount"):              meta.RESTScopeNamespace,
-		authenticationv1.SchemeGroupVersion.WithKind("SelfSubjectReview"): meta.RESTScopeRoot,
-	}, corev1.AddToScheme, authenticationv1.AddToScheme)
+	connected, hc, err := t.of(programs).connect()
 	if err != nil {
 		return nil, err
 	}
+	c, ok := connected.(client.Client)
+	if !ok {
+		return nil, errors.New("the program's client can only write: give builtin.WithKubeClient a client.Client, or token a kubeconfig")
+	}
 	authority, err := kubeseal.NewTokenAuthority(c, opts)
-	return seldom{authority, hc}, err
+	if err != nil || hc == nil {
+		return authority, err
+	}
+	return seldom{authority, hc}, nil
 }
 
 // seldom closes the connections of a client that was made for it, which asks once in hours.

@@ -10,8 +10,8 @@ import (
 	"github.com/paddock-dev/audit/internal/trail"
 )
 
-// Board is where trails learn of each other's heads. Nothing on it is trusted: each head has the signature of its
-// trail, and one that has not is ignored. It is safe for concurrent use.
+// Board is where trails learn of each other's heads. Nothing on it is trusted: a head without the signature of its
+// trail is ignored. It is safe for concurrent use.
 type Board interface {
 	// Exchange puts mine onto the board, in place of what the board has of that trail, and returns what it has of
 	// others. It returns when ctx ends, and may return both others and an error.

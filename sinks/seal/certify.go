@@ -202,7 +202,7 @@ func (c *certifier) current() string {
 	return c.certificate
 }
 
-// certificate returns the one that is valid now; "" for none.
+// certificate returns the certificate that is valid now; "" for none.
 func (l *life) certificate() string {
 	l.stage.mu.Lock()
 	defer l.stage.mu.Unlock()

@@ -13,7 +13,7 @@
 //
 // A trail lasts as long as its process, or Options.MaxAge. Its key is made for it, kept in
 // memory, and erased when the trail is closed. Options.Authority says who vouches for it.
-// Through Options.Board, trails tell of each other, so that one that is deleted leaves a trace.
+// Through Options.Board, trails tell of each other, so that a deleted trail leaves a trace.
 //
 // Put seal behind redact and flood, so that what is sealed is what is stored, and before
 // multi, retry and spool, so that every destination holds the same seal:

@@ -40,7 +40,7 @@ func (r run) benchmarks(quick bool) string {
 // headlineEvent is the event that stands for all where there is room for one.
 const headlineEvent = "credential"
 
-// peer is one that is compared: its name in the results, the one that readers see, and what its nil means.
+// peer takes part in a comparison. name stands in the results, label is for readers, and text says what its nil means.
 type peer struct{ name, label, text string }
 
 // labelOf is the name of a peer that readers see.
