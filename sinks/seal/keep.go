@@ -71,6 +71,7 @@ func (l *life) await(ctx, posting context.Context) v1alpha1.AuditKind {
 			l.stage.succeed()
 		}
 		waits, asked, many, ending, open := l.waits, l.asked, len(l.leaves) >= opts.Leaves, l.ending, l.open
+		untold := len(l.lost) > 0 || len(l.later) > 0 // one checkpoint may have no room for all of it
 		l.stage.mu.Unlock()
 		if first.IsZero() && waits {
 			first = now
@@ -80,6 +81,8 @@ func (l *life) await(ctx, posting context.Context) v1alpha1.AuditKind {
 		}
 		until := begun.Add(opts.Idle)
 		switch {
+		case ending && untold:
+			return canonical.KindTrailCheckpoint
 		case ending && (open == 0 || !now.Before(drain)):
 			return canonical.KindTrailClosed
 		case asked || many:

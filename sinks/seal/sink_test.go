@@ -284,6 +284,31 @@ func TestPlaceThatLacksAnEventIsDeclared(t *testing.T) {
 	}
 }
 
+func TestMoreLacksThanOneCheckpointHoldsAreDeclared(t *testing.T) {
+	next := &sinktest.Recorder{}
+	s := sealed(t, next, seal.Options{Interval: time.Hour})
+	must(t, s.Write(t.Context(), denial(1)))
+	var want trail.Ranges
+	elsewhere := trail.NewID()
+	for i := range 900 {
+		index := int64(2 * i) // no two of them make one range
+		foreign := denial(i)
+		foreign.Annotations = map[string]string{v1alpha1.AnnotationSeal: trail.Seal{Trail: elsewhere, Index: index}.String()}
+		e, err := driver.Prepare(foreign, "")
+		must(t, err)
+		driver.Lacks(e, "lake")
+		want.Add(index)
+	}
+	must(t, s.Close(within(t, 10*time.Second)))
+	p := only(t, prove(t, next.Events()))
+	if got := p.lacks[elsewhere+" lake"].String(); got != want.String() {
+		t.Errorf("declared are %q", got)
+	}
+	if last := p.kinds[len(p.kinds)-1]; last != canonical.KindTrailClosed {
+		t.Errorf("the last checkpoint is %s", last)
+	}
+}
+
 func TestLongTermKeyVouchesForTheTrail(t *testing.T) {
 	private, public, err := note.GenerateKey(rand.Reader, "prod/proxy")
 	must(t, err)
