@@ -29,7 +29,7 @@ func TestArchitecturePageNamesFunctionsThatExist(t *testing.T) {
 		receiver, name, isMethod := strings.Cut(s[1], ".")
 		declared := `(?m)^func ` + s[1] + `\(`
 		if isMethod {
-			declared = `(?m)^func \(\w+ \*?` + receiver + `\) ` + name + `\(`
+			declared = `(?m)^func \(\w+ \*?` + receiver + `(\[\w+\])?\) ` + name + `\(`
 		}
 		if !regexp.MustCompile(declared).Match(code) {
 			t.Errorf("%s does not declare %s", s[2], s[1])

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"runtime"
+	"sync/atomic"
 	"testing"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
@@ -30,7 +31,13 @@ func TestWriteAllocatesOnlyItsShareOfAPush(t *testing.T) {
 	}
 	const writers = 64
 	q := s.stream(e, "")
-	q.senders = maxSenders // so that no goroutine sends; push sends below
+	var answers atomic.Bool // the server answers
+	q.queue = s.batches.Queue(func(_ context.Context, entries []entry) []error {
+		for !answers.Load() {
+			runtime.Gosched()
+		}
+		return q.decide(entries, answer{status: http.StatusNoContent})
+	})
 	asked, answered := make(chan struct{}), make(chan error)
 	events := []*driver.Event{e}
 	for range writers {
@@ -41,17 +48,14 @@ func TestWriteAllocatesOnlyItsShareOfAPush(t *testing.T) {
 		}()
 	}
 	push := func() {
+		answers.Store(false)
 		for range writers {
 			asked <- struct{}{}
 		}
 		for Writing(sink) < writers {
 			runtime.Gosched()
 		}
-		q.senders = 1
-		_, p, entries := q.take()
-		q.senders = maxSenders
-		q.decide(p, entries, answer{status: http.StatusNoContent})
-		q.end(p)
+		answers.Store(true)
 		for range writers {
 			if err := <-answered; err != nil {
 				t.Errorf("not stored: %v", err)
@@ -65,7 +69,6 @@ func TestWriteAllocatesOnlyItsShareOfAPush(t *testing.T) {
 		t.Logf("%g allocations a write", got)
 	}
 	close(asked)
-	q.senders = 0
 	if err := sink.Close(context.Background()); err != nil {
 		t.Error(err)
 	}

@@ -7,9 +7,7 @@ func Writing(s *Sink) (n int) {
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()
 	for _, q := range s.store.streams {
-		q.mu.Lock()
-		n += q.waiting
-		q.mu.Unlock()
+		n += q.queue.Waiting()
 	}
 	return n
 }

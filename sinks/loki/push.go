@@ -1,46 +1,39 @@
 package loki
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/paddock-dev/audit/driver"
+	"github.com/paddock-dev/audit/driver/batcher"
 )
 
-// send sends p until each of its entries has an outcome. Entries whose outcome an answer
-// does not tell are sent again in parts. send returns false when a request failed as a
-// whole. It does not try that request again: that is up to the writers of the events.
-func (q *stream) send(ctx context.Context, p *push, entries []*entry) bool {
-	defer q.end(p)
-	for parts := [][]*entry{entries}; len(parts) > 0; {
-		part := parts[0]
-		a := q.request(ctx, part)
-		if a.known != "" {
-			if p.again { // Loki may have stored what it was sent before
-				a.known = unclear
-			}
-			q.mu.Lock()
-			q.settle(p, outcome{err: fmt.Errorf("%s: %w", a.known, a.err)}, entries...)
-			q.mu.Unlock()
-			return false
-		}
-		parts = append(q.decide(p, part, a), parts[1:]...)
+// send sends one request with entries, and returns the outcome of each. Those that the answer
+// does not tell are marked with batcher.Again. It does not try a request again that failed as a
+// whole: that is up to the writers of the events.
+func (q *stream) send(ctx context.Context, entries []entry) []error {
+	a := q.request(ctx, entries)
+	if a.known == "" {
+		return q.decide(entries, a)
 	}
-	return true
+	if entries[0].again { // Loki may have stored what it was sent before
+		a.known = unclear
+	}
+	return driver.All(len(entries), fmt.Errorf("%s: %w", a.known, a.err))
 }
 
 // request sends one request with entries, after Loki has proved that it stores what it
 // confirms, if a proof is due.
-func (q *stream) request(ctx context.Context, entries []*entry) answer {
+func (q *stream) request(ctx context.Context, entries []entry) answer {
 	ctx, cancel := context.WithTimeoutCause(ctx, q.store.opts.Timeout, errSlow)
 	defer cancel()
-	if ctx.Err() != nil {
-		return answer{err: marked(ctx, context.Cause(ctx)), known: notSent}
-	}
 	if a := q.prove(ctx); a.err != nil {
 		return a
 	}
-	body, size := requestBody(q.labels, entries)
+	body, size := requestBody(q.labels, entries, q.store.opts.MaxLineBytes)
 	m, start := q.store.metrics, time.Now()
 	m.inFlight.Inc()
 	a := q.store.client.push(ctx, body)
@@ -49,63 +42,49 @@ func (q *stream) request(ctx context.Context, entries []*entry) answer {
 	return a
 }
 
-// end tells the writers of p that all its entries have an outcome.
-func (q *stream) end(p *push) {
-	q.mu.Lock()
-	if p.again {
-		q.resolving--
-	}
-	q.mu.Unlock()
-	p.cancel()
-	close(p.done) // without the mutex, which the writers that wake up lock
-}
-
-// decide settles the entries of a request whose outcome the answer proves. It returns the
-// others in the parts in which they have to be sent again.
+// decide returns the outcome of each entry of a request that has been answered; nil when all
+// are stored.
 //
 // When Loki answers 400, it has stored the good entries of the request, and the text names
 // few of the bad ones. Loki recognises entries that it has stored. So all entries whose
 // outcome the text does not prove are sent again. When it proves nothing, they are sent in
 // halves, until a bad entry is alone in its request.
-func (q *stream) decide(p *push, entries []*entry, a answer) [][]*entry {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	var rest []*entry
+func (q *stream) decide(entries []entry, a answer) []error {
+	errs := driver.All(len(entries), a.err)
+	var r refusal
 	switch a.status {
 	case http.StatusBadRequest:
-		rest = q.settleProved(p, entries, a)
+		r = readRefusal(a.text)
 	case http.StatusRequestEntityTooLarge:
-		rest = entries
+	default:
+		return errs
 	}
-	if len(rest) == 0 || len(entries) == 1 {
-		q.settle(p, outcome{err: a.err}, entries...)
-		return nil
-	}
-	if !p.again {
-		p.again = true
-		q.resolving++
-	}
-	if len(rest) < len(entries) {
-		return [][]*entry{rest}
-	}
-	half := len(rest) / 2
-	return [][]*entry{rest[:half], rest[half:]}
-}
-
-// settleProved settles the entries that were refused for their time, as far as the text of
-// a 400 proves it, and returns the others. The caller holds the mutex.
-func (q *stream) settleProved(p *push, entries []*entry, a answer) (rest []*entry) {
-	r := readRefusal(a.text)
-	for _, e := range entries {
+	for i := range entries {
+		e := &entries[i]
 		why := r.covers(e.at.ns, len(entries))
 		if why == refusedNot {
-			rest = append(rest, e)
+			e.again, errs[i] = true, batcher.Again(a.err)
 			continue
 		}
 		if why == refusedBehind && r.behind > 0 {
-			q.cutoff, q.cutoffKnown = r.behind, time.Now()
+			q.cutoff.Store(&cutoff{ns: r.behind, known: time.Now()})
 		}
-		q.settle(p, outcome{refused: why, err: a.err}, e)
+		errs[i] = &timeRefused{why: why, err: a.err}
 	}
-	return rest
+	return errs
+}
+
+// timeRefused is the outcome of an entry that Loki has refused for its time.
+type timeRefused struct {
+	why refused
+	err error
+}
+
+func (r *timeRefused) Error() string { return r.err.Error() }
+func (r *timeRefused) Unwrap() error { return r.err }
+
+// compareTimes orders entries by time, to the minute: no entry makes another one late then, for
+// that takes an hour, and most pushes need no sorting.
+func compareTimes(a, b entry) int {
+	return cmp.Compare(a.at.ns/int64(time.Minute), b.at.ns/int64(time.Minute))
 }

@@ -86,7 +86,7 @@ const proofLine = "This entry is too far in the future to be stored: its refusal
 
 // provePush pushes the entry that Loki must refuse.
 func (s *store) provePush(ctx context.Context, labels string) answer {
-	body, _ := requestBody(labels, []*entry{{at: placement{ns: proofTime}, line: []byte(proofLine)}})
+	body, _ := requestBody(labels, []entry{{at: placement{ns: proofTime}}}, s.opts.MaxLineBytes)
 	return s.client.push(ctx, body)
 }
 
@@ -94,19 +94,27 @@ var errNothingStored = errors.New("it answers 204 to an entry of the year 2262, 
 	"(limits_config.block_ingestion_status_code: 200), or it is not Loki: see Options.ProveEvery")
 
 // proofIsDue reports that Loki has to prove again that it stores what it confirms.
-// The caller holds the mutex.
 func (q *stream) proofIsDue() bool {
 	every := q.store.opts.ProveEvery
-	return every > 0 && time.Since(q.proved) >= every
+	if every <= 0 {
+		return false
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return time.Since(q.proved) >= every
 }
 
 // prove asks for a proof when one is due. When the answer has no error, the stream may
 // push.
 func (q *stream) prove(ctx context.Context) answer {
-	q.mu.Lock()
-	due := q.proofIsDue()
-	q.mu.Unlock()
-	if !due {
+	if !q.proofIsDue() {
+		return answer{}
+	}
+	if q.proving.Acquire(ctx, 1) != nil {
+		return answer{err: marked(ctx, context.Cause(ctx)), known: notSent}
+	}
+	defer q.proving.Release(1)
+	if !q.proofIsDue() { // another push has asked meanwhile
 		return answer{}
 	}
 	a := q.store.provePush(ctx, q.labels)

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"sync"
 
 	"golang.org/x/sync/semaphore"
@@ -13,6 +11,7 @@ import (
 
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/driver"
+	"github.com/paddock-dev/audit/driver/batcher"
 )
 
 // Sink writes audit events to one Loki or VictoriaLogs. Make one with New and
@@ -53,6 +52,10 @@ func New(address string, opts Options) (*Sink, error) {
 	if err = errors.Join(err, invalid); err != nil {
 		return nil, fmt.Errorf("loki: invalid options: %w", err)
 	}
+	batches, err := batcher.New(opts.batching())
+	if err != nil {
+		return nil, fmt.Errorf("loki: %w", err)
+	}
 	c, err := newClient(base, opts)
 	if err != nil {
 		return nil, err
@@ -61,17 +64,14 @@ func New(address string, opts Options) (*Sink, error) {
 	if err != nil {
 		return nil, fmt.Errorf("loki: registering metrics: %w", err)
 	}
-	life, stop := context.WithCancelCause(context.Background())
 	s := &store{
 		opts:    opts,
 		client:  c,
 		metrics: m,
 		release: release,
-		slots:   make(chan struct{}, opts.MaxInFlight),
-		room:    semaphore.NewWeighted(opts.MaxPendingBytes),
+		batches: batches,
 		moved:   lru.New(rememberedPlaces),
 		streams: map[streamKey]*stream{},
-		pushing: life, stopPushes: stop,
 	}
 	if opts.Server == ServerVictoriaLogs && opts.Level == auditing.LevelAcknowledged {
 		s.disk = &disk{client: c, takes: toDisk, asking: semaphore.NewWeighted(1)}
@@ -81,28 +81,20 @@ func New(address string, opts Options) (*Sink, error) {
 
 // store is the driver behind a Sink.
 type store struct {
-	driver.Gate
 	opts    Options
 	client  *client
 	metrics *metrics
 	release func() // of metrics
 	disk    *disk  // nil where an answer says enough
+	batches *batcher.Batcher[entry]
+	moved   *lru.Cache // placements of late events, by namespace and name
 
-	slots chan struct{}       // holds a token for each push under way
-	room  *semaphore.Weighted // bytes of encoded events
-	moved *lru.Cache          // placements of late events, by namespace and name
-
-	// pushing is the parent of every push. Close ends it, with the cause errClosing.
-	pushing    context.Context
-	stopPushes context.CancelCauseFunc
-	senders    sync.WaitGroup // goroutines of streams
-
-	mu          sync.Mutex
-	streams     map[streamKey]*stream
-	unconfirmed []string // events that failed because Close did not wait for them
+	mu      sync.Mutex
+	streams map[streamKey]*stream
 }
 
-var errClosing = errors.New("the sink was closed before Loki confirmed the event")
+// errClosing is the cause of the end of a request that Close has ended.
+var errClosing = batcher.ErrClosed
 
 // Info describes the destination. A Store takes about as many events well as a push
 // holds, or several times as many where it waits for the server's disk.
@@ -119,44 +111,13 @@ func (s *store) Info() driver.Info {
 
 // Close is the Close of Sink.
 func (s *store) Close(ctx context.Context) error {
-	err := s.Gate.Close(ctx)
-	s.stopPushes(errClosing)
+	err := s.batches.Close(ctx)
 	ended, end := context.WithCancel(ctx)
 	end()
 	_ = s.client.Close(ended) // ends what nobody waits for any more
-	if err != nil {
-		_ = s.Gate.Close(context.Background()) // soon: whatever a Store waits for ends with pushing
-		err = s.abandoned(ctx.Err())
-	}
-	s.senders.Wait()
 	s.release()
-	return err
-}
-
-// abandoned returns an error with the events that Close did not wait for, or nil
-// when there are none.
-func (s *store) abandoned(cause error) error {
-	s.mu.Lock()
-	events := s.unconfirmed
-	s.unconfirmed = nil
-	s.mu.Unlock()
-	if len(events) == 0 {
-		return nil
+	if err != nil {
+		return fmt.Errorf("loki: %w", err)
 	}
-	slices.Sort(events)
-	const most = 100
-	if n := len(events) - most; n > 0 {
-		events = append(events[:most], fmt.Sprintf("and %d more", n))
-	}
-	return fmt.Errorf("loki: closed with events unconfirmed: %s: %w", strings.Join(events, ", "), cause)
-}
-
-// withPushing returns a context that ends with ctx, and with Close.
-func (s *store) withPushing(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	stop := context.AfterFunc(s.pushing, func() { cancel(context.Cause(s.pushing)) })
-	return ctx, func() {
-		stop()
-		cancel(nil)
-	}
+	return nil
 }

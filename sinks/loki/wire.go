@@ -49,12 +49,13 @@ var metadataFacts = [3]string{"user", "request_id", "trace_id"}
 // of the event: the time, the names of metadata, and what protobuf puts before each.
 const entryExtra = 224
 
-// setSize sets the size of e in a request, or slightly more.
-func (e *entry) setSize() {
-	e.size = len(e.line) + len(e.event.Kind()) + len(e.event.Name()) + len(e.event.Run()) + entryExtra
+// size returns the most that e adds to a request, in bytes, with lines of at most maxLine.
+func (e *entry) size(maxLine int) int {
+	size := min(len(e.event.JSON()), maxLine) + len(e.event.Kind()) + len(e.event.Name()) + len(e.event.Run()) + entryExtra
 	for _, text := range factsOf(e.event.Spec()) {
-		e.size += len(text)
+		size += len(text)
 	}
+	return size
 }
 
 // buffer holds the parts of a request while it is encoded.
@@ -65,14 +66,15 @@ type buffer struct {
 
 var buffers = sync.Pool{New: func() any { return new(buffer) }}
 
-// requestBody returns a compressed PushRequest of one stream, and its size before that.
+// requestBody returns a compressed PushRequest of one stream, with lines of at most maxLine
+// bytes, and its size before that.
 // It is not in the buffer: the HTTP client may go on reading it after it has answered.
-func requestBody(labels string, entries []*entry) (body []byte, size int) {
+func requestBody(labels string, entries []entry, maxLine int) (body []byte, size int) {
 	b := buffers.Get().(*buffer) //nolint:forcetypeassert // it holds nothing else
 	defer buffers.Put(b)
 	b.stream = appendField(b.stream[:0], streamLabels, labels)
-	for _, e := range entries {
-		b.encode(e)
+	for i := range entries {
+		b.encode(&entries[i], maxLine)
 		b.stream = appendField(b.stream, streamEntries, b.entry)
 	}
 	b.raw = appendField(b.raw[:0], requestStreams, b.stream)
@@ -83,15 +85,16 @@ func requestBody(labels string, entries []*entry) (body []byte, size int) {
 // encode makes e the buffer's entry, an EntryAdapter. The proof has no event, and no
 // metadata. Only the name of a run may be any text: the others are checked when an
 // event is prepared.
-func (b *buffer) encode(e *entry) {
+func (b *buffer) encode(e *entry, maxLine int) {
 	at := time.Unix(0, e.at.ns)
 	b.time.Seconds, b.time.Nanos = at.Unix(), int32(at.Nanosecond())
 	b.pair, _ = proto.MarshalOptions{}.MarshalAppend(b.pair[:0], &b.time) // two numbers cannot fail
 	b.entry = appendField(b.entry[:0], entryTimestamp, b.pair)
-	b.entry = appendField(b.entry, entryLine, e.line)
 	if e.event == nil {
+		b.entry = appendField(b.entry, entryLine, proofLine)
 		return
 	}
+	b.entry = appendField(b.entry, entryLine, lines.Of(e.event, maxLine))
 	b.addPair(lokinames.Kind, string(e.event.Kind()))
 	b.addPair(lokinames.Decision, string(e.event.Decision()))
 	b.addPair(lokinames.Event, e.event.Name())

@@ -79,11 +79,8 @@ func TestEachWriteEndsWithItsOwnContext(t *testing.T) {
 		write(prepared(t, "a", "leads"))
 		write(prepared(t, "a", "waits for the next push"))
 		write(prepared(t, "b", "waits for a slot"), prepared(t, "c", "as well"))
-		for n := int64(pending); n > 0; n /= 2 {
-			for sink.store.room.TryAcquire(n) {
-			}
-		}
 		// More than the other writes release when they end.
+		filled := fill(t, sink, 100<<10)
 		write(prepared(t, "a", strings.Repeat("waits for room ", 1000)), prepared(t, "b", "as well"))
 		for i, want := range []struct {
 			class auditing.Class
@@ -100,10 +97,29 @@ func TestEachWriteEndsWithItsOwnContext(t *testing.T) {
 				t.Errorf("write %d is over after %s, want %s", i, after, want)
 			}
 		}
+		filled()
 		if err := sink.Close(t.Context()); err != nil {
 			t.Error(err)
 		}
 	})
+}
+
+// fill writes events of this size until one of them waits for room, so that all later ones do.
+// It returns a function that ends these writes.
+func fill(t *testing.T, sink *Sink, size int) (end func()) {
+	t.Helper()
+	e := prepared(t, "b", strings.Repeat("x", size))
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	for before := -1; before < Writing(sink); {
+		before = Writing(sink)
+		wg.Go(func() { _ = driver.Of(sink).Store(ctx, []*driver.Event{e}) })
+		synctest.Wait()
+	}
+	return func() {
+		cancel()
+		wg.Wait()
+	}
 }
 
 // refusing returns a server that is down, and counts the requests.
