@@ -95,15 +95,16 @@ func usual(status int) (Verdict, string) {
 // send sends req with body. When there is no answer, or less of it than the sink has to read,
 // Verdict and Cause are set. limit is as Options.MaxBody is.
 func (c *Client) send(ctx context.Context, req *http.Request, body []byte, limit int) Answer {
-	c.underWay.Add(1)
-	defer c.underWay.Add(-1)
 	if err := c.gate.Enter(1); err != nil {
 		return Answer{Verdict: NotSent, Cause: err}
 	}
 	defer c.gate.Leave(1)
+	c.underWay.Add(1)
+	defer c.underWay.Add(-1)
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
 	var connected atomic.Bool
+	connected.Store(c.opts.Wrap != nil) // which may not tell of connections
 	resp, err := c.http.Ask(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
 	}), req, body)
@@ -182,9 +183,6 @@ func (c *Client) refusal(req *http.Request, a *Answer) error {
 	said, text, advice := "refused", string(a.Body), a.Advice
 	if a.Status/100 == 2 {
 		said = "answered"
-	}
-	if len(text) > secrets.MaxText {
-		text = c.http.Uncut(text[:secrets.MaxText])
 	}
 	if advice != "" {
 		advice = ": " + c.http.Shown(advice) // which Judge may have made of the body

@@ -89,10 +89,10 @@ func TestGraceEndsOnceAndBeginsAgainAfterAnAnswer(t *testing.T) {
 		}
 		for _, letsIn := range []int{204, 400, 413} {
 			says(401, httpdriver.NotStored)
-			time.Sleep(grace - 1)
+			time.Sleep(grace - time.Millisecond)
 			says(404, httpdriver.NotStored)
 			says(503, httpdriver.Unclear) // neither lets the sender in nor refuses it
-			time.Sleep(1)
+			time.Sleep(time.Millisecond)
 			says(302, httpdriver.Refused)
 			says(401, httpdriver.Refused) // and goes on to
 			verdict := httpdriver.Refused

@@ -91,7 +91,8 @@ func with(header, more http.Header) http.Header {
 
 // Post sends one request with body to the address of the client. Its headers are those of Options
 // and those of header, which come first and may be nil. Post does not try again: that is up to
-// a retry or a spool in front of the sink.
+// a retry or a spool in front of the sink. body must never change, because the transport may
+// still read it when Post has returned.
 func (c *Client) Post(ctx context.Context, body []byte, header http.Header) Answer {
 	if err := checkHeader(header); err != nil {
 		a := Answer{Verdict: Refused, Cause: driver.Permanent(fmt.Errorf("not sent: %w", err))}

@@ -152,3 +152,19 @@ func TestGetStaysOnTheServer(t *testing.T) {
 	contains(t, open(t, answering(t, 503, "starting"), httpdriver.Options{}).Get(shortly(t), "/ready", 0).Err, "GET ", "/ready refused: 503: starting")
 	contains(t, open(t, answering(t, 404, "no"), httpdriver.Options{}).Get(shortly(t), "/ready", 0).Err, "check the URL")
 }
+
+// silence is a transport that never answers and tells of no connection.
+type silence struct{}
+
+func (silence) RoundTrip(r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+	return nil, context.Cause(r.Context())
+}
+
+func TestWrappedTransportProvesNothingOfConnections(t *testing.T) {
+	t.Parallel()
+	c := open(t, "http://server.example", httpdriver.Options{
+		Timeout: 10 * time.Millisecond, Wrap: func(http.RoundTripper) http.RoundTripper { return silence{} },
+	})
+	expect(t, post(t, c), httpdriver.Unclear, auditing.ClassTransient, "Options.Timeout is over")
+}
