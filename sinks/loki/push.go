@@ -33,7 +33,7 @@ func (q *stream) request(ctx context.Context, entries []entry) answer {
 	if a := q.prove(ctx); a.err != nil {
 		return a
 	}
-	body, size := requestBody(q.labels, entries, q.store.opts.MaxLineBytes)
+	body, size := requestBody(q.labels, entries)
 	m, start := q.store.metrics, time.Now()
 	m.inFlight.Inc()
 	a := q.store.client.push(ctx, body)

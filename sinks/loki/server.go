@@ -86,7 +86,7 @@ const proofLine = "This entry is too far in the future to be stored: its refusal
 
 // provePush pushes the entry that Loki must refuse.
 func (s *store) provePush(ctx context.Context, labels string) answer {
-	body, _ := requestBody(labels, []entry{{at: placement{ns: proofTime}}}, s.opts.MaxLineBytes)
+	body, _ := requestBody(labels, []entry{{at: placement{ns: proofTime}}})
 	return s.client.push(ctx, body)
 }
 

@@ -18,7 +18,8 @@ import (
 type entry struct {
 	event *driver.Event
 	at    placement
-	again bool // Loki has been sent it, and has not said what became of it
+	line  *[]byte // from newLine
+	again bool    // Loki has been sent it, and has not said what became of it
 }
 
 // Store adds each event to its stream, and waits until all of them have an outcome. An
@@ -41,11 +42,18 @@ func (s *store) Store(ctx context.Context, events []*driver.Event) []error {
 			w.Err = driver.Permanent(err)
 			continue
 		}
+		w.Value.line = newLine(e, s.opts.MaxLineBytes)
 		s.place(w, s.firstPlacement(e))
 	}
 	for more := true; more; {
 		s.batches.Store(ctx, writes)
 		more = s.placeRefused(writes)
+	}
+	for i := range writes {
+		if writes[i].Err == nil { // otherwise a push that its writer has left may still read the line
+			lineBuffers.Put(writes[i].Value.line)
+			writes[i].Value.line = nil
+		}
 	}
 	s.awaitDisk(ctx, writes, begun)
 	return outcomes(writes)
@@ -128,9 +136,8 @@ const (
 // place sets the stream and the time of w to at. When Loki is known to refuse that for a
 // regular stream, it takes the next place.
 func (s *store) place(w *write, at placement) {
-	e := w.Value.event
-	q := s.stream(e, at.late)
-	w.Value, w.Queue = entry{event: e, at: at}, q.queue
+	q := s.stream(w.Value.event, at.late)
+	w.Value.at, w.Value.again, w.Queue = at, false, q.queue
 	if at.late == "" && q.isBehind(at.ns) {
 		s.placeAgain(w, refusedBehind)
 	}

@@ -3,6 +3,7 @@ package loki
 import (
 	"bytes"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
+	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/internal/lokinames"
 	"github.com/paddock-dev/audit/sinks/loki/internal/lines"
 )
@@ -49,13 +51,29 @@ var metadataFacts = [3]string{"user", "request_id", "trace_id"}
 // of the event: the time, the names of metadata, and what protobuf puts before each.
 const entryExtra = 224
 
-// size returns the most that e adds to a request, in bytes, with lines of at most maxLine.
-func (e *entry) size(maxLine int) int {
-	size := min(len(e.event.JSON()), maxLine) + len(e.event.Kind()) + len(e.event.Name()) + len(e.event.Run()) + entryExtra
+// size returns the most that e adds to a request, in bytes.
+func (e *entry) size() int {
+	if e.event == nil { // the proof
+		return len(proofLine) + entryExtra
+	}
+	size := len(*e.line) + len(e.event.Kind()) + len(e.event.Name()) + len(e.event.Run()) + entryExtra
 	for _, text := range factsOf(e.event.Spec()) {
 		size += len(text)
 	}
 	return size
+}
+
+var lineBuffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// newLine returns the line of e, of at most limit bytes. Whoever knows that nobody reads it any more
+// puts it back into lineBuffers.
+func newLine(e *driver.Event, limit int) *[]byte {
+	line := lineBuffers.Get().(*[]byte) //nolint:forcetypeassert // it holds nothing else
+	*line = e.AppendJSON((*line)[:0])
+	if len(*line) > limit {
+		*line = append((*line)[:0], lines.Of(e, limit)...)
+	}
+	return line
 }
 
 // buffer holds the parts of a request while it is encoded.
@@ -66,18 +84,20 @@ type buffer struct {
 
 var buffers = sync.Pool{New: func() any { return new(buffer) }}
 
-// requestBody returns a compressed PushRequest of one stream, with lines of at most maxLine
-// bytes, and its size before that.
+// requestBody returns a compressed PushRequest of one stream, and its size before that.
 // It is not in the buffer: the HTTP client may go on reading it after it has answered.
-func requestBody(labels string, entries []entry, maxLine int) (body []byte, size int) {
+func requestBody(labels string, entries []entry) (body []byte, size int) {
 	b := buffers.Get().(*buffer) //nolint:forcetypeassert // it holds nothing else
 	defer buffers.Put(b)
-	b.stream = appendField(b.stream[:0], streamLabels, labels)
 	for i := range entries {
-		b.encode(&entries[i], maxLine)
+		size += entries[i].size()
+	}
+	b.stream = appendField(slices.Grow(b.stream[:0], size+len(labels)+entryExtra), streamLabels, labels)
+	for i := range entries {
+		b.encode(&entries[i])
 		b.stream = appendField(b.stream, streamEntries, b.entry)
 	}
-	b.raw = appendField(b.raw[:0], requestStreams, b.stream)
+	b.raw = appendField(slices.Grow(b.raw[:0], len(b.stream)+entryExtra), requestStreams, b.stream)
 	b.packed = s2.EncodeSnappy(b.packed[:cap(b.packed)], b.raw)
 	return bytes.Clone(b.packed), len(b.raw)
 }
@@ -85,7 +105,7 @@ func requestBody(labels string, entries []entry, maxLine int) (body []byte, size
 // encode makes e the buffer's entry, an EntryAdapter. The proof has no event, and no
 // metadata. Only the name of a run may be any text: the others are checked when an
 // event is prepared.
-func (b *buffer) encode(e *entry, maxLine int) {
+func (b *buffer) encode(e *entry) {
 	at := time.Unix(0, e.at.ns)
 	b.time.Seconds, b.time.Nanos = at.Unix(), int32(at.Nanosecond())
 	b.pair, _ = proto.MarshalOptions{}.MarshalAppend(b.pair[:0], &b.time) // two numbers cannot fail
@@ -94,7 +114,7 @@ func (b *buffer) encode(e *entry, maxLine int) {
 		b.entry = appendField(b.entry, entryLine, proofLine)
 		return
 	}
-	b.entry = appendField(b.entry, entryLine, lines.Of(e.event, maxLine))
+	b.entry = appendField(b.entry, entryLine, *e.line)
 	b.addPair(lokinames.Kind, string(e.event.Kind()))
 	b.addPair(lokinames.Decision, string(e.event.Decision()))
 	b.addPair(lokinames.Event, e.event.Name())
