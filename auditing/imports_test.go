@@ -82,6 +82,10 @@ var allArrows = []arrows{
 		pkg: "driver", imports: []string{api, core, machinery, eventJSON, text, naming, eventMetrics, hooks, module + "/internal/canonical"},
 		never: []string{client, runtime, zap, grafana, sinks, module + "/config"},
 	},
+	{
+		pkg: "driver/httpdriver", ownImports: []string{core, author, optionTags, httpClient, module + "/internal/secrets"},
+		never: []string{client, runtime, zap, grafana, sinks, module + "/config"},
+	},
 	{pkg: "auditing/sinktest", ownImports: []string{api, core, author}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/kube", ownImports: []string{api, core, author, eventJSON}, never: []string{zap, grafana}},
 	{pkg: "sinks/log", ownImports: []string{api, core, author, optionTags, onDisk, module + "/internal/paths"}, never: []string{client, runtime, grafana}},

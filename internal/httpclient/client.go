@@ -11,7 +11,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	promconfig "github.com/prometheus/common/config"
@@ -69,19 +68,9 @@ func keepProxy(known *secrets.Secrets, h promconfig.HTTPClientConfig, base *url.
 	}
 }
 
-// Text returns the beginning of the body of an answer. It may hold secrets: Shown returns
-// it as an error may quote it.
-func (c *Client) Text(resp *http.Response) string {
-	head, _ := io.ReadAll(io.LimitReader(resp.Body, secrets.MaxText)) // when the connection breaks, the beginning is enough
-	text := string(head)
-	if len(head) == secrets.MaxText {
-		text = c.Uncut(text)
-	}
-	return strings.TrimSpace(text)
-}
-
 // Ask sends a copy of req with a body (nil for none). The caller closes the body of the
-// answer, which can be read until ctx ends. The error holds no secret.
+// answer, which can be read until ctx ends. The error names the request without the query
+// of its address, and holds no secret.
 func (c *Client) Ask(ctx context.Context, req *http.Request, body []byte) (*http.Response, error) {
 	req = req.WithContext(c.Tracing(ctx))
 	if body != nil {
@@ -95,7 +84,7 @@ func (c *Client) Ask(ctx context.Context, req *http.Request, body []byte) (*http
 		if errors.As(err, &inner) {
 			err = inner.Err
 		}
-		return nil, fmt.Errorf("%s %s: no answer: %w", req.Method, req.URL, c.Hidden(err))
+		return nil, fmt.Errorf("%s %s: no answer: %w", req.Method, Shown(req.URL), c.Hidden(err))
 	}
 	return resp, nil
 }

@@ -2,66 +2,89 @@ package loki
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
-	"sync/atomic"
 	"time"
 
-	"github.com/paddock-dev/audit/internal/httpclient"
+	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/driver"
+	"github.com/paddock-dev/audit/driver/httpdriver"
 )
 
-const clientName = "paddock-audit-loki" // in the metrics of Prometheus' connections
-
-// client sends requests to one server over HTTP. do and Ask send copies of its requests.
+// client sends requests to one server over HTTP.
 type client struct {
-	*httpclient.Client
+	*httpdriver.Client
 	timeout time.Duration // of a request and its answer
 
-	// grace is the time for which a refusal of the sender is transient: a password that
-	// is being exchanged, or a gateway that starts, must not turn every event of a spool
-	// into a dead letter.
-	grace        time.Duration
-	refusedSince atomic.Pointer[time.Time] // when the sender was first refused; nil when the last answer did not refuse it
-
-	pushing *http.Request
-	ready   *http.Request // of Loki
-	metrics *http.Request // of VictoriaLogs
+	ready   string // the address of a page of Loki
+	metrics string // of VictoriaLogs
 }
 
-// newClient returns a client for a sink whose life ends with ctx.
-func newClient(ctx context.Context, base *url.URL, o Options) (*client, error) {
-	h, err := httpclient.New(ctx, base, httpclient.Options{Name: clientName, HTTP: o.HTTP, Tenant: o.TenantID, TokenTimeout: o.Timeout})
-	if err != nil {
-		return nil, err
-	}
-	header := http.Header{"User-Agent": {"paddock-audit"}}
-	if o.TenantID != "" {
-		header.Set("X-Scope-OrgID", o.TenantID)
-	}
-	c := &client{
-		Client: h, timeout: o.Timeout, grace: o.RefusalGrace,
-		pushing: &http.Request{Method: http.MethodPost, URL: o.Server.push(base), Header: header.Clone()},
-		ready:   &http.Request{Method: http.MethodGet, URL: base.JoinPath("/ready"), Header: header},
-		metrics: &http.Request{Method: http.MethodGet, URL: base.JoinPath("/metrics"), Header: header},
-	}
-	c.pushing.Header.Set("Content-Type", "application/x-protobuf")
-	c.pushing.Header.Set("Content-Encoding", "snappy")
-	return c, nil
+func newClient(base *url.URL, o Options) (*client, error) {
+	h, err := httpdriver.New(o.Server.push(base).String(), httpdriver.Options{
+		Name: "loki", HTTP: o.HTTP, TenantID: o.TenantID, Timeout: o.Timeout, RefusalGrace: o.RefusalGrace, Judge: judge,
+	})
+	return &client{
+		Client: h, timeout: o.Timeout,
+		ready: base.JoinPath("/ready").String(), metrics: base.JoinPath("/metrics").String(),
+	}, err
 }
 
-// do sends a copy of req with a body (nil for none), and returns the status and the text
-// of the answer. The error, when there is no answer, holds no secret. The text may hold
-// secrets: shown returns it as an error may quote it.
-func (c *client) do(ctx context.Context, req *http.Request, body []byte) (status int, text string, err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, errSlow)
-	defer cancel()
-	resp, err := c.Ask(ctx, req, body)
-	if err != nil {
-		return 0, "", err
+// judge says how the answers to pushes differ from those to other requests.
+func judge(a *httpdriver.Answer) {
+	switch {
+	case a.Status == http.StatusUnauthorized, a.Status == http.StatusForbidden:
+		a.Advice = "check Options.TenantID and the credentials in Options.HTTP"
+	case a.Status == http.StatusNotFound, a.Status == http.StatusMethodNotAllowed:
+		a.Advice = "check that the URL is Loki's, or the path of a gateway to it, and Options.Server"
+	case a.Status/100 == 2 && a.Status != http.StatusNoContent: // such as 260, under which Loki stores nothing
+		a.Verdict = httpdriver.NotStored
+		a.Advice = "only 204 says that it was stored: Loki blocks ingestion (block_ingestion_until), or this is no Loki"
 	}
-	defer resp.Body.Close()
-	if resp.StatusCode == http.StatusNoContent {
-		return resp.StatusCode, "", nil
+}
+
+// answer is the answer to a push.
+type answer struct {
+	status int    // 0 for none
+	text   string // of the server; it may hold secrets
+	err    error  // with its class; nil for 204
+	known  string // of the entries, when the request failed as a whole; "" when it is answered
+}
+
+// What is known of an entry whose request failed.
+const (
+	notSent = string(httpdriver.NotSent)
+	unclear = string(httpdriver.Unclear)
+)
+
+var pushHeader = http.Header{"Content-Type": {"application/x-protobuf"}, "Content-Encoding": {"snappy"}}
+
+// push sends one compressed request.
+func (c *client) push(ctx context.Context, body []byte) answer {
+	got := c.Post(ctx, body, pushHeader)
+	a := answer{status: got.Status, text: string(got.Body), err: got.Cause}
+	if got.Verdict != httpdriver.Stored && got.Verdict != httpdriver.Refused {
+		a.known = string(got.Verdict)
 	}
-	return resp.StatusCode, c.Text(resp), nil
+	if ctx.Err() != nil && got.Status == 0 {
+		a.err = marked(ctx, a.err)
+	}
+	return a
+}
+
+// errSlow is the cause when Options.Timeout ends a request.
+var errSlow = errors.New("Options.Timeout is over")
+
+// marked returns the error of a request under ctx that has no answer. The error is of
+// ClassClosed when Close has ended the request. It has no class when the writers have, as
+// their own contexts tell it. Otherwise it is transient.
+func marked(ctx context.Context, err error) error {
+	switch cause := context.Cause(ctx); {
+	case cause == nil, errors.Is(cause, errSlow):
+		return driver.WithClass(auditing.ClassTransient, err)
+	case errors.Is(cause, errClosing):
+		return driver.WithClass(auditing.ClassClosed, errClosing)
+	}
+	return err
 }

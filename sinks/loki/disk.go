@@ -1,10 +1,10 @@
 package loki
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -124,29 +124,23 @@ const maxMetrics = 16 << 20
 
 // state reads the state of the server from its metrics.
 func (c *client) state(ctx context.Context) (s state, err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, errSlow)
-	defer cancel()
 	s.asked = time.Now()
-	resp, err := c.Ask(ctx, c.metrics, nil)
-	if err != nil {
-		return s, err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return s, c.statusError(c.metrics, resp.StatusCode, c.Text(resp))
-	}
-	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(io.LimitReader(resp.Body, maxMetrics))
+	page := c.Get(ctx, c.metrics, maxMetrics)
 	switch {
-	case err != nil && ctx.Err() != nil:
-		return s, fmt.Errorf("GET %s: the answer did not end: %w", c.metrics.URL, context.Cause(ctx))
-	case err != nil: // err quotes the answer in forms in which secrets would not be found
-		return s, fmt.Errorf("GET %s: no metrics of a VictoriaLogs: the answer cannot be parsed", c.metrics.URL)
+	case page.Status == http.StatusNotFound:
+		return s, fmt.Errorf("%w, and Options.Server", page.Err) // after the advice to check the URL
+	case page.Err != nil:
+		return s, page.Err
 	}
 	s.told = time.Now()
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(bytes.NewReader(page.Body))
+	if err != nil { // it quotes the answer in forms in which secrets would not be found
+		return s, fmt.Errorf("GET %s: no metrics of a VictoriaLogs: the answer cannot be parsed", c.metrics)
+	}
 	samples, err := expfmt.ExtractSamples(&expfmt.DecodeOptions{}, slices.Collect(maps.Values(families))...)
 	if err = cmp.Or(err, s.read(samples)); err != nil {
-		return s, fmt.Errorf("GET %s: %w", c.metrics.URL, c.Hidden(err))
+		return s, fmt.Errorf("GET %s: %s", c.metrics, c.Shown(err.Error()))
 	}
 	return s, nil
 }

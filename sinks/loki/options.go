@@ -228,17 +228,9 @@ func (s Server) checkLabel(name, value string) error {
 // root, of the path that a gateway puts before the root, or of the push API. The error does not
 // quote the address.
 func Root(address string, server Server) (*url.URL, error) {
-	u, err := url.Parse(address)
-	switch {
-	case err != nil:
-		// url.Error quotes the address, which may hold a password.
-		return nil, errors.New("the URL cannot be parsed: want one like http://loki:3100")
-	case u.User != nil:
-		return nil, errors.New("the URL holds a user name or password: set basic_auth of the HTTP options instead")
-	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		return nil, errors.New("the URL is not an http or https one: want one like http://loki:3100")
-	case u.RawQuery != "" || u.Fragment != "":
-		return nil, errors.New("the URL has a query or a fragment: want one like http://loki:3100")
+	u, err := httpclient.Root(address, "http://loki:3100")
+	if err != nil {
+		return nil, err
 	}
 	u.Path = strings.TrimSuffix(strings.TrimRight(u.Path, "/"), pushPath)
 	if server == ServerVictoriaLogs {

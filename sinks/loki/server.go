@@ -60,12 +60,11 @@ func (s *store) Check(ctx context.Context) error {
 	if s.opts.Server == ServerVictoriaLogs {
 		return s.checkVictoriaLogs(ctx)
 	}
-	status, text, err := s.client.do(ctx, s.client.ready, nil)
-	switch {
-	case err != nil:
-		return fmt.Errorf("loki: cannot be reached: check the URL, the network and TLS: %w", err)
-	case status == http.StatusServiceUnavailable:
-		return fmt.Errorf("loki: not ready: %w", s.client.statusError(s.client.ready, status, text))
+	switch ready := s.client.Get(ctx, s.client.ready, 0); ready.Status {
+	case 0:
+		return fmt.Errorf("loki: cannot be reached: check the URL, the network and TLS: %w", ready.Err)
+	case http.StatusServiceUnavailable:
+		return fmt.Errorf("loki: not ready: %w", ready.Err)
 	}
 	// A gateway that passes on only pushes may answer in any other way.
 	a := s.provePush(ctx, s.opts.labelsOf(streamKey{}))
@@ -172,7 +171,7 @@ func (s *store) checkVictoriaLogs(ctx context.Context) error {
 			return nil
 		case time.Now().After(until):
 			return fmt.Errorf("loki: the server answers 204 to an entry of the year 2262 and does not count it as dropped (%s): "+
-				"%s is not of the server that takes the pushes", metricDropped, s.client.metrics.URL)
+				"%s is not of the server that takes the pushes", metricDropped, s.client.metrics)
 		}
 		if err := pause(ctx, askAgain); err != nil {
 			return fmt.Errorf("loki: VictoriaLogs has not yet counted a dropped entry: %w", err)

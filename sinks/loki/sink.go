@@ -53,17 +53,15 @@ func New(address string, opts Options) (*Sink, error) {
 	if err = errors.Join(err, invalid); err != nil {
 		return nil, fmt.Errorf("loki: invalid options: %w", err)
 	}
-	life, stop := context.WithCancelCause(context.Background())
-	c, err := newClient(life, base, opts)
+	c, err := newClient(base, opts)
 	if err != nil {
-		stop(err)
-		return nil, fmt.Errorf("loki: HTTP: %w", err)
+		return nil, err
 	}
 	m, release, err := newMetrics(opts.Registerer)
 	if err != nil {
-		stop(err)
 		return nil, fmt.Errorf("loki: registering metrics: %w", err)
 	}
+	life, stop := context.WithCancelCause(context.Background())
 	s := &store{
 		opts:    opts,
 		client:  c,
@@ -123,12 +121,14 @@ func (s *store) Info() driver.Info {
 func (s *store) Close(ctx context.Context) error {
 	err := s.Gate.Close(ctx)
 	s.stopPushes(errClosing)
+	ended, end := context.WithCancel(ctx)
+	end()
+	_ = s.client.Close(ended) // ends what nobody waits for any more
 	if err != nil {
 		_ = s.Gate.Close(context.Background()) // soon: whatever a Store waits for ends with pushing
 		err = s.abandoned(ctx.Err())
 	}
 	s.senders.Wait()
-	s.client.HTTP.CloseIdleConnections()
 	s.release()
 	return err
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/driver"
+	"github.com/paddock-dev/audit/driver/httpdriver"
 )
 
 // prepared returns a prepared event that holds a text of any length.
@@ -34,6 +35,18 @@ func prepared(t *testing.T, namespace, text string) *driver.Event {
 	return e
 }
 
+// sendBy lets a sink send its pushes by rt.
+func sendBy(t *testing.T, sink *Sink, rt http.RoundTripper) {
+	t.Helper()
+	h, err := httpdriver.New("http://loki.invalid", httpdriver.Options{
+		Timeout: sink.store.opts.Timeout, Judge: judge, Wrap: func(http.RoundTripper) http.RoundTripper { return rt },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sink.store.client.Client = h
+}
+
 // silence is a server that never answers.
 type silence struct{}
 
@@ -50,7 +63,7 @@ func TestEachWriteEndsWithItsOwnContext(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		sink.store.client.HTTP.Transport = silence{}
+		sendBy(t, sink, silence{})
 		start := time.Now()
 		var ended []chan []error
 		write := func(events ...*driver.Event) {
@@ -109,7 +122,7 @@ func TestWritersThatTryAgainShareAPush(t *testing.T) {
 			t.Fatal(err)
 		}
 		var asked atomic.Int64
-		sink.store.client.HTTP.Transport = refusing{&asked}
+		sendBy(t, sink, refusing{&asked})
 		event := prepared(t, "a", "x")
 		const attempts = 20
 		var wg sync.WaitGroup

@@ -42,12 +42,10 @@ func (s *Source) ask(ctx context.Context, q *reading.Query, p Page) ([]Entry, er
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("%s: %w", where, context.Cause(ctx))
 		}
-		// Ask names the whole address in front of the cause.
-		hidden := fmt.Errorf("%s: no answer: %w", where, s.client.Hidden(errors.Unwrap(err)))
 		if passes(err) {
-			return nil, &transientError{error: hidden}
+			return nil, &transientError{error: err}
 		}
-		return nil, hidden
+		return nil, err
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {

@@ -7,11 +7,11 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 
+	"github.com/paddock-dev/audit/internal/httpclient"
 	"github.com/paddock-dev/audit/reading"
 )
 
@@ -75,20 +75,9 @@ func passing(err error, resp *http.Response) error {
 	if code != http.StatusTooManyRequests && (code < 500 || code == http.StatusNotImplemented) {
 		return err
 	}
-	after := retryAfter(resp.Header.Get("Retry-After"), time.Now())
+	after := httpclient.RetryAfter(resp.Header.Get("Retry-After"), time.Now())
 	if after > 0 {
 		err = fmt.Errorf("%w; the server asks to wait for %s", err, after.Round(time.Second))
 	}
 	return &transientError{err, after}
-}
-
-// retryAfter reads the header of this name (RFC 9110, 10.2.3): seconds, or a date.
-func retryAfter(value string, now time.Time) time.Duration {
-	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second
-	}
-	if at, err := http.ParseTime(value); err == nil {
-		return max(0, at.Sub(now))
-	}
-	return 0
 }

@@ -136,17 +136,6 @@ func TestReadAsksAgainAfterPassingFailures(t *testing.T) {
 	}
 }
 
-func TestRetryAfterTakesADate(t *testing.T) {
-	now := time.Date(2026, 4, 25, 12, 0, 0, 0, time.UTC)
-	for value, want := range map[string]time.Duration{
-		"Sat, 25 Apr 2026 12:00:30 GMT": 30 * time.Second, "Sat, 25 Apr 2026 11:00:00 GMT": 0, "7": 7 * time.Second, "-7": 0, "soon": 0, "": 0,
-	} {
-		if got := retryAfter(value, now); got != want {
-			t.Errorf("%q is %s, want %s", value, got, want)
-		}
-	}
-}
-
 func TestReadGivesUpWithTheLastFailure(t *testing.T) {
 	for name, c := range map[string]struct {
 		reply reply

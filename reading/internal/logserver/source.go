@@ -65,16 +65,9 @@ func New(c Config, d Dialect) (*Source, error) {
 // root returns the address of the server from that of its root, of a path that a gateway
 // puts before it, or of the API.
 func root(address, path string) (*url.URL, error) {
-	u, err := url.Parse(address)
-	switch {
-	case err != nil: // url.Error quotes the address, which may hold a password
-		return nil, errors.New("the URL cannot be parsed: want one like http://loki:3100")
-	case u.User != nil:
-		return nil, errors.New("the URL holds a user name or password: set basic_auth of the HTTP options instead")
-	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		return nil, errors.New("the URL is not an http or https one: want one like http://loki:3100")
-	case u.RawQuery != "" || u.Fragment != "":
-		return nil, errors.New("the URL has a query or a fragment: want one like http://loki:3100")
+	u, err := httpclient.Root(address, "http://loki:3100")
+	if err != nil {
+		return nil, err
 	}
 	u.Path = strings.TrimRight(strings.TrimSuffix(strings.TrimRight(u.Path, "/"), path), "/") + "/"
 	u.RawPath = ""
