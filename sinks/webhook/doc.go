@@ -48,6 +48,6 @@
 // It checks the signature over the bytes of the body, in constant time, and that the timestamp is
 // within some minutes of its own clock. It stores events, syncs them, and only then answers 204. It
 // recognises an event that it holds already by source and id, since whatever was not confirmed
-// may be sent again, also in another batch. It takes bodies of 1 MiB; only events with
-// more than that of annotations are larger.
+// may be sent again, also in another batch. It takes bodies of 4 MiB: a batch has about 1 MiB, and
+// an event whose details and annotations are all as long as they can be has more.
 package webhook

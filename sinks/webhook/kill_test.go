@@ -80,7 +80,7 @@ func (m *mortal) start(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.process = exec.Command(binary) //nolint:noctx // kill ends it
+	m.process = exec.Command(binary)
 	m.process.Env = append(os.Environ(), childJournal+"="+m.journal)
 	m.process.ExtraFiles = []*os.File{m.listener}
 	m.process.Stderr = &m.stderr

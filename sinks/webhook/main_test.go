@@ -68,20 +68,6 @@ func shortly(tb testing.TB) context.Context {
 	return ctx
 }
 
-// writeAll writes every event from a goroutine of its own and returns the errors in the order
-// of the events.
-func writeAll(tb testing.TB, sink auditing.Sink, events []*v1alpha1.AuditEvent) []error {
-	tb.Helper()
-	ctx := shortly(tb)
-	errs := make([]error, len(events))
-	var wg sync.WaitGroup
-	for i, ae := range events {
-		wg.Go(func() { errs[i] = sink.Write(ctx, ae) })
-	}
-	wg.Wait()
-	return errs
-}
-
 // mustFail fails the test unless err is a WriteError of this class.
 func mustFail(tb testing.TB, err error, class auditing.Class) *auditing.WriteError {
 	tb.Helper()
