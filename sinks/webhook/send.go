@@ -50,10 +50,18 @@ func (o *Options) request(h http.Header, events []*driver.Event) []byte {
 		return events[0].JSON()
 	case ModeBatch:
 		h[contentType] = []string{mediaBatch}
-		return appendBatch(nil, events, o.Source)
+		return appendBatch(make([]byte, 0, roomFor(events)), events, o.Source)
 	}
 	h[contentType] = []string{mediaStructured}
-	return appendEvent(nil, events[0], o.Source)
+	return appendEvent(make([]byte, 0, roomFor(events)), events[0], o.Source)
+}
+
+// roomFor returns how many bytes events take as CloudEvents, about.
+func roomFor(events []*driver.Event) (size int) {
+	for _, e := range events {
+		size += len(e.JSON()) + eventExtra
+	}
+	return size
 }
 
 // appendBatch appends events in the JSON batch format.

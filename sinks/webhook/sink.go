@@ -82,7 +82,7 @@ const (
 	name = "webhook" // of the sink
 
 	maxRequestBytes = 1 << 20 // of a batch, before headers
-	eventExtra      = 1 << 10 // most bytes of the attributes of an event, unless its run has a long name
+	eventExtra      = 1 << 9  // bytes of the attributes of an event, unless its run has a long name
 )
 
 // store is the driver behind a Sink.
