@@ -165,11 +165,13 @@ const longestPause = 10 * time.Minute
 
 // note remembers what an answer says about later requests.
 func (s *store) note(a httpdriver.Answer, now time.Time) {
-	if a.Status == http.StatusGone {
-		s.gone.CompareAndSwap(nil, &now)
+	if a.Err == nil {
+		return
 	}
-	class, pause := driver.ClassOf(a.Err)
-	if until := now.Add(min(pause, longestPause)); a.Err != nil && class == auditing.ClassTransient && pause > 0 {
-		s.until.Store(&until)
+	if a.Status == http.StatusGone {
+		s.gone.CompareAndSwap(nil, new(now))
+	}
+	if class, pause := driver.ClassOf(a.Err); class == auditing.ClassTransient && pause > 0 {
+		s.until.Store(new(now.Add(min(pause, longestPause))))
 	}
 }

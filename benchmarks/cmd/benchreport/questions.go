@@ -58,11 +58,11 @@ var lokiPush = question{
 var webhookPost = question{
 	id: "webhook", dir: "webhook", title: "To a webhook",
 	intro: "A receiver on the same machine that counts events and stores none, whose own processor time is not counted. " +
-		"Everybody has 8 connections and sends the very same signed requests. lost is what the receiver has not counted afterwards.",
+		"Everybody has 8 connections and sends the same signed requests of a credential-issued event. lost is what the receiver has not counted afterwards.",
 	runs: []run{
-		{pattern: "Webhook/writers=1$/event=EVENT/peer=.*", full: 1_000, quick: 300, seconds: 3},
-		{pattern: "Webhook/writers=64$/event=EVENT/peer=.*", full: 10_000, quick: 5_000, seconds: 6},
-		{pattern: "Webhook/writers=1024$/event=EVENT/peer=.*", full: 10_000, quick: 10_000, seconds: 6},
+		{pattern: "Webhook/writers=1$/event=credential/peer=.*", full: 1_000, quick: 300, seconds: 3},
+		{pattern: "Webhook/writers=64$/event=credential/peer=.*", full: 10_000, quick: 5_000, seconds: 6},
+		{pattern: "Webhook/writers=1024$/event=credential/peer=.*", full: 10_000, quick: 10_000, seconds: 6},
 	},
 	peers: []peer{
 		{ours, "this library", "`webhook.Sink`, one event a request: nil when the receiver answered 204"},
