@@ -59,6 +59,7 @@ func nested(path, value string) string {
 var required = map[string]string{
 	"flood": "next: other", "kube": "", "log": "path: stderr", "loki": "url: 'http://127.0.0.1:1'", "multi": "next: [other]",
 	"recorder": "to: x", "retry": "next: other", "seal": "next: other", "spool": "next: other, dir: DIR",
+	"webhook": "url: 'http://127.0.0.1:1'",
 }
 
 const odd, plain = "s3cr3t/of+the=house", "hunter2"

@@ -39,6 +39,7 @@ func Types(opts ...Option) *config.Types {
 		{Name: "route", Doc: "each event to one of several sinks, by its kind, decision and namespace", New: func() config.Section { return &routeSection{} }},
 		{Name: "seal", Doc: "seals events, so that an auditor can tell what was changed, removed or added", New: func() config.Section { return &sealSection{client: o.client} }},
 		{Name: "spool", Doc: "stores events on the local disk before it hands them on to the next sink", New: func() config.Section { return &spoolSection{} }},
+		{Name: "webhook", Doc: "an HTTP receiver of signed CloudEvents", New: func() config.Section { return &webhookSection{} }},
 	} {
 		if err := types.Add(t); err != nil {
 			panic(err) // a mistake in this package

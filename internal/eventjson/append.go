@@ -183,7 +183,7 @@ func (w *writer) text(key, value string) {
 }
 
 func (w *writer) must(key, value string) {
-	w.out = append(appendText(append(w.out, key...), value), ',')
+	w.out = append(AppendText(append(w.out, key...), value), ',')
 }
 
 // list writes texts, and nothing when there are none.
@@ -229,7 +229,7 @@ func (w *writer) pairs(key string, pairs Pairs) {
 	}
 	w.out = append(append(w.out, key...), '{')
 	for i := range pairs {
-		w.out = append(appendText(w.out, pairs[i].Key), ':')
+		w.out = append(AppendText(w.out, pairs[i].Key), ':')
 		w.must("", pairs[i].Value)
 	}
 	w.end('}')

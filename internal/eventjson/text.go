@@ -9,8 +9,8 @@ import (
 	"github.com/paddock-dev/audit/internal/texts"
 )
 
-// appendText appends s as a JSON string.
-func appendText(out []byte, s string) []byte {
+// AppendText appends s as a JSON string.
+func AppendText(out []byte, s string) []byte {
 	out = append(out, '"')
 	for {
 		n := plainLength(s)

@@ -76,9 +76,11 @@ sinks:
   disk: {type: spool, next: again, dir: %q}
   again: {type: retry, next: lake}
   lake: {type: loki, url: %q, proveEvery: -1s, check: skip}
+  hook: {type: webhook, url: %[2]q, check: skip}
 components:
   docs: {sink: ways, onFailure: closed}
   proven: {sink: sealed, onFailure: closed}
+  told: {sink: hook, onFailure: open}
 `, filepath.Join(dir, "spool"), lake.URL)
 	if err = os.WriteFile(path, []byte(text), 0o600); err == nil {
 		trail, err = config.Open(ctx, path, builtin.Types(), config.Deps{Registerer: reg, Static: true, Logger: slog.New(slog.DiscardHandler)})

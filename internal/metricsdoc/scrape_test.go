@@ -106,9 +106,11 @@ sinks:
   disk: {type: spool, next: again, dir: %q}
   again: {type: retry, next: lake}
   lake: {type: loki, server: victorialogs, url: %q}
+  hook: {type: webhook, url: %[2]q, check: skip}
 components:
   proxy: {sink: ways, onFailure: {denied: closed, granted: open}}
   proven: {sink: sealed, onFailure: open}
+  told: {sink: hook, onFailure: open}
 `, filepath.Join(t.TempDir(), "spool"), lake.URL)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

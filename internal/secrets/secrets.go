@@ -60,7 +60,8 @@ func (s *Secrets) Tracing(ctx context.Context) context.Context {
 
 func (s *Secrets) wrote(name string, values []string) {
 	name = http.CanonicalHeaderKey(name)
-	if strings.HasPrefix(name, ":") || strings.HasPrefix(name, "Impersonate-") || slices.Contains(public, name) { // the first are pseudo-headers of HTTP/2, the second names of users
+	// The prefixes are those of pseudo-headers of HTTP/2, of names of users, and of CloudEvents.
+	if strings.HasPrefix(name, ":") || strings.HasPrefix(name, "Impersonate-") || strings.HasPrefix(name, "Ce-") || slices.Contains(public, name) {
 		return
 	}
 	authentication := name == "Authorization" || name == "Proxy-Authorization"
@@ -72,9 +73,11 @@ func (s *Secrets) wrote(name string, values []string) {
 	}
 }
 
-// public are headers without secrets, which every request has.
+// public are headers without secrets: those of every request, and those of Standard Webhooks, which
+// are others in each request.
 var public = []string{
 	"Accept", "Accept-Encoding", "Connection", "Content-Encoding", "Content-Length", "Content-Type", "Host", "Transfer-Encoding", "User-Agent",
+	"Webhook-Id", "Webhook-Timestamp", "Webhook-Signature",
 }
 
 // Note remembers a value that was sent.

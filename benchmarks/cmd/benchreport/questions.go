@@ -1,7 +1,7 @@
 package main
 
 // questions are all comparisons, in the order in which they are shown.
-var questions = []question{logFile, lokiPush, kubeCreate, fanOut, builders, durable, growthEvents, growthWriters, readLog, linked}
+var questions = []question{logFile, lokiPush, webhookPost, kubeCreate, fanOut, builders, durable, growthEvents, growthWriters, readLog, linked}
 
 var logFile = question{
 	id: "logfile", dir: "logfile", title: "To a log file",
@@ -53,6 +53,24 @@ var lokiPush = question{
 		{text: "At least 0.8 of the limit at 1,024 writers", unit: "ns/op", of: "post", by: ours, bound: 0.8, atLeast: true, in: settings("writers", "1024")},
 		{text: "At most 0.6 of the processor time of loki-client-go at 1,024 writers", unit: "cpu-ns/op", of: ours, by: "loki-client-go", bound: 0.6, in: settings("writers", "1024")},
 	},
+}
+
+var webhookPost = question{
+	id: "webhook", dir: "webhook", title: "To a webhook",
+	intro: "A receiver on the same machine that counts events and stores none, whose own processor time is not counted. " +
+		"Everybody has 8 connections and sends the same signed requests of a credential-issued event. lost is what the receiver has not counted afterwards.",
+	runs: []run{
+		{pattern: "Webhook/writers=1$/event=credential/peer=.*", full: 1_000, quick: 300, seconds: 3},
+		{pattern: "Webhook/writers=64$/event=credential/peer=.*", full: 10_000, quick: 5_000, seconds: 6},
+		{pattern: "Webhook/writers=1024$/event=credential/peer=.*", full: 10_000, quick: 10_000, seconds: 6},
+	},
+	peers: []peer{
+		{ours, "this library", "`webhook.Sink`, one event a request: nil when the receiver answered 204"},
+		{"ours-batch", "this library, batches", "the same in the mode batch, up to 100 events a request: nil when the receiver answered 204 for a request with the event"},
+		{"post", "bare POST, ready-made", "requests that were made and signed beforehand, one event each, by as many writers"},
+		{"post-batch", "bare POST of batches, ready-made", "the limit: requests with 100 events that were made and signed beforehand"},
+	},
+	series: "writers", pinned: map[string]string{"event": headlineEvent},
 }
 
 var kubeCreate = question{
