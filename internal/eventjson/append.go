@@ -218,7 +218,7 @@ func (w *writer) time(key string, t *metav1.Time) {
 		w.out = append(append(w.out, key...), `null,`...)
 	default:
 		w.out = append(append(w.out, key...), '"')
-		w.out = append(t.UTC().AppendFormat(w.out, time.RFC3339), `",`...)
+		w.out = append(AppendTime(w.out, t.Time, time.RFC3339), `",`...)
 	}
 }
 
