@@ -3,7 +3,6 @@ package driver
 import (
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
@@ -72,7 +71,7 @@ func identify(ae *v1alpha1.AuditEvent, own *labels, component string) error {
 		}
 	}
 	named := len(text)
-	text = eventjson.AppendTime(text, exact, time.RFC3339Nano)
+	text = eventjson.AppendTime(text, exact)
 	if named > 0 || ae.Annotations[v1alpha1.AnnotationTimestamp] != string(text) {
 		both := string(text) // in one allocation
 		if named > 0 {

@@ -24,32 +24,26 @@ func appendText(out []byte, s string) []byte {
 
 // plainLength returns how many bytes at the start of s stand in JSON as they are.
 func plainLength(s string) int {
-	b := []byte(s) // which copies nothing: the compiler sees that b is only read
-	if len(b) < 8 {
-		n := 0
-		for n < len(b) && plain[b[n]] {
-			n++
-		}
-		return n
-	}
-	for i := 0; ; i = min(i+8, len(b)-8) { // the last eight bytes may overlap those before
-		if found := special(binary.LittleEndian.Uint64(b[i:])); found != 0 {
-			return i + bits.TrailingZeros64(found)/8
-		}
-		if i == len(b)-8 {
-			return len(b)
-		}
-	}
-}
-
-// special sets the top bit of each byte of v that is no ASCII, below a space, DEL, a quote or
-// a backslash. A borrow may set others behind the first, which is all that counts.
-func special(v uint64) uint64 {
 	const (
 		ones = 0x0101010101010101
 		tops = 0x8080808080808080
 	)
-	return (v | (v - ones*' ') | (v + ones) | ((v ^ ones*'"') - ones) | ((v ^ ones*'\\') - ones)) & tops
+	b := []byte(s) // which copies nothing: the compiler sees that b is only read
+	i := 0
+	for ; i+8 <= len(b); i += 8 {
+		// Of eight bytes at once, the top bit of one that is no ASCII, below a space, a
+		// quote or a backslash is set in special. A borrow may set others behind the
+		// first, which is all that counts.
+		v := binary.LittleEndian.Uint64(b[i:])
+		special := (v | (v - ones*' ') | (v + ones) | ((v ^ ones*'"') - ones) | ((v ^ ones*'\\') - ones)) & tops
+		if special != 0 {
+			return i + bits.TrailingZeros64(special)/8
+		}
+	}
+	for i < len(b) && plain[b[i]] {
+		i++
+	}
+	return i
 }
 
 // plain holds the bytes that stand in JSON as they are and are ASCII.

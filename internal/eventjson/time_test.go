@@ -2,6 +2,7 @@ package eventjson_test
 
 import (
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,11 +21,24 @@ func TestATimeIsWrittenAsPackageTimeWritesIt(t *testing.T) {
 		times = append(times, at, at.Truncate(time.Millisecond), at.In(time.FixedZone("", random.IntN(86400)-43200)))
 	}
 	for _, at := range times {
-		for _, layout := range []string{time.RFC3339, time.RFC3339Nano} {
-			got, want := string(eventjson.AppendTime([]byte("0"), at, layout)), "0"+at.UTC().Format(layout)
-			if got != want {
-				t.Errorf("%v is written as %q, want %q", at, got, want)
-			}
+		got, want := string(eventjson.AppendTime([]byte("0"), at)), "0"+at.UTC().Format(time.RFC3339Nano)
+		if got != want {
+			t.Errorf("%v is written as %q, want %q", at, got, want)
 		}
 	}
+}
+
+func TestConcurrentWritersGetTheirOwnSecond(t *testing.T) {
+	var wg sync.WaitGroup
+	for writer := range 4 {
+		wg.Go(func() {
+			for i := range 1000 {
+				at := time.Unix(int64(i), int64(writer))
+				if got, want := string(eventjson.AppendTime(nil, at)), at.UTC().Format(time.RFC3339Nano); got != want {
+					t.Errorf("%v is written as %q, want %q", at, got, want)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
