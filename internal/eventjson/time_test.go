@@ -12,9 +12,17 @@ import (
 func TestATimeIsWrittenAsPackageTimeWritesIt(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	times := []time.Time{
-		{}, time.Unix(0, 0), time.Unix(0, 1), time.Unix(-1, 999_999_999), time.Unix(0, 120_000_000), time.Unix(1e18, 0),
-		time.Date(-1, 12, 31, 23, 59, 59, 1, time.UTC), time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(9, 9, 9, 9, 9, 9, 9, time.UTC),
-		time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC), time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC),
+		{},
+		time.Unix(0, 0),
+		time.Unix(0, 1),
+		time.Unix(-1, 999_999_999),
+		time.Unix(0, 120_000_000),
+		time.Unix(1e18, 0),
+		time.Date(-1, 12, 31, 23, 59, 59, 1, time.UTC),
+		time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC),
+		time.Date(9, 9, 9, 9, 9, 9, 9, time.UTC),
+		time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC),
+		time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC),
 	}
 	for range 10_000 {
 		at := time.Unix(random.Int64N(300e9)-50e9, random.Int64N(1e9))
