@@ -3,7 +3,6 @@ package driver
 import (
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
@@ -28,16 +27,17 @@ func Prepare(ae *v1alpha1.AuditEvent, component string) (*Event, error) {
 // prepare does what Prepare does, and gives an event the facts that it lacks when it is
 // written for the first time. An event that is written again is not changed.
 func prepare(ae *v1alpha1.AuditEvent, info *Info, facts *auditing.Facts) (*Event, error) {
-	if err := validate(ae, info.Component, info.Namespaced); err != nil {
+	own := ownLabels(ae)
+	if err := validate(ae, &own, info.Component, info.Namespaced); err != nil {
 		return nil, WithClass(auditing.ClassInvalid, err)
 	}
 	_, again := ae.Annotations[v1alpha1.AnnotationTimestamp]
 	named := ae.Name != ""
-	if err := identify(ae, info.Component); err != nil {
+	if err := identify(ae, &own, info.Component); err != nil {
 		return nil, WithClass(auditing.ClassInvalid, err)
 	}
 	e := &Event{}
-	e.flat.Copy(ae)
+	e.flat.CopyLabelled(ae, own)
 	if fit(&e.flat) && info.Redacts {
 		e.whole = &eventjson.Event{}
 		e.whole.Copy(ae)
@@ -54,7 +54,7 @@ func prepare(ae *v1alpha1.AuditEvent, info *Info, facts *auditing.Facts) (*Event
 // identify sets the name and the exact time, by which two writes of an event are
 // recognised as the same event, the labels that repeat fields of spec, and the annotation
 // that repeats the owners. A second call changes nothing.
-func identify(ae *v1alpha1.AuditEvent, component string) error {
+func identify(ae *v1alpha1.AuditEvent, own *labels, component string) error {
 	exact := auditing.EventTime(ae)
 	text := make([]byte, 0, 128)
 	if ae.Name == "" {
@@ -64,14 +64,14 @@ func identify(ae *v1alpha1.AuditEvent, component string) error {
 		var err error
 		writer := component
 		if writer == "" {
-			writer = ae.Labels[v1alpha1.LabelComponent]
+			writer = own[ofComponent].Value
 		}
 		if text, err = names.Append(text, ae.GenerateName, writer, exact); err != nil {
 			return fmt.Errorf("naming the event: %w", err)
 		}
 	}
 	named := len(text)
-	text = exact.UTC().AppendFormat(text, time.RFC3339Nano)
+	text = eventjson.AppendTime(text, exact)
 	if named > 0 || ae.Annotations[v1alpha1.AnnotationTimestamp] != string(text) {
 		both := string(text) // in one allocation
 		if named > 0 {
@@ -87,31 +87,15 @@ func identify(ae *v1alpha1.AuditEvent, component string) error {
 		if err != nil {
 			return fmt.Errorf("recording the owner: %w", err)
 		}
-		setLabel(ae.Annotations, v1alpha1.AnnotationOwner, string(owners))
+		setText(ae.Annotations, v1alpha1.AnnotationOwner, string(owners))
 	}
-	if ae.Labels == nil {
-		ae.Labels = make(map[string]string, 4)
-	}
-	setLabels(ae.Labels, &ae.Spec)
-	if component != "" {
-		setLabel(ae.Labels, v1alpha1.LabelComponent, component)
-	}
+	own.set(ae, component)
 	return nil
 }
 
-func setLabels(labels map[string]string, spec *v1alpha1.AuditEventSpec) {
-	setLabel(labels, v1alpha1.LabelDecision, string(spec.Decision))
-	setLabel(labels, v1alpha1.LabelKind, string(spec.Kind))
-	if spec.RunRef != nil {
-		setLabel(labels, v1alpha1.LabelRun, names.RunLabel(spec.RunRef.Name))
-	} else {
-		delete(labels, v1alpha1.LabelRun)
-	}
-}
-
-// setLabel writes only what differs, because a lookup is cheaper than a write.
-func setLabel(labels map[string]string, key, value string) {
-	if was, ok := labels[key]; !ok || was != value {
-		labels[key] = value
+// setText writes only what differs, because a lookup is cheaper than a write.
+func setText(m map[string]string, key, value string) {
+	if was, ok := m[key]; !ok || was != value {
+		m[key] = value
 	}
 }

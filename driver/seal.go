@@ -32,7 +32,7 @@ func (e *Event) copyOf(other *Event) {
 // giveSeal puts the seal that e got on its way on the caller's event.
 func (e *Event) giveSeal(ae *v1alpha1.AuditEvent) {
 	if seal := e.seal.Load(); seal != nil {
-		setLabel(ae.Annotations, v1alpha1.AnnotationSeal, *seal)
+		setText(ae.Annotations, v1alpha1.AnnotationSeal, *seal)
 	}
 }
 

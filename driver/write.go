@@ -57,7 +57,8 @@ func (l *link) write(ctx context.Context, ae *v1alpha1.AuditEvent) error {
 
 // dryRun refuses what write would refuse as invalid, and stores nothing.
 func (l *link) dryRun(ae *v1alpha1.AuditEvent) error {
-	if err := validate(ae, l.info.Component, l.info.Namespaced); err != nil {
+	own := ownLabels(ae)
+	if err := validate(ae, &own, l.info.Component, l.info.Namespaced); err != nil {
 		return l.invalid(ae, WithClass(auditing.ClassInvalid, err), false)
 	}
 	metrics.DryRuns.Inc()

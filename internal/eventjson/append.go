@@ -6,7 +6,6 @@ package eventjson
 
 import (
 	"strconv"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -218,7 +217,7 @@ func (w *writer) time(key string, t *metav1.Time) {
 		w.out = append(append(w.out, key...), `null,`...)
 	default:
 		w.out = append(append(w.out, key...), '"')
-		w.out = append(t.UTC().AppendFormat(w.out, time.RFC3339), `",`...)
+		w.out = append(appendSecond(w.out, t.Time), `Z",`...)
 	}
 }
 

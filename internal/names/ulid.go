@@ -21,26 +21,28 @@ const MaxPrefix = validation.DNS1123SubdomainMaxLength - ulid.EncodedSize
 // nobody but the writers of a component use names that end like this. A time before 1970
 // counts as 1970, the earliest that a ULID can express.
 func Append(text []byte, prefix, component string, t time.Time) ([]byte, error) {
-	var id ulid.ULID
-	if err := id.SetTime(ulidTime(t)); err != nil {
-		return nil, err
+	ms := ulidTime(t)
+	if ms > ulid.MaxTime() {
+		return nil, ulid.ErrBigTime
 	}
-	ulidSequence.next((*[10]byte)(id[6:]))
-	var upper [ulid.EncodedSize]byte
-	if err := id.MarshalTextTo(upper[:]); err != nil {
-		return nil, err
-	}
+	hi, lo := ulidSequence.next()
 	text = append(text, prefix...)
-	for _, c := range upper {
-		if c >= 'A' && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		text = append(text, c)
-	}
+	text = appendDigits(text, ms, 10)
+	text = appendDigits(text, uint64(hi)<<24|lo>>40, 8)
+	text = appendDigits(text, lo, 8)
 	if endsNames(component, prefix) {
 		text = append(append(text, '-'), component...)
 	}
 	return text, nil
+}
+
+// appendDigits appends the last digits of n in the lower-case alphabet of ULIDs, of five bits
+// each.
+func appendDigits(text []byte, n uint64, digits int) []byte {
+	for shift := 5 * (digits - 1); shift >= 0; shift -= 5 {
+		text = append(text, "0123456789abcdefghjkmnpqrstvwxyz"[n>>shift&31])
+	}
+	return text
 }
 
 // IsMade reports whether name is what Append makes of prefix, component and t, with the
@@ -60,6 +62,9 @@ func IsMade(name, prefix, component string, t time.Time) bool {
 func endsNames(component, prefix string) bool {
 	if component == "" || !IsPlain(component, validation.DNS1123LabelMaxLength) || len(prefix)+len("-")+len(component) > MaxPrefix {
 		return false
+	}
+	if len(prefix) < ulid.EncodedSize {
+		return true
 	}
 	for part := range strings.FieldsFuncSeq(prefix, func(r rune) bool { return r == '-' || r == '.' }) {
 		if len(part) == ulid.EncodedSize {
@@ -83,8 +88,8 @@ type sequence struct {
 
 var ulidSequence sequence
 
-// next fills p with the next value.
-func (s *sequence) next(p *[10]byte) {
+// next returns the next value.
+func (s *sequence) next() (hi uint16, lo uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.started {
@@ -99,6 +104,5 @@ func (s *sequence) next(p *[10]byte) {
 	if s.lo < before {
 		s.hi++
 	}
-	binary.BigEndian.PutUint16(p[:2], s.hi)
-	binary.BigEndian.PutUint64(p[2:], s.lo)
+	return s.hi, s.lo
 }

@@ -1,6 +1,7 @@
 package names
 
 import (
+	"encoding/binary"
 	"slices"
 	"strings"
 	"sync"
@@ -41,6 +42,21 @@ func TestANameIsThePrefixAndALowerCaseULIDOfItsTime(t *testing.T) {
 		if !IsMade(got, "ae-run-", "broker", c.when) {
 			t.Errorf("%q is not known as a name of this package's", got)
 		}
+	}
+}
+
+func TestTheULIDOfANameHoldsTheSequence(t *testing.T) {
+	for range 100 {
+		got := name(t, "", noon)
+		parsed, err := ulid.ParseStrict(strings.TrimSuffix(got, "-broker"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		entropy := parsed.Entropy()
+		if binary.BigEndian.Uint16(entropy) != ulidSequence.hi || binary.BigEndian.Uint64(entropy[2:]) != ulidSequence.lo {
+			t.Errorf("%s holds %x, and the sequence is at %x %x", got, entropy, ulidSequence.hi, ulidSequence.lo)
+		}
+		ulidSequence.lo += 0x9e3779b97f4a7c15 // so that every digit changes
 	}
 }
 
@@ -111,10 +127,8 @@ func TestConcurrentWritersGetDistinctNamesEachInItsOwnOrder(t *testing.T) {
 
 func TestTheSequenceCarriesIntoItsUpperHalf(t *testing.T) {
 	s := sequence{started: true, hi: 7, lo: 1<<64 - 1}
-	var p [10]byte
-	s.next(&p)
-	if s.hi != 8 || p[0] != 0 || p[1] != 8 {
-		t.Errorf("after an overflow: hi %d, bytes %v", s.hi, p)
+	if hi, lo := s.next(); hi != 8 || lo >= 1<<32 {
+		t.Errorf("after an overflow: hi %d, lo %d", hi, lo)
 	}
 }
 
