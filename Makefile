@@ -138,6 +138,10 @@ bench-quick: $(SERVERS) ## The same with one event and one short round, printed 
 bench-read: compared-tools ## Compare auditctl with grep and jq over a log of 660 MB, and write docs/benchmarks.md: about 7 minutes
 	cd benchmarks && go run ./cmd/benchreport -only reading
 
+.PHONY: bench-drain
+bench-drain: $(SERVERS) ## Deliver backlogs behind a spool, beside what the destinations take, and write docs/benchmarks.md: about 8 minutes
+	cd benchmarks && go run ./cmd/benchreport -only drain
+
 .PHONY: bench-instructions
 bench-instructions: ## Count the instructions of an event on each path with valgrind, and fail where one took 5% fewer before
 	cd benchmarks && go run ./cmd/instructions

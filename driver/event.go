@@ -46,11 +46,16 @@ func (e *Event) finish() *Event {
 // second time, and keeps nothing of data.
 func Decode(data []byte) (*Event, error) {
 	e := &Event{}
-	if err := e.flat.Decode(data); err != nil {
+	same, err := e.flat.Decode(data)
+	if err != nil {
 		return nil, fmt.Errorf("decoding an event: %w", err)
 	}
 	if e.flat.Name == "" {
 		return nil, errors.New("decoding an event: it has no name, and every written event has one")
+	}
+	if same { // a copy costs less than to encode the event again
+		encoded := slices.Clip(bytes.Clone(data))
+		e.json.Store(&encoded)
 	}
 	return e.finish(), nil
 }

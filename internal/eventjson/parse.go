@@ -47,23 +47,29 @@ func (p *parsed) take() {
 }
 
 // Decode makes e, which was never used before, the event of data, as Parse
-// does. It keeps nothing of data.
-func (e *Event) Decode(data []byte) error {
-	if e.parse(data) {
-		return nil
+// does. It keeps nothing of data. same reports that data is known to be what Append
+// writes of e. It may be false where it is so too, as for a text with an escape.
+func (e *Event) Decode(data []byte) (same bool, err error) {
+	p := parser{rest: string(data)}
+	if p.parse(e) {
+		return !p.unsure, nil
 	}
 	ae := &v1alpha1.AuditEvent{}
 	if err := json.Unmarshal(data, ae); err != nil {
-		return err
+		return false, err
 	}
 	*e = Event{}
 	e.Copy(ae)
-	return nil
+	return false, nil
 }
 
-// parse reports whether data is what Append writes. Otherwise e is not usable.
+// parse reports whether data is in the form that Append writes. Otherwise e is not usable.
 func (e *Event) parse(data []byte) bool {
 	p := parser{rest: string(data)}
+	return p.parse(e)
+}
+
+func (p *parser) parse(e *Event) bool {
 	p.event(e)
 	return !p.odd && p.rest == ""
 }
@@ -71,9 +77,10 @@ func (e *Event) parse(data []byte) bool {
 // parser reads the fields in the order in which Append writes them. Each of its
 // methods takes what it is named for off rest, if it stands there.
 type parser struct {
-	rest  string
-	first bool // no field of the object, or element of the array, was taken yet
-	odd   bool // Append does not write this
+	rest   string
+	first  bool // no field of the object, or element of the array, was taken yet
+	odd    bool // Append does not write this
+	unsure bool // Append may write this in another way
 }
 
 func (p *parser) event(e *Event) {
@@ -102,6 +109,7 @@ func (p *parser) metadata(e *Event, all []Pair) []Pair {
 	finalizers := p.list(`"finalizers":`)
 	if owners != nil || finalizers != nil {
 		e.Attached = &Attached{OwnerReferences: owners, Finalizers: finalizers}
+		p.unsure = true
 	}
 	p.end("}")
 	return all
@@ -165,6 +173,7 @@ func (p *parser) spec(e *Event, all []Pair) {
 	e.Detail, _ = p.pairs(`"detail":`, all)
 	p.end("}")
 	s.Decision, s.Kind = v1alpha1.AuditDecision(decision), v1alpha1.AuditKind(of)
+	p.unsure = p.unsure || decision == "" || of == "" || s.Timestamp.IsZero()
 }
 
 func (p *parser) facts(e *Event) {
@@ -217,6 +226,7 @@ func (p *parser) reference(key string, r *v1alpha1.LocalReference) bool {
 	p.open("{")
 	p.text(`"name":`, &r.Name)
 	p.end("}")
+	p.unsure = p.unsure || r.Name == ""
 	return true
 }
 
@@ -277,6 +287,7 @@ func (p *parser) another() bool {
 func (p *parser) text(key string, to *string) {
 	if p.key(key) {
 		*to = p.value()
+		p.unsure = p.unsure || *to == ""
 	}
 }
 
@@ -301,6 +312,7 @@ func (p *parser) value() string {
 		p.rest = p.rest[n+1:]
 		return text
 	}
+	p.unsure = true
 	escaped := false
 	for n < len(p.rest) && p.rest[n] != '"' {
 		if p.rest[n] == '\\' {
@@ -356,10 +368,12 @@ func (p *parser) time(key string, to *metav1.Time) bool {
 	if !p.key(key) {
 		return false
 	}
-	t, err := time.Parse(time.RFC3339, p.value())
+	text := p.value()
+	t, err := time.Parse(time.RFC3339, text)
 	if err != nil {
 		p.odd = true
 	}
+	p.unsure = p.unsure || len(text) != len("2006-01-02T15:04:05Z") || t.IsZero()
 	to.Time = t.Local()
 	return true
 }

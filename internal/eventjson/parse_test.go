@@ -22,6 +22,41 @@ func mustParseAlike(tb testing.TB, data string) {
 	case err == nil && !reflect.DeepEqual(got, want):
 		tb.Fatalf("%s\ngot  %#v\nwant %#v", data, got, want)
 	}
+	var e eventjson.Event
+	if same, err := e.Decode([]byte(data)); err == nil && same {
+		if written := string(e.Append(nil)); written != data {
+			tb.Fatalf("Decode says that Append writes\n%s\nand it writes\n%s", data, written)
+		}
+	}
+}
+
+func TestDecodeKnowsWhatAppendWrites(t *testing.T) {
+	data := eventjson.Append(nil, sample())
+	var e eventjson.Event
+	if same, err := e.Decode(data); err != nil || !same {
+		t.Errorf("got %v, %v for %s", same, err, data)
+	}
+}
+
+func TestDecodeKnowsWhatAppendWritesOtherwise(t *testing.T) {
+	data := string(eventjson.Append(nil, sample()))
+	for _, swap := range [][2]string{
+		{`"kind":"AuditEvent"`, `"kind":"\u0041uditEvent"`},
+		{`"name":"`, `"name":"\u0041`},
+		{`"name":"`, `"name":"é`},
+		{`"reason":"`, `"reason":"","was":"`},
+		{`"timestamp":"2026-04-25T12:00:00Z"`, `"timestamp":"0001-01-01T00:00:00Z"`},
+		{`"timestamp":"2026-04-25T12:00:00Z"`, `"timestamp":"2026-04-25T12:00:00+00:00"`},
+	} {
+		changed := strings.Replace(data, swap[0], swap[1], 1)
+		if changed == data {
+			t.Errorf("no %s in %s", swap[0], data)
+		}
+		var e eventjson.Event
+		if same, _ := e.Decode([]byte(changed)); same {
+			t.Errorf("Decode says that Append writes %s", changed)
+		}
+	}
 }
 
 // Of every beginning and with every byte of it spoilt, a record reads as

@@ -97,11 +97,12 @@ type store struct {
 var errClosing = batcher.ErrClosed
 
 // Info describes the destination. A Store takes about as many events well as a push
-// holds, or several times as many where it waits for the server's disk.
+// holds. For VictoriaLogs these are two pushes, which are under way at once, or several
+// where a Store waits for the server's disk.
 func (s *store) Info() driver.Info {
 	info := driver.Info{Name: "loki", Component: s.opts.Component, Level: s.opts.Level, Batch: 1024, Repeats: driver.RepeatsRecognised}
 	if s.opts.Server == ServerVictoriaLogs {
-		info.Repeats = driver.RepeatsFolded
+		info.Repeats, info.Batch = driver.RepeatsFolded, 2048
 	}
 	if s.disk != nil {
 		info.Batch = 4096

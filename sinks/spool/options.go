@@ -49,8 +49,9 @@ type Options struct {
 	// Parallel is how many batches may be on their way to the next sink at once. 1
 	// when 0, at most 1000: one after the other, in order. With more, a destination that
 	// confirms slowly is fed faster, and the order among those batches is not kept.
-	// Together they hold about 4 MiB of records, and 64 KiB each at least. Events that
-	// are set aside are sent beside them, up to 16 at once.
+	// Together they hold about 4 MiB of records, and 64 KiB each at least. A lone one has
+	// as much again read ahead. Events that are set aside are sent beside them, up to 16
+	// at once.
 	Parallel int `yaml:"parallel" default:"1" min:"1" max:"1000" doc:"batches on their way at once; 1 keeps the order of events"`
 	// Timeout bounds each request to the next sink, however many events it holds. 30 s
 	// when 0, from 1 ms to 1 h.

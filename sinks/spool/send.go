@@ -35,6 +35,8 @@ type sender struct {
 	*stage
 
 	held   []*entry // read and not settled, oldest first
+	full   bool     // held has as much as one request can hold
+	clean  bool     // the last round has settled all that was held
 	size   int      // events in the next batch
 	failed int      // rounds with one event in a row in which nothing was stored
 	pause  *backoff.ExponentialBackOff
@@ -44,12 +46,15 @@ type sender struct {
 func (s *stage) sendAll(ctx context.Context) {
 	var senders sync.WaitGroup
 	for range s.opts.Parallel {
-		one := &sender{stage: s, size: s.mostEvents, pause: s.backoff()}
+		one := &sender{stage: s, clean: true, size: s.mostEvents, pause: s.backoff()}
 		senders.Go(func() {
 			for ctx.Err() == nil && one.collect(ctx) {
+				ahead := one.readAhead(ctx)
 				batch, errs := one.round(ctx)
 				one.settle(ctx, batch, errs)
 				one.held = slices.DeleteFunc(one.held, func(e *entry) bool { return e.settled })
+				one.clean = len(one.held) == 0
+				one.held = append(one.held, ahead()...)
 			}
 		})
 	}
@@ -70,7 +75,11 @@ func (s *sender) collect(ctx context.Context) bool {
 	for _, e := range s.held {
 		bytes += e.Size()
 	}
-	for len(s.held) < s.mostEvents && (bytes < s.mostBytes || s.probes() && len(s.held) < leastProbes) {
+	for {
+		s.full = len(s.held) >= s.mostEvents || bytes >= s.mostBytes && (!s.probes() || len(s.held) >= leastProbes)
+		if s.full {
+			break
+		}
 		record, err := s.log.Next(ctx, len(s.held) == 0)
 		if err != nil {
 			s.trouble(err)

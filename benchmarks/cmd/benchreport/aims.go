@@ -44,7 +44,7 @@ func describe(setting map[string]string) string {
 	if w := setting["writers"]; w != "" {
 		parts = append(parts, thousands(w)+" writers")
 	}
-	for _, key := range []string{"event", "query"} {
+	for _, key := range []string{"event", "query", "to"} {
 		if value := setting[key]; value != "" {
 			parts = append(parts, value)
 		}

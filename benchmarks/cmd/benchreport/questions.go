@@ -1,7 +1,9 @@
 package main
 
 // questions are all comparisons, in the order in which they are shown.
-var questions = []question{logFile, lokiPush, webhookPost, kubeCreate, fanOut, builders, durable, growthEvents, growthWriters, readLog, linked}
+var questions = []question{
+	logFile, lokiPush, webhookPost, kubeCreate, fanOut, builders, durable, growthEvents, growthWriters, drainSpool, readLog, linked,
+}
 
 var logFile = question{
 	id: "logfile", dir: "logfile", title: "To a log file",

@@ -158,15 +158,16 @@ func (s session) ask(ctx context.Context, q question, round int, into io.Writer)
 	return nil
 }
 
-// keep writes the results among the lines of out, and refuses an output that has none.
+// keep writes the results among the lines of out, and the seed of their order, and refuses an output without results.
 func keep(into io.Writer, out []byte) error {
 	found := false
 	for lines := bufio.NewScanner(bytes.NewReader(out)); lines.Scan(); {
 		line := lines.Text()
-		if !strings.HasPrefix(line, "Benchmark") {
+		isResult := strings.HasPrefix(line, "Benchmark")
+		if !isResult && !strings.HasPrefix(line, bench.SeedLine) {
 			continue
 		}
-		found = true
+		found = found || isResult
 		if _, err := fmt.Fprintln(into, line); err != nil {
 			return err
 		}
