@@ -86,6 +86,7 @@ var allArrows = []arrows{
 		pkg: "driver/httpdriver", ownImports: []string{core, author, optionTags, httpClient, module + "/internal/secrets"},
 		never: []string{client, runtime, zap, grafana, sinks, module + "/config"},
 	},
+	{pkg: "driver/batcher", imports: []string{core, author, "golang.org/x/sync"}, never: []string{client, runtime, zap, grafana, sinks, module + "/config"}},
 	{pkg: "auditing/sinktest", ownImports: []string{api, core, author}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/kube", ownImports: []string{api, core, author, eventJSON}, never: []string{zap, grafana}},
 	{pkg: "sinks/log", ownImports: []string{api, core, author, optionTags, onDisk, module + "/internal/paths"}, never: []string{client, runtime, grafana}},
