@@ -92,6 +92,10 @@ var allArrows = []arrows{
 	{pkg: "sinks/log", ownImports: []string{api, core, author, optionTags, onDisk, module + "/internal/paths"}, never: []string{client, runtime, grafana}},
 	{pkg: "sinks/loki", ownImports: []string{api, core, author, eventJSON, shared, optionTags, text, httpClient, lokiNames, sinks + "/loki"}, never: []string{client, runtime, zap, grafana + "/loki-client-go", grafana + "/loki/v3"}},
 	{pkg: "sinks/multi", imports: []string{api, core, author, optionTags, hooks}, never: []string{client, runtime, zap, grafana}},
+	{
+		pkg: "sinks/otlp", ownImports: []string{api, core, author, shared, optionTags, httpClient, lokiNames},
+		never: []string{client, runtime, zap, grafana, "go.opentelemetry.io", "google.golang.org/grpc"},
+	},
 	{pkg: "sinks/retry", ownImports: []string{api, core, author, shared, optionTags}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/route", ownImports: []string{api, core, author, shared, optionTags}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/spool", ownImports: []string{api, core, author, onDisk, recordLog, optionTags, hooks}, never: []string{client, runtime, zap, grafana}},

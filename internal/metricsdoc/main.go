@@ -48,6 +48,7 @@ var sections = []struct{ prefix, title, text string }{
 	{"retry_", "Retry", "Of stages of sinks/retry, in the same way."},
 	{"spool_", "Spool", "Of stages of sinks/spool, in the same way."},
 	{"loki_", "Loki", "Of sinks/loki: `Options.Registerer`, which package config sets. All sinks of a program count together."},
+	{"otlp_", "OTLP", "Of sinks/otlp, in the same way."},
 	{"reaper_", "Reaper", "Of package retention, in audit-reaper or in a manager of yours: `retention.Options.Registerer`. " +
 		"audit-reaper shows those of its archive beside them."},
 }
