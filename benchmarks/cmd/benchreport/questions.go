@@ -1,7 +1,7 @@
 package main
 
 // questions are all comparisons, in the order in which they are shown.
-var questions = []question{logFile, lokiPush, kubeCreate, fanOut, builders, durable, growthEvents, growthWriters, readLog, linked}
+var questions = []question{logFile, lokiPush, otlpLogs, kubeCreate, fanOut, builders, durable, growthEvents, growthWriters, readLog, linked}
 
 var logFile = question{
 	id: "logfile", dir: "logfile", title: "To a log file",
@@ -53,6 +53,25 @@ var lokiPush = question{
 		{text: "At least 0.8 of the limit at 1,024 writers", unit: "ns/op", of: "post", by: ours, bound: 0.8, atLeast: true, in: settings("writers", "1024")},
 		{text: "At most 0.6 of the processor time of loki-client-go at 1,024 writers", unit: "cpu-ns/op", of: ours, by: "loki-client-go", bound: 0.6, in: settings("writers", "1024")},
 	},
+}
+
+var otlpLogs = question{
+	id: "otlp", dir: "otlp", title: "By OTLP",
+	intro: "One receiver in another process, which answers 200 at once, so that the clients are compared and no server. The time of the " +
+		"SDK ends when it has been shut down, which sends what it holds. lost is what the receiver has not got by then. All that ours calls " +
+		"written is answered before Write returns; the SDK tells no caller anything.",
+	runs: []run{
+		{pattern: "OTLP/writers=1$/event=EVENT/peer=.*", full: 500, quick: 300, seconds: 2},
+		{pattern: "OTLP/writers=64$/event=EVENT/peer=.*", full: 10_000, quick: 5_000, seconds: 4},
+		{pattern: "OTLP/writers=1024$/event=EVENT/peer=.*", full: 10_000, quick: 10_000, seconds: 4},
+	},
+	peers: []peer{
+		{ours, "this library", "`otlp.Sink`: nil when the receiver answered 200 and rejected nothing; gzip, its default"},
+		{"ours-plain", "this library, without gzip", "the same with `Compression: none`"},
+		{"sdk", "OpenTelemetry, batches", "OpenTelemetry's batch processor and OTLP exporter, their defaults, without compression: drops beyond 2,048 waiting records, untold"},
+		{"sdk-gzip", "OpenTelemetry, batches, gzip", "the same with gzip"},
+	},
+	series: "writers", pinned: map[string]string{"event": headlineEvent},
 }
 
 var kubeCreate = question{
