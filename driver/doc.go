@@ -10,5 +10,13 @@
 // when it is made. An event never changes: a stage that redacts hands on a copy. Nothing
 // about it travels in the context.
 //
+// # A sink over HTTP
+//
+// Package httpdriver is the client of a destination that takes events over HTTP. Store posts
+// the bytes of an event, and returns the error of the answer, whose class follows from its
+// status. The example of that package is such a destination in 40 lines.
+//
+// # Tests
+//
 // Package sinktest tests whether a Sink and its Driver keep the contract.
 package driver

@@ -52,7 +52,8 @@ type Answer struct {
 
 	// Verdict says what is known of the events of the request.
 	Verdict Verdict
-	// Advice says what to check or do, after a colon in the error. May be empty.
+	// Advice says what to check or do, after a colon in the error, which shows it as
+	// Client.Shown does. May be empty.
 	Advice string
 
 	// Err is nil when the events are stored. Otherwise it is what Store may return for each
@@ -186,7 +187,7 @@ func (c *Client) refusal(req *http.Request, a *Answer) error {
 		text = c.http.Uncut(text[:secrets.MaxText])
 	}
 	if advice != "" {
-		advice = ": " + advice
+		advice = ": " + c.http.Shown(advice) // which Judge may have made of the body
 	}
 	text = cmp.Or(c.http.Shown(strings.TrimSpace(text)), http.StatusText(a.Status))
 	return fmt.Errorf("%s %s: %d: %s%s", named(req), said, a.Status, text, advice)

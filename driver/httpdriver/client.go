@@ -14,6 +14,7 @@ import (
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/internal/httpclient"
+	"github.com/paddock-dev/audit/internal/secrets"
 )
 
 // Client sends requests to one server. It is safe for concurrent use.
@@ -52,13 +53,7 @@ func New(address string, o Options) (*Client, error) {
 	if o.Wrap != nil {
 		h.HTTP.Transport = o.Wrap(h.HTTP.Transport)
 	}
-	for _, values := range u.Query() {
-		for _, value := range values {
-			if len(value) >= shortestToken {
-				h.Keep(value)
-			}
-		}
-	}
+	keepQuery(h.Secrets, u)
 	header := http.Header{"User-Agent": {"paddock-audit"}}
 	if o.TenantID != "" {
 		header.Set("X-Scope-OrgID", o.TenantID)
@@ -69,6 +64,18 @@ func New(address string, o Options) (*Client, error) {
 // shortestToken is the length, in bytes, from which a value in the query of an address is
 // taken for a secret. Shorter ones, such as 1 or true, would spoil the texts of errors.
 const shortestToken = 8
+
+// keepQuery makes the query of an address known as a secret, which no header shows.
+func keepQuery(known *secrets.Secrets, u *url.URL) {
+	known.Keep(u.RawQuery)
+	for _, values := range u.Query() {
+		for _, value := range values {
+			if len(value) >= shortestToken {
+				known.Keep(value)
+			}
+		}
+	}
+}
 
 // with returns header with the names in more, whose values replace those of header.
 func with(header, more http.Header) http.Header {

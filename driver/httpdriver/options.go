@@ -74,7 +74,7 @@ func (o *Options) complete() error {
 		errs = append(errs, &options.Error{Name: field, Err: fmt.Errorf(format, args...)})
 	}
 	if !validValue(o.TenantID) {
-		wrong("TenantID", "holds control characters: take them out")
+		errs = append(errs, options.At(*o, "TenantID", "holds control characters: take them out"))
 	}
 	if err := checkHeader(o.Header); err != nil {
 		wrong("Header", "%w", err)

@@ -92,3 +92,20 @@ func TestReplacedPasswordFileLosesNoEvent(t *testing.T) {
 		sameEvents(t, stored(t, l, "", ae.Namespace), []*v1alpha1.AuditEvent{ae})
 	}
 }
+
+func TestPauseThatTheServerAsksForIsInTheError(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{429, 503} {
+		address := fake(t, func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			w.Header().Set("Retry-After", "7")
+			http.Error(w, "too much", status)
+		})
+		err := open(t, address, loki.Options{ProveEvery: -1}).Write(shortly(t), event(namespace(), "x"))
+		failed := mustFail(t, err, auditing.ClassTransient)
+		contains(t, failed.Error(), "too much", "outcome is unknown", "asks to wait for 7s")
+		if failed.RetryAfter != 7*time.Second {
+			t.Errorf("%d: a pause of %s", status, failed.RetryAfter)
+		}
+	}
+}
