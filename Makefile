@@ -105,6 +105,10 @@ powerloss: ## Look at 50,000 states of a spool's directory, and of a log's, afte
 crash-server: bin/victoria-logs ## Kill VictoriaLogs 20 times at each level under load, and count what it had confirmed
 	AUDIT_LOKI_SERVER_KILLS=20 go test -count 1 -v -timeout 60m -run KillsOfVictoriaLogs ./sinks/loki
 
+.PHONY: crash-collector
+crash-collector: $(filter bin/otelcol,$(SERVERS)) ## Kill a collector 1,000 times whose queue is on disk, and look for what it confirmed
+	AUDIT_COLLECTOR_KILLS=1000 go test -count 1 -v -timeout 60m -run KillsOfACollector ./internal/collector
+
 .PHONY: canonical
 canonical: $(SERVERS) ## Compare the canonical form of 20,000 events as written and as read, at every destination
 	AUDIT_CANONICAL_EVENTS=20000 go test -count 1 -v -timeout 60m -run EveryPlaceGivesTheSameFormBack ./internal/canonical

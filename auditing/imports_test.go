@@ -71,6 +71,7 @@ var allArrows = []arrows{
 	{pkg: "internal/metrics", imports: []string{api, machinery, prometheus}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "internal/disk", imports: []string{}},
 	{pkg: "internal/recordlog", imports: []string{onDisk}},
+	{pkg: "internal/collector", imports: []string{"go.yaml.in/yaml/v3"}},
 	{
 		pkg: "auditing", imports: []string{api, machinery, prometheus, eventJSON, text, naming, eventMetrics, hooks},
 		never: []string{client, runtime, zap, grafana, sinks, author, module + "/config", adapters, otelTrace},
