@@ -16,6 +16,7 @@ ALL_MODULES = $(shell find . -name go.mod | sed 's|/go.mod$$||' | sort)
 # The servers that tests talk to. What these variables name is used instead of building:
 #   KUBEBUILDER_ASSETS  a folder with kube-apiserver and etcd, and maybe kube-controller-manager
 #   VICTORIALOGS_BIN    the victoria-logs binary
+#   OTELCOL_BIN         an OpenTelemetry Collector with the components of tools/otelcol
 #   PROMTOOL_BIN        promtool, which tests the alerts; no server, but built like one
 SERVERS =
 ifeq ($(KUBEBUILDER_ASSETS),)
@@ -26,6 +27,9 @@ SERVERS += bin/kube-controller-manager
 endif
 ifeq ($(VICTORIALOGS_BIN),)
 SERVERS += bin/victoria-logs
+endif
+ifeq ($(OTELCOL_BIN),)
+SERVERS += bin/otelcol
 endif
 ifeq ($(PROMTOOL_BIN),)
 SERVERS += bin/promtool
@@ -100,6 +104,10 @@ powerloss: ## Look at 50,000 states of a spool's directory, and of a log's, afte
 .PHONY: crash-server
 crash-server: bin/victoria-logs ## Kill VictoriaLogs 20 times at each level under load, and count what it had confirmed
 	AUDIT_LOKI_SERVER_KILLS=20 go test -count 1 -v -timeout 60m -run KillsOfVictoriaLogs ./sinks/loki
+
+.PHONY: crash-collector
+crash-collector: $(filter bin/otelcol,$(SERVERS)) ## Kill a collector 1,000 times whose queue is on disk, and look for what it confirmed
+	AUDIT_COLLECTOR_KILLS=1000 go test -count 1 -v -timeout 60m -run KillsOfACollector ./internal/collector
 
 .PHONY: canonical
 canonical: $(SERVERS) ## Compare the canonical form of 20,000 events as written and as read, at every destination
@@ -207,7 +215,7 @@ generate: bin/controller-gen ## Generate the deepcopy functions and the CRD from
 		'metadata:' '  name: audit' '  namespace: audit-system' 'spec:'; sed -e '/^#/d' -e 's/^./  &/' $(RULES); } > $(PROMETHEUSRULE)
 
 .PHONY: tools
-tools: $(SERVERS) ## Build etcd, Kubernetes, VictoriaLogs and promtool into bin/: minutes the first time
+tools: $(SERVERS) ## Build etcd, Kubernetes, VictoriaLogs, an OpenTelemetry Collector and promtool into bin/: minutes the first time
 
 # build PACKAGE of the module tools/MODULE into the target, with FLAGS of go build. It is moved into place when it is
 # whole: a test that starts meanwhile takes a file that exists for a finished one.
@@ -227,6 +235,9 @@ bin/etcd: tools/kube/go.mod tools/kube/go.sum
 
 bin/victoria-logs: tools/victorialogs/go.mod tools/victorialogs/go.sum
 	$(call build,victorialogs,github.com/VictoriaMetrics/VictoriaLogs/app/victoria-logs)
+
+bin/otelcol: tools/otelcol/main.go tools/otelcol/go.mod tools/otelcol/go.sum
+	$(call build,otelcol,.)
 
 # Without the tag it would bring the client of every cloud that Prometheus can find targets in.
 bin/promtool: tools/promtool/go.mod tools/promtool/go.sum

@@ -71,6 +71,7 @@ var allArrows = []arrows{
 	{pkg: "internal/metrics", imports: []string{api, machinery, prometheus}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "internal/disk", imports: []string{}},
 	{pkg: "internal/recordlog", imports: []string{onDisk}},
+	{pkg: "internal/collector", imports: []string{"go.yaml.in/yaml/v3"}},
 	{
 		pkg: "auditing", imports: []string{api, machinery, prometheus, eventJSON, text, naming, eventMetrics, hooks},
 		never: []string{client, runtime, zap, grafana, sinks, author, module + "/config", adapters, otelTrace},
@@ -93,6 +94,10 @@ var allArrows = []arrows{
 	{pkg: "sinks/loki", ownImports: []string{api, core, author, eventJSON, shared, optionTags, text, httpClient, lokiNames, sinks + "/loki"}, never: []string{client, runtime, zap, grafana + "/loki-client-go", grafana + "/loki/v3"}},
 	{pkg: "sinks/webhook", ownImports: []string{api, core, author, eventJSON, shared, optionTags, httpClient}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/multi", imports: []string{api, core, author, optionTags, hooks}, never: []string{client, runtime, zap, grafana}},
+	{
+		pkg: "sinks/otlp", ownImports: []string{api, core, author, shared, optionTags, httpClient, lokiNames},
+		never: []string{client, runtime, zap, grafana, "go.opentelemetry.io", "google.golang.org/grpc"},
+	},
 	{pkg: "sinks/retry", ownImports: []string{api, core, author, shared, optionTags}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/route", ownImports: []string{api, core, author, shared, optionTags}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/spool", ownImports: []string{api, core, author, onDisk, recordLog, optionTags, hooks}, never: []string{client, runtime, zap, grafana}},

@@ -89,6 +89,9 @@ func (d *decoder) planned(def *definition, plans map[Ref]Plan) {
 	if length <= maxChain {
 		def.plan = def.section.Plan(Planning{plans: plans})
 		length = len(def.plan.Chain)
+		if def.plan.Warning != "" {
+			d.warningAt(path, def.plan.Warning)
+		}
 	}
 	if length > maxChain {
 		def.sound = false

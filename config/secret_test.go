@@ -57,7 +57,7 @@ func nested(path, value string) string {
 
 // required has the keys that a section of each type must have.
 var required = map[string]string{
-	"flood": "next: other", "kube": "", "log": "path: stderr", "loki": "url: 'http://127.0.0.1:1'", "multi": "next: [other]",
+	"flood": "next: other", "kube": "", "log": "path: stderr", "loki": "url: 'http://127.0.0.1:1'", "multi": "next: [other]", "otlp": "url: 'http://127.0.0.1:1'",
 	"recorder": "to: x", "retry": "next: other", "seal": "next: other", "spool": "next: other, dir: DIR",
 	"webhook": "url: 'http://127.0.0.1:1'",
 }

@@ -79,12 +79,15 @@ type Reading interface{ CheckFiles() error }
 // Ref names another sink of the file.
 type Ref string
 
-// Plan says how a sink will print itself, and its level.
+// Plan says how a sink will print itself, its level, and what is worth a warning.
 type Plan struct {
 	// Chain as auditing.Chain will print it: "retry(loki)".
 	Chain string
 	// Level that auditing.LevelOf will state.
 	Level auditing.Level
+	// Warning, when not empty, says what is wrong with a chain that can be used all the
+	// same, and what to do about it. It must not quote a value that may be secret.
+	Warning string
 }
 
 // Planning tells a Section about the sinks that it refers to.

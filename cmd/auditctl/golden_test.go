@@ -138,7 +138,7 @@ const configuration = `sinks:
   disk:   {type: log, path: audit.log}
   queue:  {type: spool, dir: spool, next: again}
   again:  {type: retry, next: lake}
-  lake:   {type: log, path: lake.log}
+  lake:   {type: log, path: lake.log, fsync: true}
   screen: {type: log, path: stderr}
 components:
   broker: {sink: all, onFailure: open}

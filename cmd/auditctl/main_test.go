@@ -63,7 +63,7 @@ webhook: log(stderr): accepted, fails open, timeout 2s, detached
 
 func TestCheckPrintsEveryErrorOfABadFileWithItsLine(t *testing.T) {
 	path := file(t, "sinks:\n  a: {type: lok, path: stderr}\n  b: {type: loki, url: http://loki:3100, tenantId: x}\ncomponents:\n  broker: {sink: c}\n")
-	want := path + `:4: sinks.a.type: lok is not a known type: did you mean log?: there are flood, kube, log, loki, multi, retry, route, seal, spool, webhook
+	want := path + `:4: sinks.a.type: lok is not a known type: did you mean log?: there are flood, kube, log, loki, multi, otlp, retry, route, seal, spool, webhook
 ` + path + `:5: sinks.b.tenantId: is not a known key: did you mean tenantID?
 ` + path + `:7: components.broker.sink: there is no sink c: there are a, b
 `

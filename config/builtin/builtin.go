@@ -35,6 +35,7 @@ func Types(opts ...Option) *config.Types {
 		{Name: "log", Doc: "one JSON line an event, on a standard stream or in a file that it rotates", New: func() config.Section { return &logSection{} }},
 		{Name: "loki", Doc: "Grafana Loki, which confirms every event, or VictoriaLogs", New: func() config.Section { return &lokiSection{} }},
 		{Name: "multi", Doc: "several sinks at once", New: func() config.Section { return &multiSection{} }},
+		{Name: "otlp", Doc: "an OpenTelemetry Collector, or any other receiver of OTLP logs over HTTP", New: func() config.Section { return &otlpSection{} }},
 		{Name: "retry", Doc: "writes again to the next sink while that may help", New: func() config.Section { return &retrySection{} }},
 		{Name: "route", Doc: "each event to one of several sinks, by its kind, decision and namespace", New: func() config.Section { return &routeSection{} }},
 		{Name: "seal", Doc: "seals events, so that an auditor can tell what was changed, removed or added", New: func() config.Section { return &sealSection{client: o.client} }},

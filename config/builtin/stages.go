@@ -2,6 +2,7 @@ package builtin
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/paddock-dev/audit/api/v1alpha1"
 	"github.com/paddock-dev/audit/auditing"
@@ -59,7 +60,13 @@ func (s *spoolSection) Resources(name string) []string {
 func (s *spoolSection) Place() any { return SpoolPlace{s.Dir} }
 
 func (s *spoolSection) Plan(p config.Planning) config.Plan {
-	return config.Plan{Chain: "spool(" + p.Of(s.Next).Chain + ")", Level: auditing.LevelDurable}
+	next := p.Of(s.Next)
+	plan := config.Plan{Chain: "spool(" + next.Chain + ")", Level: auditing.LevelDurable}
+	if next.Level < auditing.LevelDurable {
+		plan.Warning = fmt.Sprintf("forgets an event as soon as %s is done with it, at level %s only: what is lost behind that is lost, "+
+			"although the spool is durable: set level at the sink behind it, where its server keeps what it confirms", next.Chain, next.Level)
+	}
+	return plan
 }
 
 func (s *spoolSection) Open(_ context.Context, o config.Opening) (auditing.Sink, error) {

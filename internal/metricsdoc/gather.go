@@ -73,12 +73,14 @@ sinks:
   ways: {type: route, routes: [{next: calm}], rest: drop}
   calm: {type: flood, next: disk}
   sealed: {type: seal, next: lake}
-  disk: {type: spool, next: again, dir: %q}
+  disk: {type: spool, next: again, dir: %[1]q}
   again: {type: retry, next: lake}
-  lake: {type: loki, url: %q, proveEvery: -1s, check: skip}
   hook: {type: webhook, url: %[2]q, check: skip}
+  lake: {type: loki, url: %[2]q, proveEvery: -1s, check: skip}
+  collector: {type: otlp, url: %[2]q, check: skip}
 components:
   docs: {sink: ways, onFailure: closed}
+  far: {sink: collector, onFailure: open}
   proven: {sink: sealed, onFailure: closed}
   told: {sink: hook, onFailure: open}
 `, filepath.Join(dir, "spool"), lake.URL)

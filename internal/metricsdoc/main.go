@@ -49,6 +49,7 @@ var sections = []struct{ prefix, title, text string }{
 	{"spool_", "Spool", "Of stages of sinks/spool, in the same way."},
 	{"loki_", "Loki", "Of sinks/loki: `Options.Registerer`, which package config sets. All sinks of a program count together."},
 	{"webhook_", "Webhooks", "Of sinks/webhook, in the same way."},
+	{"otlp_", "OTLP", "Of sinks/otlp, in the same way."},
 	{"reaper_", "Reaper", "Of package retention, in audit-reaper or in a manager of yours: `retention.Options.Registerer`. " +
 		"audit-reaper shows those of its archive beside them."},
 }

@@ -91,7 +91,7 @@ func TestScrapesShowTheMetricsOfThePageAndNoOthers(t *testing.T) {
 	}
 }
 
-// runProxy starts the egress proxy with a chain of all stages in front of VictoriaLogs, sends a request that it denies
+// runProxy starts the egress proxy with a chain of all stages in front of VictoriaLogs, and a sink of each protocol, sends a request that it denies
 // through it, and returns where its metrics are.
 func runProxy(t *testing.T, bin string) (address string) {
 	t.Helper()
@@ -103,11 +103,13 @@ sinks:
   ways: {type: route, routes: [{next: calm}], rest: drop}
   calm: {type: flood, next: disk}
   sealed: {type: seal, next: lake}
-  disk: {type: spool, next: again, dir: %q}
+  disk: {type: spool, next: again, dir: %[1]q}
   again: {type: retry, next: lake}
-  lake: {type: loki, server: victorialogs, url: %q}
   hook: {type: webhook, url: %[2]q, check: skip}
+  lake: {type: loki, server: victorialogs, url: %[2]q}
+  collector: {type: otlp, url: '%[2]s/insert/opentelemetry/v1/logs'}
 components:
+  far: {sink: collector, onFailure: open}
   proxy: {sink: ways, onFailure: {denied: closed, granted: open}}
   proven: {sink: sealed, onFailure: open}
   told: {sink: hook, onFailure: open}

@@ -1,10 +1,10 @@
-// Package testenv starts the servers that tests and demos talk to: etcd with a Kubernetes API server, VictoriaLogs, and
-// a Loki.
+// Package testenv starts the servers that tests and demos talk to: etcd with a Kubernetes API server, VictoriaLogs, an
+// OpenTelemetry Collector, and a Loki.
 //
-// The API server with etcd, and VictoriaLogs, are real. They are built from the pinned modules under tools/, or taken from
-// KUBEBUILDER_ASSETS (a folder) and VICTORIALOGS_BIN (a file) when those are set. The Loki is the stand-in of package
-// lokitest, because the project neither builds nor downloads Loki. LOKI_BIN (a file) or LOKI_URL (a running server) names
-// a real Loki to use instead: see docs/loki-facts.md.
+// The API server with etcd, VictoriaLogs and the collector are real. They are built from the pinned modules under tools/,
+// or taken from KUBEBUILDER_ASSETS (a folder), VICTORIALOGS_BIN and OTELCOL_BIN (files) when those are set. The Loki is the
+// stand-in of package lokitest, because the project neither builds nor downloads Loki. LOKI_BIN (a file) or LOKI_URL (a
+// running server) names a real Loki to use instead: see docs/loki-facts.md.
 //
 // A test uses servers that the tests of its test binary share, or servers of its own:
 //
@@ -15,6 +15,7 @@
 //		namespace := k.Namespace(t)
 //		...
 //		v := testenv.NewVictoriaLogs(t, testenv.VictoriaLogsOptions{})
+//		c := testenv.NewOTelCol(t, config)
 //		l := testenv.NewLoki(t, testenv.LokiOptions{})
 //	}
 //

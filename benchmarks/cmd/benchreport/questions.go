@@ -2,7 +2,7 @@ package main
 
 // questions are all comparisons, in the order in which they are shown.
 var questions = []question{
-	logFile, lokiPush, webhookPost, kubeCreate, fanOut, builders, durable, growthEvents, growthWriters, drainSpool, readLog, linked,
+	logFile, lokiPush, otlpLogs, webhookPost, kubeCreate, fanOut, builders, durable, growthEvents, growthWriters, drainSpool, readLog, linked,
 }
 
 var logFile = question{
@@ -71,6 +71,25 @@ var webhookPost = question{
 		{"ours-batch", "this library, batches", "the same in the mode batch, up to 100 events a request: nil when the receiver answered 204 for a request with the event"},
 		{"post", "bare POST, ready-made", "requests that were made and signed beforehand, one event each, by as many writers"},
 		{"post-batch", "bare POST of batches, ready-made", "the limit: requests with 100 events that were made and signed beforehand"},
+	},
+	series: "writers", pinned: map[string]string{"event": headlineEvent},
+}
+
+var otlpLogs = question{
+	id: "otlp", dir: "otlp", title: "By OTLP",
+	intro: "One receiver in another process, which answers 200 at once, so that the clients are compared and no server. The time of the " +
+		"SDK ends when it has been shut down, which sends what it holds. lost is what the receiver has not got by then. All that ours calls " +
+		"written is answered before Write returns; the SDK tells no caller anything.",
+	runs: []run{
+		{pattern: "OTLP/writers=1$/event=EVENT/peer=.*", full: 500, quick: 300, seconds: 2},
+		{pattern: "OTLP/writers=64$/event=EVENT/peer=.*", full: 10_000, quick: 5_000, seconds: 4},
+		{pattern: "OTLP/writers=1024$/event=EVENT/peer=.*", full: 10_000, quick: 10_000, seconds: 4},
+	},
+	peers: []peer{
+		{ours, "this library", "`otlp.Sink`: nil when the receiver answered 200 and rejected nothing; gzip, its default"},
+		{"ours-plain", "this library, without gzip", "the same with `Compression: none`"},
+		{"sdk", "OpenTelemetry, batches", "OpenTelemetry's batch processor and OTLP exporter, their defaults, without compression: drops beyond 2,048 waiting records, untold"},
+		{"sdk-gzip", "OpenTelemetry, batches, gzip", "the same with gzip"},
 	},
 	series: "writers", pinned: map[string]string{"event": headlineEvent},
 }
