@@ -87,6 +87,11 @@ var goldenCases = []goldenCase{
 	{"spool-stats", "spool stats spool", anywhere, 0},
 	{"check", "check good.yaml", terminals, 0},
 	{"check-bad", "check good.yaml bad.yaml", terminals, 1},
+	{"collector", "check-collector collector.yaml", pipe, 1},
+	{"collector-json", "check-collector -o json durable.yaml", pipe, 0},
+	{"collector-durable", "check-collector durable.yaml", pipe, 0},
+	{"collector-bad", "check-collector misspelt.yaml", pipe, 1},
+	{"collector-bad-json", "check-collector -o json misspelt.yaml", pipe, 1},
 	{"export", "export --limit 1 audit.log", pipe, 0},
 	{"export-csv", "export -o csv --limit 1 audit.log", pipe, 0},
 	{"hostile", "get hostile.log", anywhere, 0},
@@ -170,6 +175,10 @@ func inTrail(t *testing.T) {
 	write(t, "bad.yaml", header+"sinks:\n  a: {type: lok}\ncomponents:\n  broker: {sink: b}\n")
 	write(t, "audit.yaml", header+configuration)
 	write(t, "away.yaml", header+unreachable)
+	write(t, "collector.yaml", collectorConfig)
+	write(t, "durable.yaml", durableCollector)
+	write(t, "memory.yaml", strings.Replace(durableCollector, "    sending_queue: {storage: file_storage}\n", "", 1))
+	write(t, "misspelt.yaml", strings.NewReplacer("storage: file_storage", "storag: file_storage", "[otlp_http]", "[otlp_http, otlp_htp]").Replace(durableCollector))
 	for _, dir := range []string{"dead", "requeue", "damaged"} {
 		if err := os.MkdirAll(filepath.Join("spool", dir), 0o700); err != nil {
 			t.Fatal(err)

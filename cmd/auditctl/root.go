@@ -47,7 +47,7 @@ exit codes of its own.`,
 		cmd.GroupID = "events"
 		root.AddCommand(cmd)
 	}
-	for _, cmd := range []*cobra.Command{checkCommand(env), typesCommand(env), schemaCommand(env), sendCommand(env), spoolCommand(env), redactCommand(env), keysCommand(env)} {
+	for _, cmd := range []*cobra.Command{checkCommand(env), checkCollectorCommand(env), typesCommand(env), schemaCommand(env), sendCommand(env), spoolCommand(env), redactCommand(env), keysCommand(env)} {
 		cmd.GroupID = "setup"
 		root.AddCommand(cmd)
 	}

@@ -38,9 +38,6 @@ func Parse(file string, data []byte, getenv func(string) string) (*Report, error
 	if top := g.parse(data); top != nil {
 		g.read(top)
 	}
-	if err := g.err(); err != nil {
-		return nil, err
-	}
 	report := &Report{}
 	for _, name := range slices.Sorted(maps.Keys(g.pipelines)) {
 		receiver := g.otlpReceiver(name)
@@ -50,10 +47,13 @@ func Parse(file string, data []byte, getenv func(string) string) (*Report, error
 		ways := g.ways(name, passage{path: []string{receiver}})
 		report.Pipelines = append(report.Pipelines, Pipeline{name, lowest(ways), ways})
 	}
-	if len(report.Pipelines) == 0 {
+	if len(report.Pipelines) == 0 && len(g.problems) == 0 {
 		g.problem([]string{"service", "pipelines"}, "no pipeline of logs has a receiver otlp: nothing answers a request with logs")
 	}
-	return report, g.err()
+	if err := g.err(); err != nil {
+		return nil, err
+	}
+	return report, nil
 }
 
 // read checks all of a configuration that a verdict rests on.

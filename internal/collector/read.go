@@ -14,8 +14,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxFile bounds a configuration, in bytes.
-const maxFile = 4 << 20
+// MaxFile bounds a configuration, in bytes. Parse refuses a larger one.
+const MaxFile = 4 << 20
 
 // reader reads a configuration and collects what is wrong with it.
 type reader struct {
@@ -32,7 +32,7 @@ var (
 
 // parse returns the only document of a file with its references replaced, or nil when it has reported why there is none.
 func (r *reader) parse(data []byte) map[string]any {
-	if len(data) > maxFile {
+	if len(data) > MaxFile {
 		r.problem(nil, "is larger than 4 MiB: is it a collector's configuration?")
 		return nil
 	}

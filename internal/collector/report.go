@@ -1,5 +1,5 @@
-// Package collector says what the 200 of an OpenTelemetry Collector is worth, as far as its configuration tells: to whom
-// it is that an event is lost after the collector has confirmed it, and which key to change.
+// Package collector says what the 200 of an OpenTelemetry Collector is worth, as far as its configuration tells: how an
+// event is still lost after the collector has confirmed it, and which key to change.
 //
 // It knows the OTLP receiver, the OTLP exporters and the sending queue of collector v0.165.0. Of other components it says
 // that they are not known, and never that they are safe.
