@@ -74,16 +74,16 @@ type AuditEventList struct {
 
 // DeepCopyObject returns a copy of the event.
 func (ae *AuditEvent) DeepCopyObject() runtime.Object {
-	out := *ae
-	ae.ObjectMeta.DeepCopyInto(&out.ObjectMeta)
+	out, meta := *ae, &ae.ObjectMeta
+	meta.DeepCopyInto(&out.ObjectMeta)
 	out.Spec.RunRef, out.Spec.Credential, out.Spec.MatchedPolicy = clone(ae.Spec.RunRef), clone(ae.Spec.Credential), clone(ae.Spec.MatchedPolicy)
 	return &out
 }
 
 // DeepCopyObject returns a copy of the list.
 func (l *AuditEventList) DeepCopyObject() runtime.Object {
-	out := *l
-	l.ListMeta.DeepCopyInto(&out.ListMeta)
+	out, meta := *l, &l.ListMeta
+	meta.DeepCopyInto(&out.ListMeta)
 	out.Items = make([]AuditEvent, len(l.Items))
 	for i := range l.Items {
 		out.Items[i] = *l.Items[i].DeepCopyObject().(*AuditEvent)
