@@ -48,6 +48,7 @@ const (
 	otelTrace  = "go.opentelemetry.io/otel/trace"
 	adapters   = module + "/adapters"
 	readers    = module + "/reading"
+	oldNames   = module + "/compat/auditing"
 )
 
 // arrows is what one package may import and link.
@@ -121,6 +122,7 @@ var allArrows = []arrows{
 		never: []string{client, runtime, zap, grafana, prometheus, sinks, core, author},
 	},
 	{pkg: "internal/httpclient", ownImports: []string{optionTags, module + "/internal/secrets", module + "/internal/switching"}, never: []string{client, runtime, zap, grafana, api, core}},
+	{pkg: "compat/auditing", imports: []string{api, core, sinks + "/kube"}, never: []string{zap, grafana, module + "/config"}},
 	{pkg: "config", never: []string{sinks, client, runtime, zap, grafana}},
 	{pkg: "config/builtin", never: []string{readers, "cel.dev/cel-go", "github.com/spf13/cobra"}},
 	{
@@ -180,6 +182,20 @@ func below(path string, roots []string) bool {
 	return slices.ContainsFunc(roots, func(root string) bool {
 		return path == root || strings.HasPrefix(path, root+"/")
 	})
+}
+
+// A program chooses its destination. So no package of the library brings one along: only
+// the one with the old names, where a program says KubeSink, and config/builtin, which has all.
+func TestOnlyTheOldNamesBringTheAPIServersSink(t *testing.T) {
+	mayImport := []string{oldNames, module + "/config/builtin", module + "/examples", module + "/internal/stagetest"}
+	for path, p := range dependencies(t, "./...") {
+		if slices.Contains(p.Imports, sinks+"/kube") && !below(path, mayImport) {
+			t.Errorf("%s imports sinks/kube, and only %v may", path, mayImport)
+		}
+		if slices.Contains(p.Imports, oldNames) {
+			t.Errorf("%s imports the old names, which are for programs that move", path)
+		}
+	}
 }
 
 // What prepares and counts events has one door each: a destination that named or
