@@ -150,6 +150,10 @@ bench-read: compared-tools ## Compare auditctl with grep and jq over a log of 66
 bench-drain: $(SERVERS) ## Deliver backlogs behind a spool, beside what the destinations take, and write docs/benchmarks.md: about 8 minutes
 	cd benchmarks && go run ./cmd/benchreport -only drain
 
+.PHONY: bench-linked
+bench-linked: ## Compare what programs link, and write docs/benchmarks.md: about 3 minutes
+	cd benchmarks && go run ./cmd/benchreport -only linked
+
 .PHONY: bench-instructions
 bench-instructions: ## Count the instructions of an event on each path with valgrind, and fail where one took 5% fewer before
 	cd benchmarks && go run ./cmd/instructions

@@ -81,8 +81,8 @@ type Options struct {
 	Timeout time.Duration `yaml:"timeout" default:"10s" min:"1ms" max:"10m" doc:"how long one request may take"`
 
 	// RefusalGrace is how long a receiver or a gateway may refuse the sink itself, with 401,
-	// 403, 404, 407, a redirect, a page that is no OTLP or the like, before such an answer is
-	// of auditing.ClassPermanent, for which a spool makes a dead letter of each event. Until
+	// 403, 404, 407, a redirect or the like, before such an answer is of
+	// auditing.ClassPermanent, for which a spool makes a dead letter of each event. Until
 	// then it is transient, because a password may be being exchanged, or a gateway be
 	// starting. The time begins with the first such answer, and ends with the first that lets
 	// the sink in. 10 minutes when 0, at most 100 years; negative for permanent at once.

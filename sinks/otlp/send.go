@@ -88,9 +88,7 @@ func (s *store) post(ctx context.Context, items []item) httpdriver.Answer {
 	body := s.frame.request(records...)
 	m, size, start := s.metrics, len(body), time.Now()
 	if s.opts.Compression == compressionGzip {
-		b := compressors.Get().(*compressor) //nolint:forcetypeassert // it holds nothing else
-		defer compressors.Put(b)
-		body = b.compress(body)
+		body = compress(body)
 	}
 	m.inFlight.Inc()
 	a := s.client.Post(ctx, body, nil)
@@ -99,24 +97,21 @@ func (s *store) post(ctx context.Context, items []item) httpdriver.Answer {
 	return a
 }
 
-// compressor makes gzip of bodies. The result has no time in it, so equal bodies give equal bytes.
-type compressor struct {
-	gzip   *gzip.Writer
-	packed bytes.Buffer
-}
-
 var compressors = sync.Pool{New: func() any {
 	fast, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // there is such a level
-	return &compressor{gzip: fast}
+	return fast
 }}
 
-// compress returns body in gzip, which is valid until the next call.
-func (c *compressor) compress(body []byte) []byte {
-	c.packed.Reset()
-	c.gzip.Reset(&c.packed)
-	_, _ = c.gzip.Write(body) // a buffer takes everything
-	_ = c.gzip.Close()
-	return c.packed.Bytes()
+// compress returns body in gzip. There is no time in it, so equal bodies give equal bytes. The
+// result is in memory of its own: net/http may read it after the request has returned.
+func compress(body []byte) []byte {
+	packed := bytes.NewBuffer(make([]byte, 0, len(body)/4+64))
+	w := compressors.Get().(*gzip.Writer) //nolint:forcetypeassert // it holds nothing else
+	w.Reset(packed)
+	_, _ = w.Write(body) // a buffer takes everything
+	_ = w.Close()
+	compressors.Put(w)
+	return packed.Bytes()
 }
 
 // judge says what a status means by OTLP, where that differs from what it means elsewhere. Only 200

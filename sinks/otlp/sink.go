@@ -65,6 +65,7 @@ func New(address string, opts Options) (*Sink, error) {
 	}
 	s.metrics, s.release, err = newMetrics(opts.Registerer)
 	if err != nil {
+		_ = s.client.Close(context.Background()) // it has nothing under way
 		return nil, fmt.Errorf("otlp: registering metrics: %w", err)
 	}
 	return &Sink{driver.New(s)}, nil

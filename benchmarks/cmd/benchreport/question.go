@@ -14,7 +14,7 @@ type question struct {
 	series string
 	pinned map[string]string
 	aims   []aim
-	// apart is a question that is asked by its name alone: it takes long, and measures other programs than this library.
+	// apart is a question that is asked by its name alone: it takes long, or measures no time.
 	apart bool
 	// table and plot show it; as a comparison when nil.
 	table func(question, *results) string

@@ -26,7 +26,7 @@ var logFile = question{
 	series: "event",
 	aims: []aim{
 		{text: "A named event takes at most 1.1 of bare zap", unit: "ns/op", of: "ours-named", by: "zap-core", bound: 1.1, in: allEvents},
-		{text: "A new event takes at most 1.1 of bare zap", unit: "ns/op", of: ours, by: "zap-core", bound: 1.1, in: allEvents},
+		{text: "A new event takes at most 1.25 of bare zap", unit: "ns/op", of: ours, by: "zap-core", bound: 1.25, in: allEvents},
 		{text: "At least 2.2 times as fast as the API server's", unit: "ns/op", of: "apiserver", by: ours, bound: 2.2, atLeast: true, in: allEvents},
 	},
 }
@@ -51,9 +51,13 @@ var lokiPush = question{
 	},
 	series: "writers", pinned: map[string]string{"event": headlineEvent},
 	aims: []aim{
-		{text: "Answered, and no slower than loki-client-go unconfirmed, at 1,024 writers", unit: "ns/op", of: ours, by: "loki-client-go", bound: 1, in: settings("writers", "1024")},
-		{text: "At least 0.8 of the limit at 1,024 writers", unit: "ns/op", of: "post", by: ours, bound: 0.8, atLeast: true, in: settings("writers", "1024")},
-		{text: "At most 0.6 of the processor time of loki-client-go at 1,024 writers", unit: "cpu-ns/op", of: ours, by: "loki-client-go", bound: 0.6, in: settings("writers", "1024")},
+		// All of the clients but ours and the bare POST have heard nothing when their Write returns.
+		{text: "At least 2.2 times the rate of the same content by loki-client-go, at 1,024 writers", unit: "ns/op", of: "lokiclient", by: ours, bound: 2.2, atLeast: true, in: settings("writers", "1024")},
+		{text: "At most 0.4 of its processor time", unit: unitCPU, of: ours, by: "lokiclient", bound: 0.4, in: settings("writers", "1024")},
+		{text: "At least the rate of the same content by loki-client-go, at 64 writers", unit: "ns/op", of: "lokiclient", by: ours, bound: 1, atLeast: true, in: settings("writers", "64")},
+		{text: "At least the rate of loki-client-go with a bare line, at 1,024 writers", unit: "ns/op", of: "loki-client-go", by: ours, bound: 1, atLeast: true, in: settings("writers", "1024")},
+		{text: "At most 0.8 of its processor time", unit: unitCPU, of: ours, by: "loki-client-go", bound: 0.8, in: settings("writers", "1024")},
+		{text: "At least 0.9 of the rate of the limit, at 1,024 writers", unit: "ns/op", of: "post", by: ours, bound: 0.9, atLeast: true, in: settings("writers", "1024")},
 	},
 }
 
@@ -62,9 +66,9 @@ var webhookPost = question{
 	intro: "A receiver on the same machine that counts events and stores none, whose own processor time is not counted. " +
 		"Everybody has 8 connections and sends the same signed requests of a credential-issued event. lost is what the receiver has not counted afterwards.",
 	runs: []run{
-		{pattern: "Webhook/writers=1$/event=credential/peer=.*", full: 1_000, quick: 300, seconds: 3},
-		{pattern: "Webhook/writers=64$/event=credential/peer=.*", full: 10_000, quick: 5_000, seconds: 6},
-		{pattern: "Webhook/writers=1024$/event=credential/peer=.*", full: 10_000, quick: 10_000, seconds: 6},
+		{pattern: "Webhook/writers=1$/event=credential/peer=.*", full: 500, quick: 300, seconds: 2},
+		{pattern: "Webhook/writers=64$/event=credential/peer=.*", full: 5_000, quick: 5_000, seconds: 4},
+		{pattern: "Webhook/writers=1024$/event=credential/peer=.*", full: 10_000, quick: 10_000, seconds: 5},
 	},
 	peers: []peer{
 		{ours, "this library", "`webhook.Sink`, one event a request: nil when the receiver answered 204"},
@@ -98,7 +102,7 @@ var kubeCreate = question{
 	id: "kube", dir: "kube", title: "To the API server",
 	intro: "A real kube-apiserver and etcd on the same machine (etcd without fsync), whose own processor time is not " +
 		"counted. Every client is controller-runtime's, with QPS -1.",
-	runs: []run{{pattern: "Kube/writers=.*/event=EVENT/peer=.*", full: 200, quick: 100, seconds: 20}},
+	runs: []run{{pattern: "Kube/writers=.*/event=EVENT/peer=.*", full: 150, quick: 100, seconds: 15}},
 	peers: []peer{
 		{ours, "this library", "`kube.Sink`: nil when the object is in etcd; writing the event again after a timeout leaves one object"},
 		{"create-named", "client.Create, named by the caller", "`client.Create` of the object that ours creates, named, labelled and stamped"},
@@ -106,10 +110,10 @@ var kubeCreate = question{
 		{"post", "bare POST, ready-made", "the limit: objects that were encoded beforehand, an answer that is not decoded, on client-go's own connection"},
 	},
 	series: "writers", pinned: map[string]string{"event": headlineEvent},
-	aims: []aim{{
-		text: "At least 0.98 of the speed of a bare client with the same object", unit: "ns/op", of: "create-named", by: ours,
-		bound: 0.98, atLeast: true, in: settings("writers", "1", "8", "64"),
-	}},
+	aims: []aim{
+		{text: "At most 1.05 of the processor time of a bare client with the same object", unit: unitCPU, of: ours, by: "create-named", bound: 1.05, in: settings("writers", "1", "8", "64")},
+		{text: "At least 0.98 of its speed", unit: "ns/op", of: "create-named", by: ours, bound: 0.98, atLeast: true, in: settings("writers", "1", "8", "64")},
+	},
 }
 
 var fanOut = question{
@@ -166,6 +170,10 @@ var durable = question{
 		{"fdatasync", "write and fdatasync", "the limit of one writer: write and fdatasync of a record that was encoded beforehand"},
 	},
 	series: "writers", pinned: map[string]string{"event": headlineEvent},
+	aims: []aim{{
+		text: "The log with Fsync has at least 0.8 of the rate of the spool, at 64 writers", unit: "ns/op", of: ours, by: "ours-log-fsync",
+		bound: 0.8, atLeast: true, in: settings("writers", "64"),
+	}},
 }
 
 var growthEvents = question{
@@ -221,7 +229,7 @@ var readLog = question{
 }
 
 var linked = question{
-	id: "linked", dir: "linked", title: "What a program links",
+	id: "linked", apart: true, dir: "linked", title: "What a program links",
 	intro: "Stripped binaries of programs that write one event, and how many modules are in each. A controller has the " +
 		"client of the API server anyway, and many programs have zap: the programs kube-client and zap have those and no trail.",
 	runs:  []run{{pattern: "Linked/program=.*", full: 1, rounds: 1, seconds: 90}},
