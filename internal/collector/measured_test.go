@@ -166,7 +166,7 @@ func (r row) compare(t *testing.T, tr trial) outcome {
 // try sends an event, lets the failure happen, and looks for the event once the backend is healthy.
 func try(t *testing.T, tr trial, c *testenv.OTelCol, b *backend) outcome {
 	// Without an answer the sender knows that nothing is confirmed. A collector without a queue tries again for as long.
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	if code, _ := post(ctx, c.URL, event); code != http.StatusOK {
 		return unconfirmed
