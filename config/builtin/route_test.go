@@ -20,29 +20,28 @@ import (
 	"github.com/paddock-dev/audit/internal/testenv"
 )
 
-// readmeConfiguration returns the configuration file that README.md shows, or the copy
-// in testdata when README.md shows none.
-func readmeConfiguration(t *testing.T) string {
+// documentedConfiguration returns the configuration file that docs/configuration.md shows.
+func documentedConfiguration(t *testing.T) string {
 	t.Helper()
-	copied, err := os.ReadFile("../testdata/good/readme.yaml")
+	copied, err := os.ReadFile("../testdata/good/documented.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	readme, err := os.ReadFile("../../README.md")
+	page, err := os.ReadFile("../../docs/configuration.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, block := range strings.Split(string(readme), "```yaml\n")[1:] {
+	for _, block := range strings.Split(string(page), "```yaml\n")[1:] {
 		text, _, _ := strings.Cut(block, "```")
 		if strings.Contains(text, "kind: "+config.Kind) {
 			if text != string(copied) {
-				t.Errorf("README's configuration is not that of config/testdata/good/readme.yaml:\n%s", text)
+				t.Errorf("the configuration of docs/configuration.md is not that of config/testdata/good/documented.yaml:\n%s", text)
 			}
 			return text
 		}
 	}
-	t.Log("README has no section on configuration")
-	return string(copied)
+	t.Fatal("docs/configuration.md shows no configuration")
+	return ""
 }
 
 // place holds the destinations in which the test looks for events.
@@ -52,7 +51,7 @@ type place struct {
 	stderr string // a file
 }
 
-// prepare returns README's file with the addresses of the test's servers, and functions
+// prepare returns the documented file with the addresses of the test's servers, and functions
 // that read the servers.
 func prepare(t *testing.T) (text string, p place) {
 	t.Helper()
@@ -72,12 +71,12 @@ func prepare(t *testing.T) (text string, p place) {
 	if err := os.WriteFile(password, []byte("hunter2"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	text = readmeConfiguration(t)
+	text = documentedConfiguration(t)
 	for old, replacement := range map[string]string{
 		"http://loki:3100": p.loki.URL, "/etc/loki/pw": password, "path: stderr": "path: " + p.stderr,
 	} {
 		if !strings.Contains(text, old) {
-			t.Fatalf("README's file has no %s", old)
+			t.Fatalf("the documented file has no %s", old)
 		}
 		text = strings.ReplaceAll(text, old, replacement)
 	}
@@ -121,7 +120,7 @@ func (p place) where(t *testing.T, namespace string) map[string][]string {
 	return found
 }
 
-func TestReadmeFileRoutesEachComponent(t *testing.T) {
+func TestDocumentedFileRoutesEachComponent(t *testing.T) {
 	t.Parallel()
 	text, p := prepare(t)
 	path := filepath.Join(t.TempDir(), "audit.yaml")
@@ -131,7 +130,7 @@ func TestReadmeFileRoutesEachComponent(t *testing.T) {
 		name, text string
 		want       map[string][]string
 	}{
-		{"as README has it", text, map[string][]string{
+		{"as documented", text, map[string][]string{
 			"kube": {"broker", "controller"}, "loki": {"broker", "proxy"}, "log": {"webhook"},
 		}},
 		{"with two names swapped", strings.NewReplacer("proxy:      {sink: lake", "proxy:      {sink: cluster",
