@@ -31,7 +31,7 @@ func TestEachDecisionHasStatusAndDateAsInTheIndex(t *testing.T) {
 	for _, path := range pages {
 		name := filepath.Base(path)
 		head := decision.FindStringSubmatch(mustRead(t, path))
-		if head == nil || !strings.HasPrefix(name, head[1]+"-") {
+		if len(head) == 0 || !strings.HasPrefix(name, head[1]+"-") {
 			t.Errorf("%s does not begin with its number, title, status and date", name)
 			continue
 		}
