@@ -27,6 +27,14 @@ func TestTheDocsShowWhatAuditctlPrints(t *testing.T) {
 	compareDocs(t, page, noon.Add(25*time.Minute))
 }
 
+func TestTheControlsShowWhatAuditctlPrints(t *testing.T) {
+	page := absolute(t, "../../docs/controls.md")
+	inTrail(t)
+	write(t, "weak.yaml", "apiVersion: audit.paddock.dev/v1alpha1\nkind: AuditConfiguration\n"+
+		"sinks:\n  screen: {type: log, path: stderr}\ncomponents:\n  broker: {sink: screen, onFailure: closed}\n")
+	compareDocs(t, page, noon.Add(25*time.Minute))
+}
+
 func TestTheTrustInTheDocsIsValid(t *testing.T) {
 	text, err := os.ReadFile("../../docs/auditctl.md")
 	if err != nil {

@@ -41,7 +41,12 @@ func TestMain(m *testing.M) {
 }
 
 func runWithCluster(m *testing.M) (code int, err error) {
-	kube, err = testenv.StartEmptyKube()
+	flags, remove, err := logFlags()
+	if err != nil {
+		return 1, err
+	}
+	defer func() { err = errors.Join(err, remove()) }()
+	kube, err = testenv.StartEmptyKube(flags...)
 	if err != nil {
 		return 1, err
 	}

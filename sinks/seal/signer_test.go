@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -90,5 +91,18 @@ func TestSignerKeyRefusesOtherKeys(t *testing.T) {
 				t.Errorf("the name %q is taken", name)
 			}
 		}
+	}
+}
+
+func TestKeyOfAClosedTrailIsErased(t *testing.T) {
+	s := sealed(t, &sinktest.Recorder{}, seal.Options{})
+	must(t, s.Write(t.Context(), denial(0)))
+	key := s.Key()
+	if len(key) == 0 || slices.Max(key) == 0 {
+		t.Fatal("there is no key while the trail is open")
+	}
+	must(t, s.Close(within(t, 10*time.Second)))
+	if slices.Max(key) != 0 {
+		t.Error("the trail is closed, and its key is in memory")
 	}
 }
