@@ -42,11 +42,12 @@ func Example_volume() {
 		fmt.Println(failed.Class, "-", failed.Err)
 	}
 	lake.FailWith(nil)
-	fmt.Println(sink.Close(context.Background()))
+	if err := sink.Close(context.Background()); err != nil {
+		fmt.Println(err)
+	}
 	// Output:
 	// spool: opening DIR: another sink, of this process or another one, uses DIR: give each a path of its own: resource temporarily unavailable
 	// full - the waiting events and the dead letters would exceed MaxBytes: see why the next sink does not take them, and requeue or remove the dead letters
-	// <nil>
 }
 
 func TestEveryReplicaHasASpoolOfItsOwn(t *testing.T) {
