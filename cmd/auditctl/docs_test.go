@@ -70,8 +70,14 @@ func compareDocs(t *testing.T, page string, now time.Time) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	compare(t, page, rendered(t, string(text), now))
+}
+
+// rendered returns a page with what its commands print at a time.
+func rendered(t *testing.T, page string, now time.Time) string {
+	t.Helper()
 	blocks := 0
-	got := session.ReplaceAllStringFunc(string(text), func(block string) string {
+	got := session.ReplaceAllStringFunc(page, func(block string) string {
 		blocks++
 		var b strings.Builder
 		b.WriteString("```console\n")
@@ -86,13 +92,16 @@ func compareDocs(t *testing.T, page string, now time.Time) {
 	if blocks == 0 {
 		t.Fatal("the page shows nothing")
 	}
-	compare(t, page, got)
+	return got
 }
 
 // documented returns what a command prints in a terminal of 120 columns without colours. The
-// command is auditctl, maybe with files from cat on its standard input or with its output in a file.
+// command is sed, or auditctl, maybe with files from cat on its standard input or with its output or errors in a file.
 func documented(t *testing.T, command string, now time.Time) string {
 	t.Helper()
+	if strings.HasPrefix(command, "sed ") {
+		return sedOf(t, command)
+	}
 	env := &environment{
 		terminal: true, width: 120, now: func() time.Time { return now },
 		getenv: func(name string) string { return map[string]string{"NO_COLOR": "1"}[name] },
@@ -100,6 +109,7 @@ func documented(t *testing.T, command string, now time.Time) string {
 	if files, rest, piped := strings.Cut(command, " | "); piped {
 		env.in, command = strings.NewReader(concatenated(t, files)), rest
 	}
+	command, errorsInto, _ := strings.Cut(command, " 2> ")
 	command, into, _ := strings.Cut(command, " > ")
 	env.terminal = into == ""
 	args, ok := strings.CutPrefix(command, "auditctl ")
@@ -115,6 +125,10 @@ func documented(t *testing.T, command string, now time.Time) string {
 		}
 	}
 	_, out, errOut := auditctlIn(t, env, list...)
+	if errorsInto != "" {
+		write(t, errorsInto, errOut)
+		errOut = ""
+	}
 	if into != "" {
 		write(t, into, out)
 		out = ""

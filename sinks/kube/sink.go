@@ -52,7 +52,8 @@ type Sink struct {
 	// collision. It must read from the API server, as a manager's GetAPIReader
 	// does, and needs the right to get auditevents. When nil, Client asks for the
 	// object with an empty dry-run patch, which needs the right to patch
-	// auditevents and changes nothing.
+	// auditevents and changes nothing. The fake client of controller-runtime
+	// answers no dry-run patch: in a test, set it here as well.
 	//
 	// Without either right an event whose name exists already is a transient error:
 	// an earlier attempt may have stored it, or somebody else may have taken the name.
