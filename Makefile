@@ -8,9 +8,9 @@ FUZZTIME ?= 30s
 COUNT ?= 1
 TESTFLAGS ?=
 
-# Modules with tests of their own: all but the pinned tools and the comparison with other libraries. The licence gate is
-# no pinned tool but this project's own program. tools/gotest goes through the same modules.
-MODULES = $(shell find . -name go.mod -not -path './tools/*' -not -path './benchmarks/*' | sed 's|/go.mod$$||' | sort) ./tools/licences
+# Modules with tests of their own: all but the pinned tools and the comparison with other libraries. The licence gate
+# and the release are no pinned tools but this project's own programs. tools/gotest goes through the same modules.
+MODULES = $(shell find . -name go.mod -not -path './tools/*' -not -path './benchmarks/*' | sed 's|/go.mod$$||' | sort) ./tools/licences ./tools/release
 ALL_MODULES = $(shell find . -name go.mod | sed 's|/go.mod$$||' | sort)
 
 # The servers that tests talk to. What these variables name is used instead of building:
