@@ -16,8 +16,8 @@ import (
 
 // checkVersion says why no module could have the version.
 func checkVersion(mods modules, version string) error {
-	if !semver.IsValid(version) || module.CanonicalVersion(version) != version {
-		return fmt.Errorf("%q is no version that the go command takes: give one such as v0.1.0 or v0.2.0-rc.1", version)
+	if !semver.IsValid(version) || module.CanonicalVersion(version) != version || module.IsPseudoVersion(version) {
+		return fmt.Errorf("%q is not a version of a release: give one such as v0.1.0 or v0.2.0-rc.1", version)
 	}
 	for _, mod := range mods {
 		if !mod.released() {

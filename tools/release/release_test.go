@@ -159,9 +159,10 @@ func TestWhatCannotBeTaggedIsRefused(t *testing.T) {
 		tagged  string // a tag that exists
 		want    string
 	}{
-		"no version":       {version: "0.2.0", want: "no version that the go command takes"},
-		"a short version":  {version: "v0.2", want: "no version that the go command takes"},
-		"a build":          {version: "v0.2.0+x", want: "no version that the go command takes"},
+		"no version":       {version: "0.2.0", want: "not a version of a release"},
+		"a short version":  {version: "v0.2", want: "not a version of a release"},
+		"a build":          {version: "v0.2.0+x", want: "not a version of a release"},
+		"a commit":         {version: "v0.0.0-20261126170000-0123456789ab", want: "not a version of a release"},
 		"a second major":   {version: "v2.0.0", want: "major version"},
 		"no changelog":     {change: map[string]string{"CHANGELOG.md": "## [0.2.0]\n"}, want: "CHANGELOG.md has no line"},
 		"another version":  {change: map[string]string{"sinks/nested/go.mod": strings.Replace(nestedMod, "v0.2.0", "v0.1.0", 1)}, want: "requires example.com/lib@v0.1.0"},
@@ -230,5 +231,31 @@ func TestFolderWithoutModuleIsRefused(t *testing.T) {
 	_, err := run(t.Context(), options{root: r.root, version: "v0.2.0"})
 	if err == nil || !strings.Contains(err.Error(), "git tracks no go.mod") {
 		t.Errorf("error %v, want one that says that there is no module", err)
+	}
+}
+
+// What a clone has between releases is what the last release had, or what the next one is to have.
+func TestNestedModulesRequireOneVersion(t *testing.T) {
+	mods, err := repository{"../.."}.modules(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	lokiclient, found := mods.byPath(mods[0].path() + "/sinks/loki/lokiclient")
+	if !found {
+		t.Fatal("there is no module sinks/loki/lokiclient")
+	}
+	var version string
+	for _, line := range lokiclient.file.Require {
+		if line.Mod.Path == mods[0].path() {
+			version = line.Mod.Version
+		}
+	}
+	if err := checkVersion(mods, version); err != nil {
+		t.Errorf("sinks/loki/lokiclient requires a version that is none of a release: %v", err)
+	}
+	for _, mod := range mods {
+		for _, problem := range mod.problems(mods, version) {
+			t.Error(problem)
+		}
 	}
 }
