@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	// Before lokiclient required a later google.golang.org/genproto, this package was found in two modules.
+	_ "google.golang.org/genproto/googleapis/api/expr/v1alpha1"
 	"google.golang.org/grpc"
 
 	"github.com/paddock-dev/audit/adapters/auditgrpc"
