@@ -8,9 +8,9 @@ FUZZTIME ?= 30s
 COUNT ?= 1
 TESTFLAGS ?=
 
-# Modules with tests of their own: all but the pinned tools and the comparison with other libraries. The licence gate is
-# no pinned tool but this project's own program. tools/gotest goes through the same modules.
-MODULES = $(shell find . -name go.mod -not -path './tools/*' -not -path './benchmarks/*' | sed 's|/go.mod$$||' | sort) ./tools/licences
+# Modules with tests of their own: all but the pinned tools and the comparison with other libraries. The licence gate
+# and the release are no pinned tools but this project's own programs. tools/gotest goes through the same modules.
+MODULES = $(shell find . -name go.mod -not -path './tools/*' -not -path './benchmarks/*' | sed 's|/go.mod$$||' | sort) ./tools/licences ./tools/release
 ALL_MODULES = $(shell find . -name go.mod | sed 's|/go.mod$$||' | sort)
 
 # The servers that tests talk to. What these variables name is used instead of building:
@@ -66,6 +66,19 @@ test: $(SERVERS) bin/gotestsum ## Run every test of every module with -race, aga
 .PHONY: test-unit
 test-unit: ## Run the tests that start no server: those that do not link internal/testenv
 	go test -race $(TESTFLAGS) $$(go list -test -f '{{.ImportPath}} {{join .Deps " "}}' ./... \
+		| grep -v '/internal/testenv' | sed -n 's/^\([^ ]*\)\.test .*/\1/p')
+
+# The oldest Kubernetes modules with which these tests pass. docs/install.md names them.
+FLOOR = $(foreach m,api apiextensions-apiserver apimachinery apiserver client-go,k8s.io/$(m)@v0.34.4) sigs.k8s.io/controller-runtime@v0.22.4
+
+# The go command reads and writes bin/floor.mod and bin/floor.sum instead of go.mod and go.sum.
+.PHONY: test-floor
+test-floor: ## Vet all packages and run the tests without a server with the oldest Kubernetes modules they pass with
+	mkdir -p bin && cp go.mod bin/floor.mod && cp go.sum bin/floor.sum
+	go get -modfile=bin/floor.mod $(FLOOR)
+	go vet -mod=mod -modfile=bin/floor.mod ./...
+	go test -mod=mod -modfile=bin/floor.mod $(TESTFLAGS) $$(go list -mod=mod -modfile=bin/floor.mod -test -f '{{.ImportPath}} {{join .Deps " "}}' \
+		./api/... ./auditing/... ./driver/... ./sinks/... ./config/... \
 		| grep -v '/internal/testenv' | sed -n 's/^\([^ ]*\)\.test .*/\1/p')
 
 .PHONY: test-loki
@@ -206,6 +219,12 @@ verify-tidy:
 .PHONY: verify-licences
 verify-licences:
 	@go -C tools/licences run . "$(CURDIR)"
+
+# With VERSION, the tree has to be ready to be tagged as well.
+.PHONY: release-check
+release-check: ## Build and run programs outside the repository against its tags; with VERSION=v0.1.0, check that it can be tagged
+	go -C tools/release test -count 1 -v -timeout 30m -run '^(TestProgramsOutsideBuildAgainstTheTags|TestNestedModulesRequireOneVersion)$$' .
+	$(if $(VERSION),go -C tools/release run . -version $(VERSION) -check)
 
 ##@ Build
 

@@ -16,8 +16,8 @@ require (
 	github.com/hashicorp/eventlogger v0.2.10
 	github.com/hashicorp/raft v1.8.0
 	github.com/hashicorp/raft-wal v0.4.0
-	github.com/paddock-dev/audit v0.0.0-00010101000000-000000000000
-	github.com/paddock-dev/audit/sinks/loki/lokiclient v0.0.0-00010101000000-000000000000
+	github.com/paddock-dev/audit v0.1.0
+	github.com/paddock-dev/audit/sinks/loki/lokiclient v0.1.0
 	github.com/prometheus/client_golang v1.25.0
 	github.com/prometheus/common v0.73.1
 	github.com/rs/zerolog v1.35.1

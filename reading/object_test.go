@@ -19,7 +19,7 @@ func TestExpressionsSeeWhatTheJSONHas(t *testing.T) {
 		func(text *string, c randfill.Continue) { *text = "text " + c.String(8) },
 		func(n *int32, c randfill.Continue) { *n = 1 + c.Int31n(1000) },
 		func(at *metav1.Time, c randfill.Continue) { at.Time = time.Unix(1e9+c.Int63n(1e8), 0).UTC() },
-		func(f *metav1.FieldsV1, _ randfill.Continue) { *f = *metav1.NewFieldsV1("{}") },
+		func(f *metav1.FieldsV1, _ randfill.Continue) { _ = f.UnmarshalJSON([]byte("{}")) },
 	).Fill(full)
 	for name, ae := range map[string]*v1alpha1.AuditEvent{
 		"every field": full,

@@ -5,7 +5,7 @@ go 1.26.0
 replace github.com/paddock-dev/audit => ../..
 
 require (
-	github.com/paddock-dev/audit v0.0.0-00010101000000-000000000000
+	github.com/paddock-dev/audit v0.1.0
 	google.golang.org/grpc v1.84.0
 )
 

@@ -6,7 +6,7 @@ go 1.26.0
 replace github.com/paddock-dev/audit => ../..
 
 require (
-	github.com/paddock-dev/audit v0.0.0-00010101000000-000000000000
+	github.com/paddock-dev/audit v0.1.0
 	golang.org/x/mod v0.41.0
 	k8s.io/api v0.37.2
 	k8s.io/apiextensions-apiserver v0.37.2

@@ -257,7 +257,7 @@ func FuzzTheFormHoldsAllThatCounts(f *testing.F) {
 			func(at *metav1.Time, c randfill.Continue) {
 				at.Time = time.Unix(year1+c.Int63n(year10000-year1), c.Int63n(1e9))
 			},
-			func(m *metav1.FieldsV1, _ randfill.Continue) { *m = *metav1.NewFieldsV1("{}") },
+			func(m *metav1.FieldsV1, _ randfill.Continue) { _ = m.UnmarshalJSON([]byte("{}")) },
 		).Fill(ae)
 		if ae.Annotations == nil {
 			ae.Annotations = map[string]string{}

@@ -83,7 +83,7 @@ func filled(tb testing.TB) *v1alpha1.AuditEvent {
 		func(i *int32, _ randfill.Continue) { n++; *i = int32(n) },
 		func(b *bool, _ randfill.Continue) { *b = true },
 		func(at *metav1.Time, _ randfill.Continue) { n++; at.Time = time.Unix(int64(1e9+n), 5) },
-		func(f *metav1.FieldsV1, _ randfill.Continue) { *f = *metav1.NewFieldsV1("{}") },
+		func(f *metav1.FieldsV1, _ randfill.Continue) { _ = f.UnmarshalJSON([]byte("{}")) },
 	).Fill(ae)
 	mustBeSet(tb, "", reflect.ValueOf(ae).Elem())
 	return ae
@@ -216,7 +216,7 @@ func checkFilled(t *testing.T, data []byte, text string) {
 				at.Time = time.Unix(c.Int63()-c.Int63(), c.Int63n(1e9)).In(time.FixedZone("", c.Intn(86400)-43200))
 			}
 		},
-		func(m *metav1.FieldsV1, _ randfill.Continue) { *m = *metav1.NewFieldsV1("{}") },
+		func(m *metav1.FieldsV1, _ randfill.Continue) { _ = m.UnmarshalJSON([]byte("{}")) },
 	).Fill(ae)
 	mustEqual(t, ae)
 	mustParseAlike(t, string(eventjson.Append(nil, ae)))

@@ -8,7 +8,7 @@ go 1.26.0
 require (
 	github.com/golang/snappy v1.0.0
 	github.com/grafana/loki/pkg/push v0.0.0-20250630054201-94c0ba7b0952
-	github.com/paddock-dev/audit v0.0.0
+	github.com/paddock-dev/audit v0.1.0
 )
 
 require (
