@@ -22,6 +22,7 @@ const (
 	naming       = module + "/internal/names"
 	eventMetrics = module + "/internal/metrics"
 	shared       = module + "/internal/sharedmetrics"
+	requests     = module + "/internal/requestmetrics"
 	hooks        = module + "/internal/hooks"
 	onDisk       = module + "/internal/disk"
 	recordLog    = module + "/internal/recordlog"
@@ -92,11 +93,11 @@ var allArrows = []arrows{
 	{pkg: "auditing/sinktest", ownImports: []string{api, core, author}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/kube", ownImports: []string{api, core, author, eventJSON}, never: []string{zap, grafana}},
 	{pkg: "sinks/log", ownImports: []string{api, core, author, optionTags, onDisk, module + "/internal/paths"}, never: []string{client, runtime, grafana}},
-	{pkg: "sinks/loki", ownImports: []string{api, core, author, eventJSON, shared, optionTags, text, httpClient, lokiNames, sinks + "/loki"}, never: []string{client, runtime, zap, grafana + "/loki-client-go", grafana + "/loki/v3"}},
-	{pkg: "sinks/webhook", ownImports: []string{api, core, author, eventJSON, shared, optionTags, httpClient}, never: []string{client, runtime, zap, grafana}},
+	{pkg: "sinks/loki", ownImports: []string{api, core, author, eventJSON, shared, requests, optionTags, text, httpClient, lokiNames, sinks + "/loki"}, never: []string{client, runtime, zap, grafana + "/loki-client-go", grafana + "/loki/v3"}},
+	{pkg: "sinks/webhook", ownImports: []string{api, core, author, eventJSON, shared, requests, optionTags, httpClient}, never: []string{client, runtime, zap, grafana}},
 	{pkg: "sinks/multi", imports: []string{api, core, author, optionTags, hooks}, never: []string{client, runtime, zap, grafana}},
 	{
-		pkg: "sinks/otlp", ownImports: []string{api, core, author, shared, optionTags, httpClient, lokiNames},
+		pkg: "sinks/otlp", ownImports: []string{api, core, author, shared, requests, optionTags, httpClient, lokiNames},
 		never: []string{client, runtime, zap, grafana, "go.opentelemetry.io", "google.golang.org/grpc"},
 	},
 	{pkg: "sinks/retry", ownImports: []string{api, core, author, shared, optionTags}, never: []string{client, runtime, zap, grafana}},

@@ -35,10 +35,10 @@ func (q *stream) request(ctx context.Context, entries []entry) answer {
 	}
 	body, size := requestBody(q.labels, entries)
 	m, start := q.store.metrics, time.Now()
-	m.inFlight.Inc()
+	m.InFlight.Inc()
 	a := q.store.client.push(ctx, body)
-	m.inFlight.Dec()
-	m.observe(a, len(entries), size, time.Since(start))
+	m.InFlight.Dec()
+	m.Observe(a.status, len(entries), size, time.Since(start))
 	return a
 }
 

@@ -90,10 +90,10 @@ func (s *store) post(ctx context.Context, items []item) httpdriver.Answer {
 	if s.opts.Compression == compressionGzip {
 		body = compress(body)
 	}
-	m.inFlight.Inc()
+	m.InFlight.Inc()
 	a := s.client.Post(ctx, body, nil)
-	m.inFlight.Dec()
-	m.observe(a.Status, len(items), size, time.Since(start))
+	m.InFlight.Dec()
+	m.Observe(a.Status, len(items), size, time.Since(start))
 	return a
 }
 

@@ -2,67 +2,26 @@ package webhook
 
 import (
 	"net/http"
-	"strconv"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/paddock-dev/audit/internal/requestmetrics"
 	"github.com/paddock-dev/audit/internal/sharedmetrics"
 )
 
 // metrics of the requests of all open Sinks that share a registry.
-type metrics struct {
-	requests *prometheus.CounterVec
-	bytes    prometheus.Histogram
-	events   prometheus.Histogram
-	duration prometheus.Histogram
-	inFlight prometheus.Gauge
-}
-
-// noAnswer is the status of a request without an answer.
-const noAnswer = "none"
+type metrics = requestmetrics.Metrics
 
 // newMetrics returns the metrics of reg, which may be nil for none. release takes
 // them out of reg when no other Sink has them.
 func newMetrics(reg prometheus.Registerer) (m *metrics, release func(), err error) {
-	m = &metrics{
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "paddock_audit_webhook_requests_total",
-			Help: "Requests to webhooks by the HTTP status of the answer; none when there was no answer.",
-		}, []string{"status"}),
-		bytes: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name:    "paddock_audit_webhook_request_bytes",
-			Help:    "Size of the bodies of requests to webhooks.",
-			Buckets: prometheus.ExponentialBuckets(512, 4, 7), // to 2 MiB
-		}),
-		events: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name:    "paddock_audit_webhook_request_events",
-			Help:    "Events in a request to a webhook.",
-			Buckets: prometheus.ExponentialBuckets(1, 4, 7), // to 4096
-		}),
-		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name:    "paddock_audit_webhook_request_duration_seconds",
-			Help:    "Time that a webhook took to answer.",
-			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
-		}),
-		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "paddock_audit_webhook_in_flight",
-			Help: "Requests to webhooks under way.",
-		}),
-	}
-	m.requests.WithLabelValues(strconv.Itoa(http.StatusNoContent)) // there from the start, at 0
-	m.requests.WithLabelValues(noAnswer)
-	return sharedmetrics.Open(reg, m, m.requests, m.bytes, m.events, m.duration, m.inFlight)
-}
-
-// observe counts a request. status is 0 when there was no answer.
-func (m *metrics) observe(status, events, size int, took time.Duration) {
-	text := noAnswer
-	if status != 0 {
-		text = strconv.Itoa(status)
-	}
-	m.requests.WithLabelValues(text).Inc()
-	m.bytes.Observe(float64(size))
-	m.events.Observe(float64(events))
-	m.duration.Observe(took.Seconds())
+	m = requestmetrics.New(requestmetrics.Texts{
+		Prefix: "paddock_audit_webhook_", One: "request", Many: "requests",
+		Requests: "Requests to webhooks by the HTTP status of the answer; none when there was no answer.",
+		Bytes:    "Size of the bodies of requests to webhooks.",
+		Events:   "Events in a request to a webhook.",
+		Duration: "Time that a webhook took to answer.",
+		InFlight: "Requests to webhooks under way.",
+	}, http.StatusNoContent)
+	return sharedmetrics.Open(reg, m, m.Collectors()...)
 }

@@ -23,10 +23,10 @@ func (s *store) send(ctx context.Context, events []*driver.Event) []error {
 	if err := s.signer.sign(header, idOf(events), start, body); err != nil {
 		return driver.All(len(events), driver.WithClass(auditing.ClassTransient, fmt.Errorf("not sent: %w", err)))
 	}
-	s.metrics.inFlight.Inc()
+	s.metrics.InFlight.Inc()
 	a := s.client.Post(ctx, body, header)
-	s.metrics.inFlight.Dec()
-	s.metrics.observe(a.Status, len(events), len(body), time.Since(start))
+	s.metrics.InFlight.Dec()
+	s.metrics.Observe(a.Status, len(events), len(body), time.Since(start))
 	s.note(a, time.Now())
 	if a.Err != nil && a.Verdict == httpdriver.Refused && splits(a.Status) {
 		return driver.All(len(events), batcher.Again(a.Err))
