@@ -158,7 +158,7 @@ func (c *Client) judge(a *Answer) {
 	}
 }
 
-// grace replaces the verdict RefusedSender by the one that Options.RefusalGrace says. It
+// grace replaces the verdict RefusedSender by NotStored or Refused, as Options.RefusalGrace says. It
 // returns a text with the end of the grace, if the verdict will change then.
 func (c *Client) grace(a *Answer) (until string) {
 	switch a.Verdict {

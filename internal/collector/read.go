@@ -154,7 +154,7 @@ func (r *reader) names(value any, path []string) (all []string) {
 	return all
 }
 
-// boolean returns a value that is true or false, and otherwise one that is there by default.
+// boolean returns the value of a key that is true or false, and the default where the key is missing.
 func (r *reader) boolean(keys map[string]any, key string, byDefault bool, path []string) bool {
 	value, ok := keys[key]
 	if !ok || !r.resolved(value, at(path, key)) {
@@ -167,7 +167,7 @@ func (r *reader) boolean(keys map[string]any, key string, byDefault bool, path [
 	return b
 }
 
-// duration returns a duration such as 5m, and otherwise one that is there by default.
+// duration returns the value of a key such as 5m, and the default where the key is missing.
 func (r *reader) duration(keys map[string]any, key string, byDefault time.Duration, path []string) time.Duration {
 	value, ok := keys[key]
 	if !ok || !r.resolved(value, at(path, key)) {

@@ -91,8 +91,8 @@ type Report struct {
 	Pipelines []Pipeline `json:"pipelines"`
 }
 
-// Good reports that no change of the configuration would save an event: nothing is unknown, and each loss that remains is
-// one that no key helps against.
+// Good reports that no change of the configuration would save an event: nothing is unknown, and no key
+// helps against the losses that remain.
 func (r *Report) Good() bool {
 	for _, p := range r.Pipelines {
 		if p.Worth <= Nothing {

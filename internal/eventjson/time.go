@@ -26,8 +26,8 @@ type second struct {
 	text string
 }
 
-// lastSecond is the one that was written last. Every event has its second twice, and most
-// events have that of the event before.
+// lastSecond is the second whose text was made last. An event has its second twice, and most events
+// have the same second as the event before.
 var lastSecond atomic.Pointer[second]
 
 func appendSecond(out []byte, t time.Time) []byte {

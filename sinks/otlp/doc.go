@@ -11,8 +11,8 @@
 //		return err
 //	}
 //
-// Writers share requests: one that is alone is sent at once, and whoever comes while a request
-// is under way joins the next.
+// Writers share requests: an event that comes alone is sent at once, and events that come while
+// a request is under way share the next one.
 //
 // # What a 200 is worth
 //
