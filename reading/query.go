@@ -42,7 +42,7 @@ func (q *Query) Takes(r *Record) (bool, error) {
 	if ae.Spec.RunRef != nil {
 		run = ae.Spec.RunRef.Name
 	}
-	if !q.TakesTime(r.Time) || !among(q.Namespaces, ae.Namespace) || !among(q.Components, ae.Labels[v1alpha1.LabelComponent]) ||
+	if !q.takesTime(r.Time) || !among(q.Namespaces, ae.Namespace) || !among(q.Components, ae.Labels[v1alpha1.LabelComponent]) ||
 		!among(q.Kinds, ae.Spec.Kind) || !among(q.Decisions, ae.Spec.Decision) || !among(q.Runs, run) || !among(q.Names, ae.Name) {
 		return false, nil
 	}
@@ -55,8 +55,8 @@ func (q *Query) Takes(r *Record) (bool, error) {
 	return q.Where.takes(r)
 }
 
-// TakesTime reports whether t is between Since and Until.
-func (q *Query) TakesTime(t time.Time) bool {
+// takesTime reports whether t is between Since and Until.
+func (q *Query) takesTime(t time.Time) bool {
 	return (q.Since.IsZero() || !t.Before(q.Since)) && (q.Until.IsZero() || t.Before(q.Until))
 }
 
