@@ -50,6 +50,7 @@ const (
 	adapters   = module + "/adapters"
 	readers    = module + "/reading"
 	oldNames   = module + "/compat/auditing"
+	egress     = module + "/examples/egressproxy"
 )
 
 // arrows is what one package may import and link.
@@ -130,6 +131,8 @@ var allArrows = []arrows{
 		pkg: "retention", ownImports: []string{api, core, author, hooks, onDisk, module + "/internal/stopping", module + "/internal/switching", module + "/internal/canonical", module + "/internal/trail", module + "/config"},
 		never: []string{sinks, zap, grafana, runtime + "/pkg/manager"},
 	},
+	{pkg: "examples/egressproxy/proxy", imports: []string{api, core}, never: []string{client, runtime, zap, grafana, sinks, author, module + "/config", otelTrace}},
+	{pkg: "examples/egressproxy/scenario", imports: []string{api, core, egress + "/proxy", sinks + "/log"}, never: []string{client, runtime, grafana}},
 }
 
 // The arrows between packages point one way: who wants only the log links no
@@ -195,6 +198,17 @@ func TestOnlyTheOldNamesBringTheAPIServersSink(t *testing.T) {
 		}
 		if slices.Contains(p.Imports, oldNames) {
 			t.Errorf("%s imports the old names, which are for programs that move", path)
+		}
+	}
+}
+
+// Who tries the demo first compiles all that it links. So it links the log and nothing
+// beyond: no server that it might start, and no metrics endpoint.
+func TestTheDemoLinksNoMoreThanTheShortestProgram(t *testing.T) {
+	shortest := dependencies(t, "./examples/quickstart")
+	for path, p := range dependencies(t, "./examples/egressproxy/demo") {
+		if _, ok := shortest[path]; !ok && !p.Standard && !below(path, []string{egress}) {
+			t.Errorf("examples/egressproxy/demo links %s, and examples/quickstart does not", path)
 		}
 	}
 }

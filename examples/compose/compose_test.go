@@ -2,6 +2,7 @@ package compose_test
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -51,6 +52,29 @@ func readCompose(t *testing.T) (c composeFile) {
 		}
 	}
 	return c
+}
+
+func TestTheImageIsBuiltFromAllThatTheProxyLinks(t *testing.T) {
+	text, err := os.ReadFile("Dockerfile.dockerignore")
+	if err != nil {
+		t.Fatal(err)
+	}
+	linked, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{with .Module}}{{if .Main}}{{$.ImportPath}}{{end}}{{end}}", "../egressproxy").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pkg := range strings.Fields(string(linked)) {
+		folder := strings.TrimPrefix(pkg, "github.com/paddock-dev/audit/")
+		if !slices.ContainsFunc(strings.Fields(string(text)), func(line string) bool {
+			kept, ok := strings.CutPrefix(line, "!")
+			return ok && strings.HasPrefix(folder+"/", kept+"/")
+		}) {
+			t.Errorf("Dockerfile.dockerignore leaves out %s, which the proxy links", folder)
+		}
+	}
+	if !strings.Contains(string(linked), "/examples/egressproxy/proxy\n") {
+		t.Errorf("go list names no package of the proxy: %q", linked)
+	}
 }
 
 func TestEveryFileThatAServiceUsesExists(t *testing.T) {

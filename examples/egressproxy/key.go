@@ -11,11 +11,13 @@ import (
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
+
+	"github.com/paddock-dev/audit/examples/egressproxy/proxy"
 )
 
 const (
 	composeCluster = "compose"
-	keyFile        = component + ".key"
+	keyFile        = proxy.Component + ".key"
 )
 
 // makeKey leaves a long-term key in the folder that the options name, and the trust.yaml that names its public half,
@@ -26,7 +28,7 @@ func makeKey(_ context.Context, o options) error {
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	private, public, err := note.GenerateKey(rand.Reader, composeCluster+"/"+component)
+	private, public, err := note.GenerateKey(rand.Reader, composeCluster+"/"+proxy.Component)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@
 //	egressproxy -demo -sink kube     # the same, into a real API server that it starts
 //	egressproxy -demo -proof DIR     # the same, and leaves a sealed log and the trust.yaml that proves it
 //
-// proxy.go is the whole component. The rest chooses a destination and shows it.
+// proxy/proxy.go is the whole component, and scenario sends the requests of -demo. The rest chooses a destination.
 package main
 
 import (
@@ -28,12 +28,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/paddock-dev/audit/auditing"
+	"github.com/paddock-dev/audit/examples/egressproxy/proxy"
 )
 
-const (
-	component       = "proxy"
-	shutdownTimeout = 10 * time.Second
-)
+const shutdownTimeout = 10 * time.Second
 
 type options struct {
 	listen, metrics       string
@@ -51,7 +49,7 @@ func main() {
 	flag.StringVar(&o.listen, "listen", "127.0.0.1:8080", "address to listen on")
 	flag.StringVar(&o.metrics, "metrics", "", "address that serves /metrics; none when empty")
 	flag.StringVar(&o.sink, "sink", "log", "where decisions are recorded: "+strings.Join(sinkNames(), ", "))
-	flag.StringVar(&o.config, "config", "", "audit configuration `file` that says where instead of -sink, for the component "+component)
+	flag.StringVar(&o.config, "config", "", "audit configuration `file` that says where instead of -sink, for the component "+proxy.Component)
 	flag.StringVar(&o.lokiURL, "loki-url", "", "Loki or VictoriaLogs to record to with -sink loki, such as http://loki:3100")
 	flag.StringVar(&o.lokiServer, "loki-server", "loki", "what stands behind -loki-url: loki or victorialogs")
 	flag.DurationVar(&o.lokiOldest, "loki-oldest", 0, "how old an event that server keeps; 168h for victorialogs when 0")
@@ -103,7 +101,7 @@ func serve(ctx context.Context, o options) (err error) {
 	}()
 	servers := []*http.Server{{
 		Addr: o.listen, ReadHeaderTimeout: shutdownTimeout,
-		Handler: newProxy(sink, strings.Split(o.allow, ","), o.namespace, o.run, reportTo(os.Stderr)),
+		Handler: proxy.New(sink, strings.Split(o.allow, ","), o.namespace, o.run, reportTo(os.Stderr)),
 	}}
 	if o.metrics != "" {
 		mux := http.NewServeMux()

@@ -18,6 +18,7 @@ import (
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/config"
 	"github.com/paddock-dev/audit/config/builtin"
+	"github.com/paddock-dev/audit/examples/egressproxy/proxy"
 	"github.com/paddock-dev/audit/sinks/kube"
 	auditlog "github.com/paddock-dev/audit/sinks/log"
 	"github.com/paddock-dev/audit/sinks/loki"
@@ -27,7 +28,7 @@ import (
 // openers open each destination for a proxy that serves.
 var openers = map[string]func(options) (auditing.Sink, error){
 	"log": func(options) (auditing.Sink, error) {
-		return auditlog.Stdout(auditlog.Options{Component: component}), nil
+		return auditlog.Stdout(auditlog.Options{Component: proxy.Component}), nil
 	},
 	"kube": func(options) (auditing.Sink, error) {
 		cfg, err := ctrl.GetConfig()
@@ -35,14 +36,14 @@ var openers = map[string]func(options) (auditing.Sink, error){
 			return nil, fmt.Errorf("finding the API server: %w", err)
 		}
 		c, err := kubeClient(cfg)
-		return kube.Sink{Client: c, Component: component}, err
+		return kube.Sink{Client: c, Component: proxy.Component}, err
 	},
 	"loki": func(o options) (auditing.Sink, error) {
 		if o.lokiURL == "" {
 			return nil, errors.New("where is Loki, or VictoriaLogs? Say so with -loki-url")
 		}
 		lake, err := loki.New(o.lokiURL, loki.Options{
-			Server: loki.Server(o.lokiServer), Oldest: o.lokiOldest, Component: component, TenantID: o.lokiTenant,
+			Server: loki.Server(o.lokiServer), Oldest: o.lokiOldest, Component: proxy.Component, TenantID: o.lokiTenant,
 		})
 		if err != nil {
 			return nil, err
@@ -76,7 +77,7 @@ func openConfigured(ctx context.Context, path string, reg prometheus.Registerer)
 	if err != nil {
 		return nil, nil, err
 	}
-	sink, err := trail.Lookup(component)
+	sink, err := trail.Lookup(proxy.Component)
 	if err != nil {
 		return nil, nil, errors.Join(err, trail.Close(ctx))
 	}

@@ -1,4 +1,6 @@
-package main
+// Package proxy is a component that leaves an audit trail: a forward proxy with an allow list that records
+// every decision before it answers. It knows an auditing.Sink, and no destination.
+package proxy
 
 import (
 	"context"
@@ -17,18 +19,21 @@ import (
 	"github.com/paddock-dev/audit/auditing"
 )
 
+// Component is the name of this component in its events and in an audit configuration.
+const Component = "proxy"
+
 const (
 	auditTimeout = 3 * time.Second
 	dialTimeout  = 10 * time.Second
 )
 
-// proxy is a forward proxy for HTTP and CONNECT that lets requests through to
+// Proxy is a forward proxy for HTTP and CONNECT that lets requests through to
 // the hosts of its allow list, and records each decision before it answers.
 //
 // It is fail-closed for denials, so that nobody probes it unseen: a denial that
 // cannot be recorded is answered with 502 rather than 403. It is fail-open for
 // what it allows: the workload goes on, and the failure is counted and logged.
-type proxy struct {
+type Proxy struct {
 	denials   auditing.Sink // fail-closed
 	allowed   auditing.Sink // fail-open
 	allow     []string      // hosts
@@ -37,9 +42,11 @@ type proxy struct {
 	forward   *httputil.ReverseProxy
 }
 
-func newProxy(sink auditing.Sink, allow []string, namespace, run string, onError func(error)) *proxy {
+// New returns a proxy that lets requests through to the hosts in allow, and records its decisions in sink, as events
+// of that namespace and run. Concurrent requests call onError when an allowed request was not recorded.
+func New(sink auditing.Sink, allow []string, namespace, run string, onError func(error)) *Proxy {
 	trail := &failures{next: sink, namespace: namespace, run: run}
-	return &proxy{
+	return &Proxy{
 		denials: trail,
 		allowed: auditing.FailOpen(trail, func(_ context.Context, _ *v1alpha1.AuditEvent, err error) { onError(err) }),
 		allow:   allow, namespace: namespace, run: run,
@@ -53,7 +60,7 @@ func newProxy(sink auditing.Sink, allow []string, namespace, run string, onError
 }
 
 // ServeHTTP decides, records the decision, then answers.
-func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	host, port, err := destination(r)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
@@ -107,7 +114,7 @@ func destination(r *http.Request) (host string, port int, err error) {
 }
 
 // tunnel joins the client of a CONNECT with its destination.
-func (p *proxy) tunnel(w http.ResponseWriter, r *http.Request, address string) {
+func (p *Proxy) tunnel(w http.ResponseWriter, r *http.Request, address string) {
 	dialer := net.Dialer{Timeout: dialTimeout}
 	upstream, err := dialer.DialContext(r.Context(), "tcp", address)
 	if err != nil {
