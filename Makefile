@@ -14,7 +14,7 @@ MODULES = $(shell find . -name go.mod -not -path './tools/*' -not -path './bench
 ALL_MODULES = $(shell find . -name go.mod | sed 's|/go.mod$$||' | sort)
 
 # The servers that tests talk to. What these variables name is used instead of building:
-#   KUBEBUILDER_ASSETS  a folder with kube-apiserver and etcd, and maybe kube-controller-manager
+#   KUBEBUILDER_ASSETS  a folder with kube-apiserver and etcd, and maybe kube-controller-manager and kubectl
 #   VICTORIALOGS_BIN    the victoria-logs binary
 #   OTELCOL_BIN         an OpenTelemetry Collector with the components of tools/otelcol
 #   PROMTOOL_BIN        promtool, which tests the alerts; no server, but built like one
@@ -24,6 +24,9 @@ SERVERS += bin/kube-apiserver bin/etcd
 endif
 ifeq ($(wildcard $(KUBEBUILDER_ASSETS)/kube-controller-manager),)
 SERVERS += bin/kube-controller-manager
+endif
+ifeq ($(wildcard $(KUBEBUILDER_ASSETS)/kubectl),)
+SERVERS += bin/kubectl
 endif
 ifeq ($(VICTORIALOGS_BIN),)
 SERVERS += bin/victoria-logs
@@ -239,7 +242,7 @@ generate: bin/controller-gen ## Generate the deepcopy functions and the CRD from
 		'metadata:' '  name: audit' '  namespace: audit-system' 'spec:'; sed -e '/^#/d' -e 's/^./  &/' $(RULES); } > $(PROMETHEUSRULE)
 
 .PHONY: tools
-tools: $(SERVERS) ## Build etcd, Kubernetes, VictoriaLogs, an OpenTelemetry Collector and promtool into bin/: minutes the first time
+tools: $(SERVERS) ## Build etcd, Kubernetes, kubectl, VictoriaLogs, an OpenTelemetry Collector and promtool into bin/: minutes the first time
 
 # build PACKAGE of the module tools/MODULE into the target, with FLAGS of go build. It is moved into place when it is
 # whole: a test that starts meanwhile takes a file that exists for a finished one.
@@ -253,6 +256,9 @@ bin/kube-apiserver: tools/kube/go.mod tools/kube/go.sum
 
 bin/kube-controller-manager: tools/kube/go.mod tools/kube/go.sum
 	$(call build,kube,k8s.io/kubernetes/cmd/kube-controller-manager,$(kubeflags))
+
+bin/kubectl: tools/kube/go.mod tools/kube/go.sum
+	$(call build,kube,k8s.io/kubernetes/cmd/kubectl,$(kubeflags))
 
 bin/etcd: tools/kube/go.mod tools/kube/go.sum
 	$(call build,kube,go.etcd.io/etcd/server/v3)

@@ -75,6 +75,7 @@ var allArrows = []arrows{
 	{pkg: "internal/disk", imports: []string{}},
 	{pkg: "internal/recordlog", imports: []string{onDisk}},
 	{pkg: "internal/collector", imports: []string{"go.yaml.in/yaml/v3"}},
+	{pkg: "internal/pages", imports: []string{}},
 	{
 		pkg: "auditing", imports: []string{api, machinery, prometheus, eventJSON, text, naming, eventMetrics, hooks},
 		never: []string{client, runtime, zap, grafana, sinks, author, module + "/config", adapters, otelTrace},

@@ -116,15 +116,7 @@ func documented(t *testing.T, command string, now time.Time) string {
 	if !ok {
 		t.Fatalf("%s is not auditctl", command)
 	}
-	var list []string
-	for i, part := range strings.Split(args, "'") {
-		if i%2 == 1 { // within quotes
-			list = append(list, part)
-		} else {
-			list = append(list, strings.Fields(part)...)
-		}
-	}
-	_, out, errOut := auditctlIn(t, env, list...)
+	_, out, errOut := auditctlIn(t, env, arguments(args)...)
 	if errorsInto != "" {
 		write(t, errorsInto, errOut)
 		errOut = ""
@@ -134,6 +126,18 @@ func documented(t *testing.T, command string, now time.Time) string {
 		out = ""
 	}
 	return out + errOut
+}
+
+// arguments splits the arguments of a command as a shell does.
+func arguments(text string) (list []string) {
+	for i, part := range strings.Split(text, "'") {
+		if i%2 == 1 { // within quotes
+			list = append(list, part)
+		} else {
+			list = append(list, strings.Fields(part)...)
+		}
+	}
+	return list
 }
 
 // concatenated returns what a command cat FILE... prints.

@@ -11,8 +11,8 @@ import (
 	"syscall"
 )
 
-// envKubeAssets names a folder with kube-apiserver and etcd, and maybe kube-controller-manager. They are used, and none
-// is built.
+// envKubeAssets names a folder with kube-apiserver and etcd, and maybe kube-controller-manager and kubectl. They are used,
+// and none of those is built.
 const envKubeAssets = "KUBEBUILDER_ASSETS"
 
 // moduleLine is a line of this module's go.mod that the go.mod of nested modules does not have.
@@ -51,20 +51,6 @@ func kubeBinaries() (etcd, apiserver string, err error) {
 		}
 	}
 	return etcd, apiserver, nil
-}
-
-// controllerManagerBinary returns the path of kube-controller-manager. It builds it when it is missing, also when
-// envKubeAssets names a folder without it, as the folders of envtest are.
-func controllerManagerBinary() (string, error) {
-	const name = "kube-controller-manager"
-	if dir := os.Getenv(envKubeAssets); dir != "" {
-		path := filepath.Join(dir, name)
-		if _, err := os.Stat(path); err == nil {
-			return path, nil
-		}
-	}
-	dir, err := built(name)
-	return filepath.Join(dir, name), err
 }
 
 // lokiBinary returns the path of the real loki that LOKI_BIN names.

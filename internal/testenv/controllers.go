@@ -16,7 +16,7 @@ import (
 // "garbage-collector-controller", and returns when it is healthy. Each controller has a service account of its own. The
 // controllers end with the server. An unknown name is an error.
 func (k *Kube) StartControllers(ctx context.Context, names ...string) error {
-	path, err := controllerManagerBinary()
+	path, err := besideKube("kube-controller-manager")
 	if err != nil {
 		return err
 	}

@@ -1,5 +1,5 @@
 // Package testenv starts the servers that tests and demos talk to: etcd with a Kubernetes API server, VictoriaLogs, an
-// OpenTelemetry Collector, and a Loki.
+// OpenTelemetry Collector, and a Loki. Kubectl and Promtool are built likewise.
 //
 // The API server with etcd, VictoriaLogs and the collector are real. They are built from the pinned modules under tools/,
 // or taken from KUBEBUILDER_ASSETS (a folder), VICTORIALOGS_BIN and OTELCOL_BIN (files) when those are set. The Loki is the

@@ -6,36 +6,34 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"testing"
+
+	"github.com/paddock-dev/audit/internal/pages"
 )
 
 const old = "github.com/paddock-dev/audit/examples/migration/before"
 
-// commands are the blocks of docs/migrating.md, with the paragraph before each.
-var commands = regexp.MustCompile("(?s)\n\n((?:[^\n]+\n)+)\n```sh\n(.*?)```")
-
+// The commands of kubectl are run by the tests of deploy/deploytest, and what is marked in the page is not run.
 func TestCommandsOfThePageMakeStep1OfBefore(t *testing.T) {
-	page := read(t, "../../../../docs/migrating.md")
-	dir := copyOfBefore(t)
-	blocks := commands.FindAllStringSubmatch(page, -1)
-	if want := strings.Count(page, "```sh"); len(blocks) != want {
-		t.Fatalf("%d of %d blocks have a paragraph before them", len(blocks), want)
+	commands, err := pages.Of("../../../..", "docs/migrating.md")
+	if err != nil {
+		t.Fatal(err)
 	}
+	dir := copyOfBefore(t)
 	ran := 0
-	for _, block := range blocks {
-		if strings.HasPrefix(block[1], "Not run here: ") {
+	for _, c := range commands {
+		if c.Block != "sh" || c.NotRun != "" || c.Program() == "kubectl" {
 			continue
 		}
 		ran++
-		cmd := exec.CommandContext(t.Context(), "sh", "-ec", block[2])
+		cmd := exec.CommandContext(t.Context(), "sh", "-ec", c.Text)
 		cmd.Dir, cmd.Env = dir, append(os.Environ(), "OLD="+old)
 		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("%s: %v\n%s", block[2], err, out)
+			t.Fatalf("%s: %v\n%s", c, err, out)
 		}
 	}
-	if ran != 2 {
-		t.Errorf("%d blocks ran, want the new paths and the checks", ran)
+	if ran != 4 {
+		t.Errorf("%d commands ran, want the new paths, the end of the old package, and two checks", ran)
 	}
 	for _, name := range []string{"main.go", "broker.go", "broker_test.go"} {
 		if got, want := read(t, filepath.Join(dir, name)), read(t, name); got != want {
