@@ -6,21 +6,26 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"golang.org/x/mod/modfile"
+	"golang.org/x/mod/semver"
 )
 
 // pins say where the tested version of each row of docs/versions.md stands: the file that the row links to, and what
 // stands before the version there.
 var pins = map[string]struct{ file, before string }{
-	"Kubernetes":               {"tools/kube/go.mod", "k8s.io/kubernetes v"},
-	"etcd":                     {"tools/kube/go.mod", "go.etcd.io/etcd/server/v3 v"},
-	"Go modules of Kubernetes": {"go.mod", "k8s.io/client-go v"},
-	"controller-runtime":       {"go.mod", "sigs.k8s.io/controller-runtime v"},
-	"Grafana Loki":             {"internal/lokitest/http.go", `const Recorded = "`},
-	"VictoriaLogs":             {"tools/victorialogs/go.mod", "github.com/VictoriaMetrics/VictoriaLogs v"},
-	"OpenTelemetry Collector":  {"tools/otelcol/go.mod", "go.opentelemetry.io/collector/otelcol v"},
-	"Grafana":                  {"examples/compose/docker-compose.yml", "image: grafana/grafana:"},
-	"Prometheus":               {"tools/promtool/go.mod", "github.com/prometheus/prometheus v"},
-	"Go":                       {"go.mod", "go "},
+	"Kubernetes":                       {"tools/kube/go.mod", "k8s.io/kubernetes v"},
+	"etcd":                             {"tools/kube/go.mod", "go.etcd.io/etcd/server/v3 v"},
+	"Go modules of Kubernetes, oldest": {"go.mod", "k8s.io/client-go v"},
+	"Go modules of Kubernetes, newest": {"Makefile", "NEWEST_KUBERNETES = v"},
+	"controller-runtime, oldest":       {"go.mod", "sigs.k8s.io/controller-runtime v"},
+	"controller-runtime, newest":       {"Makefile", "NEWEST_CONTROLLER_RUNTIME = v"},
+	"Grafana Loki":                     {"internal/lokitest/http.go", `const Recorded = "`},
+	"VictoriaLogs":                     {"tools/victorialogs/go.mod", "github.com/VictoriaMetrics/VictoriaLogs v"},
+	"OpenTelemetry Collector":          {"tools/otelcol/go.mod", "go.opentelemetry.io/collector/otelcol v"},
+	"Grafana":                          {"examples/compose/docker-compose.yml", "image: grafana/grafana:"},
+	"Prometheus":                       {"tools/promtool/go.mod", "github.com/prometheus/prometheus v"},
+	"Go":                               {"go.mod", "go "},
 }
 
 // pinned returns the version that a file of the repository pins.
@@ -80,6 +85,33 @@ func TestTestedVersionsAreThePinnedOnes(t *testing.T) {
 	}
 	if len(rows) != len(pins) {
 		t.Errorf("docs/versions.md has %d rows, want %d", len(rows), len(pins))
+	}
+}
+
+// make test-newest would test with the modules of go.mod where those were newer. It raises every one that go.mod requires.
+func TestNewestKubernetesModulesAreNotOlder(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(root, "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	gomod, err := modfile.ParseLax("go.mod", text, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	newest := map[string]string{"sigs.k8s.io/controller-runtime": pinned(t, "Makefile", "NEWEST_CONTROLLER_RUNTIME = v")}
+	for _, module := range []string{"api", "apiextensions-apiserver", "apimachinery", "apiserver", "client-go"} {
+		newest["k8s.io/"+module] = pinned(t, "Makefile", "NEWEST_KUBERNETES = v")
+	}
+	for _, line := range gomod.Require {
+		want, raised := newest[line.Mod.Path]
+		if raised && semver.Compare(line.Mod.Version, "v"+want) > 0 {
+			t.Errorf("go.mod requires %s, and the newest that the Makefile pins is v%s: raise it there", line.Mod, want)
+		}
+		delete(newest, line.Mod.Path)
+	}
+	for path := range newest {
+		t.Errorf("go.mod has no line for %s: take it from this test and from NEWEST in the Makefile", path)
 	}
 }
 
