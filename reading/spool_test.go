@@ -40,6 +40,7 @@ func spooled(t *testing.T, n int) (dir string, sink *spool.Sink) {
 				t.Fatal(err)
 			}
 			depth = stats.Depth
+			time.Sleep(time.Millisecond)
 		}
 		next.FailWith(errors.New("away"))
 	}
@@ -106,6 +107,7 @@ func TestSpoolReadsTheRestOfADamagedSegment(t *testing.T) {
 		if got = read(t, reading.Spool("spool", dir), &reading.Query{}); time.Now().After(late) {
 			t.Fatalf("the error is %v", got.err)
 		}
+		time.Sleep(time.Millisecond)
 	}
 	all := events(t, 20)
 	got.wantEvents(t, append(all[:2:2], all[3:]...))
