@@ -63,9 +63,11 @@ demo-proof: ## Leave a sealed trail of the example proxy, tamper with copies of 
 test: $(SERVERS) bin/gotestsum ## Run every test of every module with -race, against real servers
 	bin/gotestsum --format pkgname --hide-summary skipped --raw-command -- tools/gotest -race -count 1 -timeout 15m $(TESTFLAGS)
 
+# Without -race and with -short, under which random tests take fewer rounds: make test runs all of them. A third of the
+# time is waiting, so it tests more packages at once than there are cores.
 .PHONY: test-unit
-test-unit: ## Run the tests that start no server: those that do not link internal/testenv
-	go test -race $(TESTFLAGS) $$(go list -test -f '{{.ImportPath}} {{join .Deps " "}}' ./... \
+test-unit: ## Run the tests that start no server, with fewer rounds: those that do not link internal/testenv
+	go test -short -p 4 $(TESTFLAGS) $$(go list -test -f '{{.ImportPath}} {{join .Deps " "}}' ./... \
 		| grep -v '/internal/testenv' | sed -n 's/^\([^ ]*\)\.test .*/\1/p')
 
 # The oldest Kubernetes modules with which these tests pass. docs/install.md names them.
