@@ -7,10 +7,12 @@ MAKEFLAGS += --no-builtin-rules
 FUZZTIME ?= 30s
 COUNT ?= 1
 TESTFLAGS ?=
+# More flags of go test in make test, for the packages that start servers.
+SERVERFLAGS ?=
 
-# Modules with tests of their own: all but the pinned tools and the comparison with other libraries. The licence gate
-# and the release are no pinned tools but this project's own programs. tools/gotest goes through the same modules.
-MODULES = $(shell find . -name go.mod -not -path './tools/*' -not -path './benchmarks/*' | sed 's|/go.mod$$||' | sort) ./tools/licences ./tools/release
+# Modules with tests of their own: all but the pinned tools and the comparison with other libraries. The licence gate,
+# the release and gotest are no pinned tools but this project's own programs.
+MODULES = $(shell find . -name go.mod -not -path './tools/*' -not -path './benchmarks/*' | sed 's|/go.mod$$||' | sort) ./tools/gotest ./tools/licences ./tools/release
 ALL_MODULES = $(shell find . -name go.mod | sed 's|/go.mod$$||' | sort)
 
 # The servers that tests talk to. What these variables name is used instead of building:
@@ -63,14 +65,22 @@ demo-proof: ## Leave a sealed trail of the example proxy, tamper with copies of 
 
 ##@ Test
 
+# tools/gotest builds what make tools builds while it tests what starts no server.
 .PHONY: test
-test: $(SERVERS) bin/gotestsum ## Run every test of every module with -race, against real servers
-	bin/gotestsum --format pkgname --hide-summary skipped --raw-command -- tools/gotest -race -count 1 -timeout 15m $(TESTFLAGS)
+test: bin/gotestsum ## Run every test of every module with -race, against real servers
+	go -C tools/gotest build -o "$(CURDIR)/bin/gotest" .
+	bin/gotestsum --format pkgname --hide-summary skipped --raw-command -- \
+		bin/gotest -modules "$(MODULES)" -server-flags "$(SERVERFLAGS)" -- -race -count 1 -timeout 15m $(TESTFLAGS)
 
+# unit lists, with FLAGS of go list, the packages whose tests start no server.
+unit = $$(go list $(1) -test -f '{{.ImportPath}} {{join .Deps " "}}' ./... \
+	| grep -v '/internal/testenv' | sed -n 's/^\([^ ]*\)\.test .*/\1/p')
+
+# Without -race and with -short, under which random tests take fewer rounds: make test runs all of them. A third of the
+# time is waiting, so it tests more packages at once than there are cores.
 .PHONY: test-unit
-test-unit: ## Run the tests that start no server: those that do not link internal/testenv
-	go test -race $(TESTFLAGS) $$(go list -test -f '{{.ImportPath}} {{join .Deps " "}}' ./... \
-		| grep -v '/internal/testenv' | sed -n 's/^\([^ ]*\)\.test .*/\1/p')
+test-unit: ## Run the tests that start no server, with fewer rounds: those that do not link internal/testenv
+	go test -short -p 4 $(TESTFLAGS) $(unit)
 
 # The newest Kubernetes modules that are tested. go.mod requires the oldest; docs/versions.md names both.
 NEWEST_KUBERNETES = v0.37.2
@@ -84,8 +94,7 @@ test-newest: $(filter bin/kube-apiserver bin/etcd,$(SERVERS)) ## Vet all package
 	mkdir -p bin && cp go.mod bin/newest.mod && cp go.sum bin/newest.sum
 	go mod edit $(addprefix -require=,$(NEWEST)) bin/newest.mod
 	go vet -mod=mod -modfile=bin/newest.mod ./...
-	go test -mod=mod -modfile=bin/newest.mod $(TESTFLAGS) ./sinks/kube $$(go list -mod=mod -modfile=bin/newest.mod -test \
-		-f '{{.ImportPath}} {{join .Deps " "}}' ./... | grep -v '/internal/testenv' | sed -n 's/^\([^ ]*\)\.test .*/\1/p')
+	go test -mod=mod -modfile=bin/newest.mod -short -p 4 $(TESTFLAGS) ./sinks/kube $(call unit,-mod=mod -modfile=bin/newest.mod)
 
 .PHONY: test-loki
 test-loki: ## Hold a real Loki, named by LOKI_URL or LOKI_BIN, to the facts that the tests assume
@@ -246,40 +255,55 @@ generate: bin/controller-gen ## Generate the deepcopy functions and the CRD from
 .PHONY: tools
 tools: $(SERVERS) ## Build etcd, Kubernetes, kubectl, VictoriaLogs, an OpenTelemetry Collector and promtool into bin/: minutes the first time
 
-# build PACKAGE of the module tools/MODULE into the target, with FLAGS of go build. It is moved into place when it is
-# whole: a test that starts meanwhile takes a file that exists for a finished one.
-build = CGO_ENABLED=0 go -C tools/$(1) build -trimpath -ldflags='-s -w' $(3) -o "$(CURDIR)/$@.part" $(2) && mv $@.part $@
+# A binary is built again when what it is built from has other content than bin/.NAME.from says, whatever the times of the
+# files: a folder bin/ out of a cache serves a fresh checkout. from MODULE,OTHER FILES is what is built from a module.
+from = $(shell cat tools/$(1)/go.mod tools/$(1)/go.sum $(addprefix tools/$(1)/,$(2)) | git hash-object --stdin)
+FROM_GEN := $(call from,gen)
+FROM_KUBE := $(call from,kube)
+FROM_LINT := $(call from,lint)
+FROM_OTELCOL := $(call from,otelcol,main.go)
+FROM_PROMTOOL := $(call from,promtool)
+FROM_VICTORIALOGS := $(call from,victorialogs)
+
+# unless NAME,FROM is the prerequisite of bin/NAME.
+unless = $(if $(filter $(2),$(shell cat bin/.$(1).from 2>/dev/null)),,FORCE)
+.PHONY: FORCE
+
+# build PACKAGE of the module tools/MODULE into the target, with FLAGS of go build, and note what it is built FROM. It is
+# moved into place when it is whole: a test that starts meanwhile takes a file that exists for a finished one.
+build = CGO_ENABLED=0 go -C tools/$(1) build -trimpath -ldflags='-s -w' $(4) -o "$(CURDIR)/$@.part" $(2) && \
+	mv $@.part $@ && echo $(3) > bin/.$(@F).from
 
 # Without its version linked in, the API server says v0.0.0-master to clients that ask.
 kubeflags = -ldflags="-s -w -X k8s.io/component-base/version.gitVersion=$$(go -C tools/kube list -m -f '{{.Version}}' k8s.io/kubernetes)"
 
-bin/kube-apiserver: tools/kube/go.mod tools/kube/go.sum
-	$(call build,kube,k8s.io/kubernetes/cmd/kube-apiserver,$(kubeflags))
+bin/kube-apiserver: $(call unless,kube-apiserver,$(FROM_KUBE))
+	$(call build,kube,k8s.io/kubernetes/cmd/kube-apiserver,$(FROM_KUBE),$(kubeflags))
 
-bin/kube-controller-manager: tools/kube/go.mod tools/kube/go.sum
-	$(call build,kube,k8s.io/kubernetes/cmd/kube-controller-manager,$(kubeflags))
+bin/kube-controller-manager: $(call unless,kube-controller-manager,$(FROM_KUBE))
+	$(call build,kube,k8s.io/kubernetes/cmd/kube-controller-manager,$(FROM_KUBE),$(kubeflags))
 
-bin/kubectl: tools/kube/go.mod tools/kube/go.sum
-	$(call build,kube,k8s.io/kubernetes/cmd/kubectl,$(kubeflags))
+bin/kubectl: $(call unless,kubectl,$(FROM_KUBE))
+	$(call build,kube,k8s.io/kubernetes/cmd/kubectl,$(FROM_KUBE),$(kubeflags))
 
-bin/etcd: tools/kube/go.mod tools/kube/go.sum
-	$(call build,kube,go.etcd.io/etcd/server/v3)
+bin/etcd: $(call unless,etcd,$(FROM_KUBE))
+	$(call build,kube,go.etcd.io/etcd/server/v3,$(FROM_KUBE))
 
-bin/victoria-logs: tools/victorialogs/go.mod tools/victorialogs/go.sum
-	$(call build,victorialogs,github.com/VictoriaMetrics/VictoriaLogs/app/victoria-logs)
+bin/victoria-logs: $(call unless,victoria-logs,$(FROM_VICTORIALOGS))
+	$(call build,victorialogs,github.com/VictoriaMetrics/VictoriaLogs/app/victoria-logs,$(FROM_VICTORIALOGS))
 
-bin/otelcol: tools/otelcol/main.go tools/otelcol/go.mod tools/otelcol/go.sum
-	$(call build,otelcol,.)
+bin/otelcol: $(call unless,otelcol,$(FROM_OTELCOL))
+	$(call build,otelcol,.,$(FROM_OTELCOL))
 
 # Without the tag it would bring the client of every cloud that Prometheus can find targets in.
-bin/promtool: tools/promtool/go.mod tools/promtool/go.sum
-	$(call build,promtool,github.com/prometheus/prometheus/cmd/promtool,-tags remove_all_sd)
+bin/promtool: $(call unless,promtool,$(FROM_PROMTOOL))
+	$(call build,promtool,github.com/prometheus/prometheus/cmd/promtool,$(FROM_PROMTOOL),-tags remove_all_sd)
 
-bin/golangci-lint: tools/lint/go.mod tools/lint/go.sum
-	$(call build,lint,github.com/golangci/golangci-lint/v2/cmd/golangci-lint)
+bin/golangci-lint: $(call unless,golangci-lint,$(FROM_LINT))
+	$(call build,lint,github.com/golangci/golangci-lint/v2/cmd/golangci-lint,$(FROM_LINT))
 
-bin/gotestsum: tools/lint/go.mod tools/lint/go.sum
-	$(call build,lint,gotest.tools/gotestsum)
+bin/gotestsum: $(call unless,gotestsum,$(FROM_LINT))
+	$(call build,lint,gotest.tools/gotestsum,$(FROM_LINT))
 
-bin/controller-gen: tools/gen/go.mod tools/gen/go.sum
-	$(call build,gen,sigs.k8s.io/controller-tools/cmd/controller-gen)
+bin/controller-gen: $(call unless,controller-gen,$(FROM_GEN))
+	$(call build,gen,sigs.k8s.io/controller-tools/cmd/controller-gen,$(FROM_GEN))

@@ -1,13 +1,16 @@
 package auditing_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -141,7 +144,7 @@ var allArrows = []arrows{
 func TestTheArrowsBetweenPackagesPointOneWay(t *testing.T) {
 	for _, rule := range allArrows {
 		t.Run(rule.pkg, func(t *testing.T) {
-			all := dependencies(t, "./"+rule.pkg)
+			all := dependencies(t, module+"/"+rule.pkg)
 			for path, p := range all {
 				if !p.Standard && below(path, rule.never) {
 					t.Errorf("links %s", path)
@@ -160,26 +163,58 @@ func TestTheArrowsBetweenPackagesPointOneWay(t *testing.T) {
 	}
 }
 
-// dependencies returns every package that a program with pkg links, by path.
-func dependencies(t *testing.T, pkg string) map[string]goPackage {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-json=ImportPath,Standard,Imports", pkg)
+// linked is what go list says of every package that this module links, by path. The tests share it: each call of go
+// list takes a good part of a second.
+var linked = sync.OnceValues(func() (map[string]goPackage, error) {
+	cmd := exec.Command("go", "list", "-deps", "-json=ImportPath,Standard,Imports", "./...")
 	cmd.Dir = ".."
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("%v: %v", cmd, err)
+		return nil, fmt.Errorf("%v: %w", cmd, err)
 	}
 	all := map[string]goPackage{}
-	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
 		var p goPackage
 		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
-			return all
+			return all, nil
 		} else if err != nil {
-			t.Fatal(err)
+			return nil, fmt.Errorf("what %v prints: %w", cmd, err)
 		}
 		all[p.ImportPath] = p
 	}
+})
+
+// packages returns every package that this module links, by path.
+func packages(t *testing.T) map[string]goPackage {
+	t.Helper()
+	all, err := linked()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// dependencies returns every package that a program with pkg links, by path.
+func dependencies(t *testing.T, pkg string) map[string]goPackage {
+	t.Helper()
+	all, found := packages(t), map[string]goPackage{}
+	var add func(path string)
+	add = func(path string) {
+		p, ok := all[path]
+		if !ok && path != "C" { // which stands for cgo, and is no package
+			t.Fatalf("go list says nothing of %s", path)
+		}
+		if _, again := found[path]; again {
+			return
+		}
+		found[path] = p
+		for _, imported := range p.Imports {
+			add(imported)
+		}
+	}
+	add(pkg)
+	return found
 }
 
 // below reports whether path is one of roots or stands below one.
@@ -193,7 +228,7 @@ func below(path string, roots []string) bool {
 // the one with the old names, where a program says KubeSink, and config/builtin, which has all.
 func TestOnlyTheOldNamesBringTheAPIServersSink(t *testing.T) {
 	mayImport := []string{oldNames, module + "/config/builtin", module + "/examples", module + "/internal/stagetest"}
-	for path, p := range dependencies(t, "./...") {
+	for path, p := range packages(t) {
 		if slices.Contains(p.Imports, sinks+"/kube") && !below(path, mayImport) {
 			t.Errorf("%s imports sinks/kube, and only %v may", path, mayImport)
 		}
@@ -221,7 +256,7 @@ func TestOnlyTheCoreNamesAndCountsEvents(t *testing.T) {
 		naming:       {core, author, readers, readers + "/kubesource", module + "/internal/canonical"}, // the last three name nothing: they read times and select by labels
 		eventMetrics: {core, author, module + "/config"},                                               // which tells of the kinds that cannot be registered
 	}
-	for path, p := range dependencies(t, "./...") {
+	for path, p := range packages(t) {
 		for internal, importers := range allowed {
 			if slices.Contains(p.Imports, internal) && !slices.Contains(importers, path) {
 				t.Errorf("%s imports %s, and only %v may", path, internal, importers)

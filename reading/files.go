@@ -39,6 +39,7 @@ import (
 // again at the start when a file was truncated. Backups that appear are read unless that has
 // been done. It reports a file's foreign lines when they have doubled. Lines that were
 // written and truncated away between two looks are lost, unless a pattern takes in the copy.
+// A copy that is looked at before it is whole is taken for another file: its lines come twice.
 //
 // Memory is bounded, by about 32 MiB for lines of usual length. A line holds at most 4 MiB; a
 // longer one is foreign.

@@ -120,14 +120,22 @@ func (t *tails) readOn(tl *tail) error {
 		fresh := t.fresh(tl.in.again())
 		tl.in, tl.cutter, tl.history = fresh.in, cutter{}, fresh.history
 	}
-	tl.cutter.hash = &tl.history.all
-	err := t.feed.read(tl.in, &tl.cutter)
 	c := tl.history
+	tl.cutter.hash = &c.all
+	tl.findFirst() // before others can replace what is read
+	err := t.feed.read(tl.in, &tl.cutter)
 	c.read, c.rest = tl.in.read, int64(len(tl.cutter.rest))
-	if c.first == 0 && !isCompressed(tl.in.path) && err != nil {
-		c.first, _ = firstLine(&plainFile{file: tl.in.file.file}) // without it, the file is new under another name
+	if err != nil {
+		tl.findFirst() // in what came meanwhile
 	}
 	return noEOF(err)
+}
+
+// findFirst looks for the first line, unless it is known. Without it, the file is new under another name.
+func (tl *tail) findFirst() {
+	if tl.history.first == 0 && !isCompressed(tl.in.path) {
+		tl.history.first, _ = firstLine(&plainFile{file: tl.in.file.file})
+	}
 }
 
 // replaced reports that a file was truncated, and may have been written again.

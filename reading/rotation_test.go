@@ -13,6 +13,7 @@ import (
 
 // The real sink rotates as fast as it can, and packs and removes.
 func TestFollowLosesNothingToTheSinksRotation(t *testing.T) {
+	t.Parallel()
 	for name, packed := range map[string]bool{"backups": false, "packed backups": true} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -48,6 +49,7 @@ func TestFollowLosesNothingToTheSinksRotation(t *testing.T) {
 }
 
 func TestReadLosesNothingToTheSinksRotation(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "audit.log")
 	sink, err := log.NewFile(path, log.FileOptions{Options: log.Options{Component: "proxy"}, MaxSizeMB: 1, Compress: true})
 	if err != nil {

@@ -40,6 +40,7 @@ func spooled(t *testing.T, n int) (dir string, sink *spool.Sink) {
 				t.Fatal(err)
 			}
 			depth = stats.Depth
+			time.Sleep(time.Millisecond)
 		}
 		next.FailWith(errors.New("away"))
 	}
@@ -48,6 +49,7 @@ func spooled(t *testing.T, n int) (dir string, sink *spool.Sink) {
 }
 
 func TestSpoolReadsWhatWaitsBesideTheSink(t *testing.T) {
+	t.Parallel()
 	all := events(t, 50)
 	dir, sink := spooled(t, 50)
 	source := reading.Spool("spool", dir)
@@ -73,6 +75,7 @@ func TestSpoolReadsWhatWaitsBesideTheSink(t *testing.T) {
 }
 
 func TestSpoolReadsRequeuedLetters(t *testing.T) {
+	t.Parallel()
 	dir, sink := spooled(t, 1)
 	if err := sink.Close(t.Context()); err != nil {
 		t.Fatal(err)
@@ -88,6 +91,7 @@ func TestSpoolReadsRequeuedLetters(t *testing.T) {
 }
 
 func TestSpoolReadsTheRestOfADamagedSegment(t *testing.T) {
+	t.Parallel()
 	dir, _ := spooled(t, 20)
 	live, err := os.ReadFile(filepath.Join(dir, "00000000000000000001.seg"))
 	if err != nil {
@@ -106,6 +110,7 @@ func TestSpoolReadsTheRestOfADamagedSegment(t *testing.T) {
 		if got = read(t, reading.Spool("spool", dir), &reading.Query{}); time.Now().After(late) {
 			t.Fatalf("the error is %v", got.err)
 		}
+		time.Sleep(time.Millisecond)
 	}
 	all := events(t, 20)
 	got.wantEvents(t, append(all[:2:2], all[3:]...))
@@ -121,6 +126,7 @@ func TestSpoolReadsTheRestOfADamagedSegment(t *testing.T) {
 }
 
 func TestSpoolFailsWithoutItsDirectory(t *testing.T) {
+	t.Parallel()
 	for _, dir := range []string{filepath.Join(t.TempDir(), "missing"), t.TempDir()} {
 		if got := read(t, reading.Spool("spool", dir), &reading.Query{}); !errors.Is(got.err, fs.ErrNotExist) {
 			t.Errorf("the error is %v", got.err)

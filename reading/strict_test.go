@@ -85,7 +85,7 @@ func TestStrictReadingTellsTornLinesApart(t *testing.T) {
 // A line that is too long to look at may hide an event, also behind lines of another program.
 func TestStrictReadingTellsOfLinesThatAreTooLong(t *testing.T) {
 	for _, end := range []string{"\n", ""} {
-		text := io.MultiReader(strings.NewReader("a line of another program\n"), io.LimitReader(endless{}, 256<<20), strings.NewReader(end))
+		text := io.MultiReader(strings.NewReader("a line of another program\n"), io.LimitReader(endless{}, 128<<20), strings.NewReader(end))
 		var got []error
 		most := peak(func() {
 			for _, err := range reading.FilesWithInput("a", text, "-").Read(t.Context(), &reading.Query{Strict: true}) {

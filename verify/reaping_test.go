@@ -109,11 +109,15 @@ func (y *years) reap(most int) {
 	}
 }
 
-// The trails live through several times their retention, with reapers that are killed.
+// The trails live through several times their retention, with reapers that are killed. They are verified every third day,
+// or with -short every twelfth.
 func TestReapingDayAfterDayIsNoAlarm(t *testing.T) {
 	random := rand.New(rand.NewPCG(7, 8))
 	y := &years{tb: t, root: newRoot(t), clock: time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC), ended: map[string][]*sealer{}}
-	retired := int64(0)
+	retired, every := int64(0), 3
+	if testing.Short() {
+		every = 12
+	}
 	for n := range 85 {
 		begin := y.clock
 		y.decide(func() {
@@ -126,7 +130,7 @@ func TestReapingDayAfterDayIsNoAlarm(t *testing.T) {
 			}
 		})
 		y.clock = begin.Add(day)
-		if n%3 > 0 {
+		if n%every > 0 {
 			continue
 		}
 		got := report(t, y.root, places{"cluster": y.stored}, verify.Options{})

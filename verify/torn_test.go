@@ -18,14 +18,17 @@ func cut(all [][]byte, i, n int) []byte {
 	return bytes.Join(changed, nil)
 }
 
-// A process is killed within a line, and the next one writes on behind it.
+// A process is killed within a line, and the next one writes on behind it. With -short, it is killed at fewer bytes.
 func TestALineThatAKillTearsIsNoAlarm(t *testing.T) {
-	r := newRoot(t)
+	r, steps := newRoot(t), []int{3, 19}
+	if testing.Short() {
+		steps = []int{13, 37}
+	}
 	for name, last := range map[string]func(s *sealer){
 		"an event":     func(s *sealer) { s.write(1) },
 		"a checkpoint": func(s *sealer) { s.checkpoint(canonical.KindTrailCheckpoint) },
 	} {
-		for form, step := range []int{3, 19} { // of lines
+		for form, step := range steps { // of lines
 			killed, next := newSealer(t, r, "broker"), newSealer(t, r, "broker")
 			killed.write(2 + form)
 			killed.checkpoint(canonical.KindTrailCheckpoint)

@@ -57,7 +57,7 @@ func event(ns string, i int) *v1alpha1.AuditEvent {
 
 func write(tb testing.TB, s auditing.Sink, events ...*v1alpha1.AuditEvent) {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(16)
@@ -81,7 +81,7 @@ func source(tb testing.TB, cfg *rest.Config, opts kubesource.Options) *kubesourc
 // read returns the names of the events in the order in which they come.
 func read(tb testing.TB, s reading.Source, q *reading.Query) (names []string) {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(tb.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(tb.Context(), 5*time.Minute)
 	defer cancel()
 	var last reading.Key
 	for r, err := range s.Read(ctx, q) {
@@ -100,7 +100,7 @@ func read(tb testing.TB, s reading.Source, q *reading.Query) (names []string) {
 // failure returns the error of a Read that has to fail.
 func failure(tb testing.TB, s reading.Source, q *reading.Query) error {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(tb.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(tb.Context(), 2*time.Minute)
 	defer cancel()
 	for _, err := range s.Read(ctx, q) {
 		if err != nil {

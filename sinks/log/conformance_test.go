@@ -19,10 +19,17 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	t.Run("file", func(t *testing.T) { sinktest.Run(t, fileHarness(t, FileOptions{})) })
-	t.Run("fsync", func(t *testing.T) { sinktest.Run(t, fileHarness(t, FileOptions{Fsync: true})) })
-	t.Run("writer", func(t *testing.T) { sinktest.Run(t, writerHarness(newWriterSubject)) })
-	t.Run("core", func(t *testing.T) { sinktest.Run(t, writerHarness(newCoreSubject)) })
+	for name, newHarness := range map[string]func(t *testing.T) sinktest.Harness{
+		"file":   func(t *testing.T) sinktest.Harness { return fileHarness(t, FileOptions{}) },
+		"fsync":  func(t *testing.T) sinktest.Harness { return fileHarness(t, FileOptions{Fsync: true}) },
+		"writer": func(*testing.T) sinktest.Harness { return writerHarness(newWriterSubject) },
+		"core":   func(*testing.T) sinktest.Harness { return writerHarness(newCoreSubject) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sinktest.Run(t, newHarness(t))
+		})
+	}
 }
 
 func fileHarness(t *testing.T, opts FileOptions) sinktest.Harness {

@@ -13,7 +13,10 @@ import (
 
 func TestConformance(t *testing.T) {
 	for _, require := range []multi.Policy{multi.All(), multi.Any(), multi.AtLeast(2), multi.Named("b")} {
-		t.Run(require.String(), func(t *testing.T) { sinktest.Run(t, harness(require)) })
+		t.Run(require.String(), func(t *testing.T) {
+			t.Parallel()
+			sinktest.Run(t, harness(require))
+		})
 	}
 }
 

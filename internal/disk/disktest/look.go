@@ -9,7 +9,7 @@ import (
 )
 
 var (
-	states = flag.Int("powerloss", 1000, "how many states after a power loss a test looks at")
+	states = flag.Int("powerloss", 0, "how many states after a power loss a test looks at; when 0, 1000, or 250 with -short")
 	seed   = flag.Uint64("powerloss.seed", 0, "seed of these states; chosen by the clock when 0")
 )
 
@@ -32,8 +32,15 @@ func Look(t *testing.T, run func(*Recorder) LookFunc) {
 	}
 	t.Logf("seed %d", from)
 	random := rand.New(rand.NewPCG(from, 1))
+	count := *states
+	switch {
+	case count == 0 && testing.Short():
+		count = statesOfARun
+	case count == 0:
+		count = 4 * statesOfARun
+	}
 	kept, lost := 0, 0
-	for left := *states; left > 0 && !t.Failed(); left -= statesOfARun {
+	for left := count; left > 0 && !t.Failed(); left -= statesOfARun {
 		d := NewRecorder(t.TempDir())
 		look := run(d)
 		for range min(left, statesOfARun) {
@@ -45,7 +52,7 @@ func Look(t *testing.T, run func(*Recorder) LookFunc) {
 			}
 		}
 	}
-	t.Logf("%d states: %d confirmed found, %d lost", *states, kept, lost)
+	t.Logf("%d states: %d confirmed found, %d lost", count, kept, lost)
 }
 
 // FindsMissingSync fails when nothing is lost without the syncs of files, or without those of
