@@ -1,6 +1,7 @@
 package log
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -26,6 +28,9 @@ type gatedDisk struct {
 	disk.Disk
 	gate *held
 	room atomic.Int64
+
+	mu      sync.Mutex
+	unended []string // the lines of which all but the newline was taken, with their newlines
 }
 
 func newGatedDisk(room int64) *gatedDisk {
@@ -58,6 +63,11 @@ func (f gatedFile) Write(p []byte) (int, error) {
 	}
 	n, err := f.File.Write(p[:min(int64(len(p)), room)])
 	f.on.room.Add(-int64(n))
+	if n > 0 && n < len(p) && p[n] == '\n' {
+		f.on.mu.Lock()
+		f.on.unended = append(f.on.unended, string(p[bytes.LastIndexByte(p[:n], '\n')+1:n+1]))
+		f.on.mu.Unlock()
+	}
 	if err == nil && n < len(p) {
 		err = syscall.ENOSPC
 	}
@@ -201,7 +211,8 @@ func TestGroupsTellEachWriterTheTruth(t *testing.T) {
 				}
 			case strings.Contains(err.Error(), "not written"), errors.Is(err, syscall.ENOSPC):
 				counts["not written"]++
-				if n != 0 {
+				// The write that follows ends a line that lacks only its newline.
+				if n != 0 && (n > 1 || !slices.Contains(d.unended, line)) {
 					t.Errorf("a line is there %d times that was not written, by %v: %s", n, err, line)
 				}
 			case strings.Contains(err.Error(), "not attempted"):
