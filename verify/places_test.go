@@ -60,6 +60,24 @@ func TestAPlaceThatLacksEventsIsNamed(t *testing.T) {
 	}
 }
 
+// The second of two places took nothing of the broker from some moment on, and went on for the proxy,
+// whose checkpoints tell how far the broker is.
+func TestAPlaceThatLostOneComponentLooksCutAlone(t *testing.T) {
+	r := newRoot(t)
+	broker, proxy := newSealer(t, r, "broker"), newSealer(t, r, "proxy")
+	broker.write(3)
+	broker.checkpoint(canonical.KindTrailCheckpoint)
+	stored := len(broker.stored)
+	broker.write(3)
+	broker.close()
+	proxy.tell(broker)
+	proxy.close()
+	whole, lost := slices.Concat(broker.stored, proxy.stored), slices.Concat(broker.stored[:stored], proxy.stored)
+	mustFindOnly(t, report(t, r, places{"best-effort": lost}, verify.Options{}), verify.Tampered, verify.CodeTailCut)
+	mustFindOnly(t, report(t, r, places{"required": whole, "best-effort": lost}, verify.Options{}), verify.Intact)
+	mustFindOnly(t, report(t, r, places{"best-effort": broker.stored[:stored]}, verify.Options{}), verify.Intact)
+}
+
 func TestWhatIsWrittenWhileReadingIsNotMissed(t *testing.T) {
 	r := newRoot(t)
 	s, by := newSealer(t, r, "broker"), newSealer(t, r, "proxy")

@@ -38,6 +38,7 @@ import (
 	"time"
 
 	"github.com/paddock-dev/audit/internal/stopping"
+	"github.com/paddock-dev/audit/internal/texts"
 )
 
 func main() { os.Exit(process(nil)) }
@@ -46,7 +47,7 @@ func main() { os.Exit(process(nil)) }
 func process(now func() time.Time) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	p := program{out: visible{os.Stdout}, errOut: visible{os.Stderr}, now: now}
+	p := program{out: texts.Terminal{To: os.Stdout}, errOut: texts.Terminal{To: os.Stderr}, now: now}
 	code, ended := stopping.Promptly(ctx, func() int { return p.run(ctx, os.Args[1:]) })
 	if !ended {
 		return 1

@@ -120,7 +120,7 @@ func TestSendSaysWhatWasConfirmed(t *testing.T) {
 	log := filepath.Join(t.TempDir(), "audit.log")
 	path := file(t, "sinks:\n  disk: {type: log, path: "+log+", fsync: true}\ncomponents:\n  broker: {sink: disk}\n")
 	code, out, errOut := auditctl(t, "send", "--config", path, "--component", "broker")
-	if code != 0 || !strings.Contains(out, "of component broker\ndurable by log("+log+")") || !strings.Contains(out, "on the local disk") {
+	if code != 0 || !strings.Contains(out, "of component broker\ndurable by log("+log+")") || !strings.HasSuffix(out, "\nthe event is on the local disk, fsynced\n") {
 		t.Errorf("%d\n%s%s", code, out, errOut)
 	}
 	data, err := os.ReadFile(log)

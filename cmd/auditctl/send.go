@@ -117,13 +117,13 @@ func printSent(env *environment, s *sent, format string) error {
 	return err
 }
 
-// meaning says in words what a level confirms.
+// meaning says in words what a level promises. Durable is also the level of a log, which hands on nothing.
 func meaning(l auditing.Level) string {
 	switch l {
 	case auditing.LevelAcknowledged:
 		return "the destination has confirmed that it stored the event"
 	case auditing.LevelDurable:
-		return "the event is on the local disk; it may still be on its way to its destination"
+		return "the event is on the local disk, fsynced"
 	case auditing.LevelAccepted:
 		return "the event was handed over, and nobody confirmed that it is stored: look for it there"
 	case auditing.LevelNone:

@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/paddock-dev/audit/internal/texts"
 )
 
 // version says which build this is.
@@ -65,7 +67,7 @@ func versionCommand(env *environment) *cobra.Command {
 
 // printJSON prints a value as indented JSON.
 func printJSON(env *environment, value any) error {
-	e := json.NewEncoder(visible{env.out})
+	e := json.NewEncoder(texts.Terminal{To: env.out})
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
 	return e.Encode(value)

@@ -109,7 +109,7 @@ func (c *Client) send(ctx context.Context, req *http.Request, body []byte, limit
 		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
 	}), req, body)
 	if err != nil {
-		a := Answer{Verdict: Unclear, Cause: classed(ctx, named(req)+": no answer", errors.Unwrap(err))}
+		a := Answer{Verdict: Unclear, Cause: classed(ctx, c.http.Named(req)+": no answer", errors.Unwrap(err))}
 		var op *net.OpError
 		if !connected.Load() || errors.As(err, &op) && op.Op == "dial" { // after another connection on which nothing was sent
 			a.Verdict = NotSent
@@ -125,13 +125,10 @@ func (c *Client) send(ctx context.Context, req *http.Request, body []byte, limit
 	a.Body, err = c.http.Read(resp, limit)
 	if err != nil && whole {
 		a.Verdict = Unclear
-		a.Cause = classed(ctx, fmt.Sprintf("%s: %d, and the answer cannot be read", named(req), a.Status), c.http.Hidden(err))
+		a.Cause = classed(ctx, fmt.Sprintf("%s: %d, and the answer cannot be read", c.http.Named(req), a.Status), c.http.Hidden(err))
 	}
 	return a
 }
-
-// named returns the method and the address of req, as an error may quote them.
-func named(req *http.Request) string { return req.Method + " " + httpclient.Shown(req.URL) }
 
 // judge sets the verdict of an answer, and its cause unless the events are stored.
 func (c *Client) judge(a *Answer) {
@@ -188,5 +185,5 @@ func (c *Client) refusal(req *http.Request, a *Answer) error {
 		advice = ": " + c.http.Shown(advice) // which Judge may have made of the body
 	}
 	text = cmp.Or(c.http.Shown(strings.TrimSpace(text)), http.StatusText(a.Status))
-	return fmt.Errorf("%s %s: %d: %s%s", named(req), said, a.Status, text, advice)
+	return fmt.Errorf("%s %s: %d: %s%s", c.http.Named(req), said, a.Status, text, advice)
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/driver"
 	"github.com/paddock-dev/audit/internal/httpclient"
-	"github.com/paddock-dev/audit/internal/secrets"
 )
 
 // Client sends requests to one server. It is safe for concurrent use.
@@ -33,8 +32,9 @@ type Client struct {
 }
 
 // New returns a client that posts to address, such as "https://events.example/in". It connects
-// to nothing. The address may have a query, which no error shows. The error names every option that
-// is wrong. Close the client at the end.
+// to nothing. The address may have a query, and a secret in its path: errors show neither, but
+// "https://events.example/…" (see Options.PublicPaths). The error names every option that is wrong.
+// Close the client at the end.
 func New(address string, o Options) (*Client, error) {
 	o.Name = cmp.Or(o.Name, "http")
 	invalid := o.complete()
@@ -44,7 +44,7 @@ func New(address string, o Options) (*Client, error) {
 	}
 	life, end := context.WithCancelCause(context.Background())
 	h, err := httpclient.New(life, u, httpclient.Options{
-		Name: "paddock-audit-" + o.Name, HTTP: o.HTTP, Tenant: o.TenantID, TokenTimeout: o.Timeout,
+		Name: "paddock-audit-" + o.Name, HTTP: o.HTTP, Tenant: o.TenantID, TokenTimeout: o.Timeout, Public: o.PublicPaths,
 	})
 	if err != nil {
 		end(err)
@@ -53,28 +53,11 @@ func New(address string, o Options) (*Client, error) {
 	if o.Wrap != nil {
 		h.HTTP.Transport = o.Wrap(h.HTTP.Transport)
 	}
-	keepQuery(h.Secrets, u)
 	header := http.Header{"User-Agent": {"paddock-audit"}}
 	if o.TenantID != "" {
 		header.Set("X-Scope-OrgID", o.TenantID)
 	}
 	return &Client{opts: o, url: u, header: with(header, o.Header), http: h, life: life, end: end}, nil
-}
-
-// shortestToken is the length, in bytes, from which a value in the query of an address is
-// taken for a secret. Shorter ones, such as 1 or true, would spoil the texts of errors.
-const shortestToken = 8
-
-// keepQuery makes the query of an address known as a secret, which no header shows.
-func keepQuery(known *secrets.Secrets, u *url.URL) {
-	known.Keep(u.RawQuery)
-	for _, values := range u.Query() {
-		for _, value := range values {
-			if len(value) >= shortestToken {
-				known.Keep(value)
-			}
-		}
-	}
 }
 
 // with returns header with the names in more, whose values replace those of header.

@@ -149,7 +149,7 @@ func TestGetStaysOnTheServer(t *testing.T) {
 			lacks(t, a.Err, "hunter2")
 		}
 	}
-	contains(t, open(t, answering(t, 503, "starting"), httpdriver.Options{}).Get(shortly(t), "/ready", 0).Err, "GET ", "/ready refused: 503: starting")
+	contains(t, open(t, answering(t, 503, "starting"), httpdriver.Options{PublicPaths: []string{"/ready"}}).Get(shortly(t), "/ready", 0).Err, "GET ", "/ready refused: 503: starting")
 	contains(t, open(t, answering(t, 404, "no"), httpdriver.Options{}).Get(shortly(t), "/ready", 0).Err, "check the URL")
 }
 

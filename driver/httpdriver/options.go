@@ -34,6 +34,11 @@ type Options struct {
 	// Header is sent with each request. A User-Agent is set where it has none.
 	Header http.Header
 
+	// PublicPaths are the ends of paths that errors show: those of the server's API, such as
+	// "/v1/logs", which hold no secret. Of any other path, and of what stands before such an end,
+	// errors show "/…" alone, for an address may be all that a server asks of a sender.
+	PublicPaths []string
+
 	// TenantID is sent as X-Scope-OrgID, and is no secret. Empty for a server without tenants.
 	TenantID string `yaml:"tenantID" doc:"tenant, sent as X-Scope-OrgID"`
 

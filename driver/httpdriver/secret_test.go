@@ -38,7 +38,7 @@ func TestServerThatRepeatsSecretsRevealsNone(t *testing.T) {
 		"bearer":           {HTTP: promconfig.HTTPClientConfig{BearerToken: secret}},
 		"credentials_file": {HTTP: promconfig.HTTPClientConfig{Authorization: &promconfig.Authorization{Type: "Token", CredentialsFile: file}}},
 		"Header":           {Header: http.Header{"X-Api-Key": {secret}}},
-		"query":            {},
+		"address":          {PublicPaths: []string{"/in"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -46,7 +46,7 @@ func TestServerThatRepeatsSecretsRevealsNone(t *testing.T) {
 				for _, body := range []int{0, 1 << 16} {
 					opts := opts
 					opts.MaxBody = body
-					c := open(t, echo(status)+"?key="+url.QueryEscape(secret), opts)
+					c := open(t, echo(status)+"/"+url.PathEscape(secret)+"/in?key="+url.QueryEscape(secret), opts)
 					a := c.Post(shortly(t), nil, http.Header{"X-Signature": {secret}})
 					if a.Err == nil {
 						t.Fatal("stored")
@@ -111,12 +111,19 @@ func TestProxyThatRepeatsItsPasswordRevealsNothing(t *testing.T) {
 	}
 }
 
-func TestNoErrorShowsTheQueryOfTheAddress(t *testing.T) {
+func TestNoErrorShowsThePathOrQueryOfTheAddress(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{answering(t, 404, "no"), "http://server.invalid"} {
-		a := post(t, open(t, address+"/in?sig=hunter2-hunter2", httpdriver.Options{}))
-		contains(t, a.Err, "POST "+address+"/in")
-		lacks(t, a.Err, "hunter2", "sig")
+		for _, path := range []string{"/hunter2", "/hunter2/in", "/in/hunter2"} {
+			c := open(t, address+path+"?sig=hunter2-hunter2", httpdriver.Options{})
+			for _, err := range []error{post(t, c).Err, c.Get(shortly(t), "/hunter2/x", 0).Err, c.Probe(shortly(t))} {
+				contains(t, err, " "+address+"/…")
+				lacks(t, err, "hunter2", "sig")
+			}
+		}
+		public := httpdriver.Options{PublicPaths: []string{"/in"}}
+		contains(t, post(t, open(t, address+"/in", public)).Err, "POST "+address+"/in")
+		contains(t, post(t, open(t, address+"/hunter2/in", public)).Err, "POST "+address+"/…/in")
 	}
 }
 

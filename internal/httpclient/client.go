@@ -28,6 +28,8 @@ type Options struct {
 	Tenant string
 	// TokenTimeout bounds the fetching of a token of oauth2.
 	TokenTimeout time.Duration
+	// Public are ends of paths that errors show, as they hold no secret, such as /v1/logs.
+	Public []string
 }
 
 // Client sends requests to one server. It is safe for concurrent use.
@@ -35,19 +37,25 @@ type Client struct {
 	HTTP *http.Client
 	// Secrets are what the requests have sent.
 	*secrets.Secrets
+
+	public []string // Options.Public
 }
 
 // New returns a client of the server at base, whose life ends with ctx.
 func New(ctx context.Context, base *url.URL, o Options) (*Client, error) {
 	known := &secrets.Secrets{Tenant: o.Tenant}
+	Keep(known, base, o.Public)
 	keepProxy(known, o.HTTP, base)
 	rt, err := newTransport(ctx, o, known)
 	if err != nil {
 		return nil, err
 	}
 	h := &http.Client{Transport: rt, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	return &Client{HTTP: h, Secrets: known}, nil
+	return &Client{HTTP: h, Secrets: known, public: o.Public}, nil
 }
+
+// Named returns the method and the address of req as an error may quote them: see Shown.
+func (c *Client) Named(req *http.Request) string { return req.Method + " " + Shown(req.URL, c.public) }
 
 // keepProxy makes the credentials of the proxy known, whose requests cannot be traced.
 func keepProxy(known *secrets.Secrets, h promconfig.HTTPClientConfig, base *url.URL) {
@@ -69,8 +77,8 @@ func keepProxy(known *secrets.Secrets, h promconfig.HTTPClientConfig, base *url.
 }
 
 // Ask sends a copy of req with a body (nil for none). The caller closes the body of the
-// answer, which can be read until ctx ends. The error names the request without the query
-// of its address, and holds no secret.
+// answer, which can be read until ctx ends. The error names the request as Named does, and
+// holds no secret.
 func (c *Client) Ask(ctx context.Context, req *http.Request, body []byte) (*http.Response, error) {
 	req = req.WithContext(c.Tracing(ctx))
 	if body != nil {
@@ -84,7 +92,7 @@ func (c *Client) Ask(ctx context.Context, req *http.Request, body []byte) (*http
 		if errors.As(err, &inner) {
 			err = inner.Err
 		}
-		return nil, fmt.Errorf("%s %s: no answer: %w", req.Method, Shown(req.URL), c.Hidden(err))
+		return nil, fmt.Errorf("%s: no answer: %w", c.Named(req), c.Hidden(err))
 	}
 	return resp, nil
 }

@@ -3,7 +3,6 @@ package testenv
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -12,12 +11,11 @@ import (
 
 // lokiProcess is a Loki that this process has started. It stores on the local disk and keeps a write-ahead log.
 type lokiProcess struct {
+	single
+
 	program    lokiProgram
-	path       string // of the binary
 	url        string
-	http, grpc string // the addresses on which it listens
-	group      *group
-	process    *process
+	http, grpc string // its addresses
 }
 
 // lokiProgram is a kind of binary that can be started as Loki.
@@ -49,20 +47,9 @@ func startLokiProcess(opts LokiOptions, program lokiProgram) (*Loki, error) {
 	if err != nil {
 		return nil, err
 	}
-	return onFreePorts(func() (*Loki, error) {
-		addresses, err := freeAddresses(2)
-		if err != nil {
-			return nil, err
-		}
-		g, err := newGroup("loki")
-		if err != nil {
-			return nil, err
-		}
-		l := &lokiProcess{program: program, path: path, url: "http://" + addresses[0], http: addresses[0], grpc: addresses[1], group: g}
-		if err := l.start(context.Background(), opts); err != nil {
-			return nil, errors.Join(err, g.close())
-		}
-		return &Loki{URL: l.url, Options: opts, server: l}, nil
+	return startSingle("loki", path, 2, func(one single) (*Loki, error) {
+		l := &lokiProcess{single: one, program: program, url: "http://" + one.addresses[0], http: one.addresses[0], grpc: one.addresses[1]}
+		return &Loki{URL: l.url, Options: opts, server: l}, l.start(context.Background(), opts)
 	})
 }
 
@@ -79,29 +66,16 @@ func (l *lokiProcess) start(ctx context.Context, opts LokiOptions) error {
 	if err != nil {
 		return fmt.Errorf("testenv: ask Loki whether it is ready: %w", err)
 	}
-	if l.process, err = l.group.start(l.path, l.program.args(l, file)...); err != nil {
-		return err
-	}
-	return l.process.waitReady(ctx, http.DefaultClient, get, l.program.marker)
+	return l.run(ctx, get, l.program.marker, l.program.args(l, file)...)
 }
 
-func (l *lokiProcess) stop() error { return l.group.close() }
+func (l *lokiProcess) stop() error { return l.Stop() }
 
-func (l *lokiProcess) kill() error {
-	select {
-	case <-l.process.done:
-		return errors.New("testenv: kill Loki: it is not running; Restart it first")
-	default:
-	}
-	l.process.kill()
-	return nil
-}
+func (l *lokiProcess) kill() error { return l.Kill() }
 
 func (l *lokiProcess) restart(ctx context.Context, opts LokiOptions) error {
-	select {
-	case <-l.process.done:
-		return l.start(ctx, opts)
-	default:
-		return errors.New("testenv: restart Loki: it still runs; Kill it first")
+	if err := l.process.mustHaveEnded(); err != nil {
+		return err
 	}
+	return l.start(ctx, opts)
 }

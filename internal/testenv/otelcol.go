@@ -25,13 +25,12 @@ const (
 // OTelCol is an OpenTelemetry Collector with the receiver otlp, the processor batch, the exporters otlp_http and debug, and
 // the extension file_storage. It knows no section service.telemetry.
 type OTelCol struct {
+	single
+
 	// URL is the root of its OTLP receiver over HTTP, without a slash at its end: "http://127.0.0.1:12345".
 	URL string
 
-	group   *group
-	process *process
-	path    string // of the binary
-	config  string // path of the configuration
+	config string // path of the configuration
 }
 
 // StartOTelCol starts a collector with a configuration in YAML and returns when it is ready. The configuration has a
@@ -41,29 +40,17 @@ func StartOTelCol(config string) (*OTelCol, error) {
 	if !strings.Contains(config, OTelColAddress) {
 		return nil, fmt.Errorf("testenv: the collector's configuration needs a receiver otlp with protocols: {http: {endpoint: %s}}", OTelColAddress)
 	}
-	path, err := otelcolBinary()
+	path, err := binary(envOTelCol, "otelcol")
 	if err != nil {
 		return nil, err
 	}
-	return onFreePorts(func() (*OTelCol, error) {
-		address, err := freeAddress()
-		if err != nil {
+	return startSingle("otelcol", path, 1, func(one single) (*OTelCol, error) {
+		c := &OTelCol{single: one, URL: "http://" + one.addresses[0], config: filepath.Join(one.group.dir, "otelcol.yaml")}
+		text := strings.NewReplacer(OTelColAddress, one.addresses[0], OTelColData, c.DataDir()).Replace(config)
+		if err := errors.Join(os.Mkdir(c.DataDir(), 0o700), os.WriteFile(c.config, []byte(text), 0o600)); err != nil {
 			return nil, err
 		}
-		g, err := newGroup("otelcol")
-		if err != nil {
-			return nil, err
-		}
-		c := &OTelCol{URL: "http://" + address, group: g, path: path, config: filepath.Join(g.dir, "otelcol.yaml")}
-		text := strings.NewReplacer(OTelColAddress, address, OTelColData, c.DataDir()).Replace(config)
-		err = errors.Join(os.Mkdir(c.DataDir(), 0o700), os.WriteFile(c.config, []byte(text), 0o600))
-		if err == nil {
-			err = c.start(context.Background())
-		}
-		if err != nil {
-			return nil, errors.Join(err, g.close())
-		}
-		return c, nil
+		return c, c.start(context.Background())
 	})
 }
 
@@ -71,28 +58,7 @@ func StartOTelCol(config string) (*OTelCol, error) {
 func NewOTelCol(tb testing.TB, config string) *OTelCol {
 	tb.Helper()
 	c, err := StartOTelCol(config)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() {
-		if err := c.Stop(); err != nil {
-			tb.Error(err)
-		}
-	})
-	return c
-}
-
-// otelcolBinary returns the path of the collector. It builds it when it is missing.
-func otelcolBinary() (string, error) {
-	const name = "otelcol"
-	if path := os.Getenv(envOTelCol); path != "" {
-		if _, err := os.Stat(path); err != nil {
-			return "", fmt.Errorf("testenv: %s must name the %s binary: %w", envOTelCol, name, err)
-		}
-		return path, nil
-	}
-	dir, err := built(name)
-	return filepath.Join(dir, name), err
+	return forTest(tb, c, err)
 }
 
 // ConfigFile returns the path of the configuration that the collector reads.
@@ -111,17 +77,8 @@ func (c *OTelCol) start(ctx context.Context) error {
 		return fmt.Errorf("testenv: ask the collector whether it is ready: %w", err)
 	}
 	empty.Header.Set("Content-Type", "application/x-protobuf")
-	if c.process, err = c.group.start(c.path, "--config="+c.config); err != nil {
-		return err
-	}
-	return c.process.waitReady(ctx, http.DefaultClient, empty, "Everything is ready")
+	return c.run(ctx, empty, "Everything is ready", "--config="+c.config)
 }
-
-// Stop kills the collector and removes its data. A second call does nothing.
-func (c *OTelCol) Stop() error { return c.group.close() }
-
-// Kill ends the collector with SIGKILL, as a crash would, and returns when it is gone.
-func (c *OTelCol) Kill() error { return c.process.killRunning() }
 
 // Restart starts the collector again after Kill, on the same port with the same data, and returns when it is ready.
 func (c *OTelCol) Restart(ctx context.Context) error {

@@ -92,13 +92,5 @@ func (k *Kube) Namespace(tb testing.TB) string {
 func NewLoki(tb testing.TB, opts LokiOptions) *Loki {
 	tb.Helper()
 	l, err := StartLoki(opts)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() {
-		if err := l.Stop(); err != nil {
-			tb.Error(err)
-		}
-	})
-	return l
+	return forTest(tb, l, err)
 }

@@ -2,10 +2,8 @@ package testenv
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"path/filepath"
 	"testing"
 )
@@ -22,39 +20,25 @@ type VictoriaLogsOptions struct {
 
 // VictoriaLogs is a single VictoriaLogs process that stores on the local disk.
 type VictoriaLogs struct {
+	single
+
 	// URL is the root of its API, without a slash at its end: "http://127.0.0.1:12345".
 	URL string
 
 	// Options are the options of the next Restart, at first those of the start.
 	Options VictoriaLogsOptions
-
-	group   *group
-	process *process
-	path    string // of the binary
-	address string // on which it listens
 }
 
 // StartVictoriaLogs starts a VictoriaLogs and returns when it is ready. It builds a missing binary first, which takes less
 // than a minute. Stop it when done; it also ends with this process.
 func StartVictoriaLogs(opts VictoriaLogsOptions) (*VictoriaLogs, error) {
-	path, err := victoriaLogsBinary()
+	path, err := binary(envVictoriaLogs, "victoria-logs")
 	if err != nil {
 		return nil, err
 	}
-	return onFreePorts(func() (*VictoriaLogs, error) {
-		address, err := freeAddress()
-		if err != nil {
-			return nil, err
-		}
-		g, err := newGroup("victorialogs")
-		if err != nil {
-			return nil, err
-		}
-		v := &VictoriaLogs{URL: "http://" + address, Options: opts, group: g, path: path, address: address}
-		if err := v.start(context.Background()); err != nil {
-			return nil, errors.Join(err, g.close())
-		}
-		return v, nil
+	return startSingle("victorialogs", path, 1, func(one single) (*VictoriaLogs, error) {
+		v := &VictoriaLogs{single: one, URL: "http://" + one.addresses[0], Options: opts}
+		return v, v.start(context.Background())
 	})
 }
 
@@ -62,28 +46,7 @@ func StartVictoriaLogs(opts VictoriaLogsOptions) (*VictoriaLogs, error) {
 func NewVictoriaLogs(tb testing.TB, opts VictoriaLogsOptions) *VictoriaLogs {
 	tb.Helper()
 	v, err := StartVictoriaLogs(opts)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() {
-		if err := v.Stop(); err != nil {
-			tb.Error(err)
-		}
-	})
-	return v
-}
-
-// victoriaLogsBinary returns the path of victoria-logs. It builds it when it is missing.
-func victoriaLogsBinary() (string, error) {
-	const name = "victoria-logs"
-	if path := os.Getenv(envVictoriaLogs); path != "" {
-		if _, err := os.Stat(path); err != nil {
-			return "", fmt.Errorf("testenv: %s must name the %s binary: %w", envVictoriaLogs, name, err)
-		}
-		return path, nil
-	}
-	dir, err := built(name)
-	return filepath.Join(dir, name), err
+	return forTest(tb, v, err)
 }
 
 // DataDir returns the folder in which the server keeps its rows.
@@ -95,21 +58,12 @@ func (v *VictoriaLogs) start(ctx context.Context) error {
 		return fmt.Errorf("testenv: ask VictoriaLogs whether it is ready: %w", err)
 	}
 	flags := append([]string{
-		"-httpListenAddr=" + v.address,
+		"-httpListenAddr=" + v.addresses[0],
 		"-storageDataPath=" + v.DataDir(),
 		"-memory.allowedBytes=256MiB", // otherwise it would use most of the machine's memory
 	}, v.Options.Flags...)
-	if v.process, err = v.group.start(v.path, flags...); err != nil {
-		return err
-	}
-	return v.process.waitReady(ctx, http.DefaultClient, get, "started server at "+v.URL)
+	return v.run(ctx, get, "started server at "+v.URL, flags...)
 }
-
-// Stop kills VictoriaLogs and removes its data. A second call does nothing.
-func (v *VictoriaLogs) Stop() error { return v.group.close() }
-
-// Kill ends VictoriaLogs with SIGKILL, as a crash would, and returns when it is gone. Rows that had reached its disk stay.
-func (v *VictoriaLogs) Kill() error { return v.process.killRunning() }
 
 // Restart starts VictoriaLogs again after Kill, on the same port with the same data, and returns when it is ready.
 func (v *VictoriaLogs) Restart(ctx context.Context) error {

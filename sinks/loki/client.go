@@ -23,11 +23,11 @@ type client struct {
 
 func newClient(base *url.URL, o Options) (*client, error) {
 	h, err := httpdriver.New(o.Server.push(base).String(), httpdriver.Options{
-		Name: "loki", HTTP: o.HTTP, TenantID: o.TenantID, Timeout: o.Timeout, RefusalGrace: o.RefusalGrace, Judge: judge,
+		Name: "loki", HTTP: o.HTTP, TenantID: o.TenantID, Timeout: o.Timeout, RefusalGrace: o.RefusalGrace, Judge: judge, PublicPaths: publicPaths,
 	})
 	return &client{
 		Client: h, timeout: o.Timeout,
-		ready: base.JoinPath("/ready").String(), metrics: base.JoinPath("/metrics").String(),
+		ready: base.JoinPath(readyPath).String(), metrics: base.JoinPath(metricsPath).String(),
 	}, err
 }
 

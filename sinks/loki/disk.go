@@ -136,11 +136,11 @@ func (c *client) state(ctx context.Context) (s state, err error) {
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(bytes.NewReader(page.Body))
 	if err != nil { // it quotes the answer in forms in which secrets would not be found
-		return s, fmt.Errorf("GET %s: no metrics of a VictoriaLogs: the answer cannot be parsed", c.metrics)
+		return s, fmt.Errorf("GET %s: no metrics of a VictoriaLogs: the answer cannot be parsed", metricsPath)
 	}
 	samples, err := expfmt.ExtractSamples(&expfmt.DecodeOptions{}, slices.Collect(maps.Values(families))...)
 	if err = cmp.Or(err, s.read(samples)); err != nil {
-		return s, fmt.Errorf("GET %s: %s", c.metrics, c.Shown(err.Error()))
+		return s, fmt.Errorf("GET %s: %s", metricsPath, c.Shown(err.Error()))
 	}
 	return s, nil
 }

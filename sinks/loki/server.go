@@ -37,11 +37,16 @@ const (
 	ServerVictoriaLogs Server = "victorialogs"
 )
 
-// The paths of the push API.
+// The paths of the push API, and of other pages.
 const (
 	pushPath       = "/loki/api/v1/push"
 	victoriaPrefix = "/insert" // before pushPath
+	readyPath      = "/ready"
+	metricsPath    = "/metrics"
 )
+
+// publicPaths hold no secret.
+var publicPaths = []string{pushPath, victoriaPrefix + pushPath, readyPath, metricsPath}
 
 // push returns the address of the push API. VictoriaLogs would parse a line of JSON into
 // fields: then there would be no line, and a field of the event would replace metadata of
@@ -179,7 +184,7 @@ func (s *store) checkVictoriaLogs(ctx context.Context) error {
 			return nil
 		case time.Now().After(until):
 			return fmt.Errorf("loki: the server answers 204 to an entry of the year 2262 and does not count it as dropped (%s): "+
-				"%s is not of the server that takes the pushes", metricDropped, s.client.metrics)
+				"the page %s is not of the server that takes the pushes", metricDropped, metricsPath)
 		}
 		if err := pause(ctx, askAgain); err != nil {
 			return fmt.Errorf("loki: VictoriaLogs has not yet counted a dropped entry: %w", err)

@@ -44,8 +44,9 @@ type Sink struct {
 
 // New returns a Sink that pushes to the server at address, such as
 // "http://loki:3100" or "http://victorialogs:9428": its root, the path that a
-// gateway puts before it, or the whole address of the push API. It connects to
-// nothing: ask Check. The error names every option that is wrong.
+// gateway puts before it, or the whole address of the push API. What stands before
+// the path of the API may hold a secret, and errors show "…" for it. New connects
+// to nothing: ask Check. The error names every option that is wrong.
 func New(address string, opts Options) (*Sink, error) {
 	invalid := opts.complete()
 	base, err := Root(address, opts.Server)

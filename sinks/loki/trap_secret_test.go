@@ -22,7 +22,7 @@ func echo(t *testing.T, status int) string {
 	return fake(t, func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(status)
 		user, password, _ := r.BasicAuth()
-		fmt.Fprintf(w, "%q %q | %s %s", user, password, user, password)
+		fmt.Fprintf(w, "%s | %q %q | %s %s", r.URL, user, password, user, password)
 		for name, values := range r.Header {
 			fmt.Fprintf(w, "| %s: %s %q", name, values, values)
 		}
@@ -61,12 +61,13 @@ func TestServerThatEchoesCannotRevealSecrets(t *testing.T) {
 			t.Parallel()
 			for _, status := range []int{401, 400, 500, 200} {
 				for _, server := range []loki.Server{loki.ServerLoki, loki.ServerVictoriaLogs} {
-					sink := open(t, echo(t, status), loki.Options{ProveEvery: -1, HTTP: c, Server: server})
+					sink := open(t, echo(t, status)+"/"+url.PathEscape(secret), loki.Options{ProveEvery: -1, HTTP: c, Server: server})
 					err := errors.Join(sink.Write(shortly(t), event(namespace(), "x")), sink.Check(shortly(t)))
 					if err == nil {
 						t.Fatal("stored")
 					}
 					// The others are the secret, ops:hunter2 and a:hunter2 in base64.
+					contains(t, err.Error(), "/…/", "/loki/api/v1/push")
 					lacks(t, err.Error(), "hunter2", "aHVudGVyM", "b3BzOmh1bnRlcjI", "YTpodW50ZXIy")
 				}
 			}

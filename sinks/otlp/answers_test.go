@@ -308,12 +308,12 @@ func TestServersTextIsBoundedAndHoldsNoSecret(t *testing.T) {
 		"foreign":  says(http.StatusOK, "text/html", secret+"\x1b[2J "),
 	} {
 		rec := newReceiver(t, answer)
-		sink := open(t, rec.URL, otlp.Options{HTTP: promconfig.HTTPClientConfig{BasicAuth: &promconfig.BasicAuth{Username: "u", Password: secret}}})
+		sink := open(t, rec.URL+"/hunter2", otlp.Options{HTTP: promconfig.HTTPClientConfig{BasicAuth: &promconfig.BasicAuth{Username: "u", Password: secret}}})
 		err := sink.Write(shortly(t), event("one"))
 		if err == nil {
 			t.Fatalf("%s: no error", name)
 		}
-		if text := err.Error(); strings.Contains(text, secret) || strings.Contains(text, "\x1b") || len(text) > 10_000 {
+		if text := err.Error(); strings.Contains(text, secret) || strings.Contains(text, "hunter2") || strings.Contains(text, "\x1b") || len(text) > 10_000 {
 			t.Errorf("%s: %d bytes: %.300q", name, len(text), text)
 		}
 	}

@@ -168,6 +168,9 @@ func checkAttribute(name, value string) error {
 // logsPath is where a receiver takes logs, below its base.
 const logsPath = "/v1/logs"
 
+// publicPaths hold no secret: those of a collector, of Loki and of VictoriaLogs.
+var publicPaths = []string{logsPath, "/otlp" + logsPath, "/insert/opentelemetry" + logsPath}
+
 // Endpoint returns the address to which requests are sent. It takes an address as New does.
 // The error does not quote the address.
 func Endpoint(address string) (*url.URL, error) {

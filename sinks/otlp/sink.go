@@ -34,7 +34,8 @@ type Sink struct {
 // New returns a Sink that sends to the receiver at address: its base, such as
 // "http://collector:4318", the path that a gateway puts before it, or the whole address
 // of its /v1/logs. VictoriaLogs has http://victorialogs:9428/insert/opentelemetry/v1/logs, and Loki
-// http://loki:3100/otlp/v1/logs. New connects to nothing: ask Check. The error names every option that is wrong.
+// http://loki:3100/otlp/v1/logs. What else a path begins with may hold a secret, and errors show
+// "…" for it. New connects to nothing: ask Check. The error names every option that is wrong.
 func New(address string, opts Options) (*Sink, error) {
 	invalid := opts.complete()
 	u, err := Endpoint(address)
@@ -58,7 +59,7 @@ func New(address string, opts Options) (*Sink, error) {
 	}
 	s.client, err = httpdriver.New(u.String(), httpdriver.Options{
 		Name: sinkName, HTTP: opts.HTTP, Header: header, TenantID: opts.TenantID, Timeout: opts.Timeout, RefusalGrace: opts.RefusalGrace,
-		Judge: judge, MaxBody: maxResponseBytes,
+		Judge: judge, MaxBody: maxResponseBytes, PublicPaths: publicPaths,
 	})
 	if err != nil {
 		return nil, err

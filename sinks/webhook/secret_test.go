@@ -115,7 +115,7 @@ func TestNothingThatIsPrintedHoldsSecret(t *testing.T) {
 	opts := webhook.Options{Mode: webhook.ModeBinary, Secrets: secrets, HTTP: promconfig.HTTPClientConfig{
 		BasicAuth: &promconfig.BasicAuth{Username: "ops", Password: "hunter2-password"},
 	}}
-	sink := open(t, address+"?token=hunter2-query", opts)
+	sink := open(t, address+"/services/T000/hunter2-path?token=hunter2-query", opts)
 	errs := []error{sink.Write(shortly(t), event("because")), sink.Check(shortly(t))}
 	text := fmt.Sprintf("%v %+v %#v %s %v %+v %#v %v %+v %#v", opts, opts, opts, opts, sink, sink, sink, errs, errs, &opts)
 	for _, part := range []string{"hunter2", strings.TrimPrefix(secret, "whsec_"), "b3BzOmh1bnRlcjI"} {
@@ -126,5 +126,5 @@ func TestNothingThatIsPrintedHoldsSecret(t *testing.T) {
 	if errs[0] == nil || errs[1] == nil {
 		t.Errorf("no error: %v", errs)
 	}
-	contains(t, errs[0].Error(), "[team-a/", "[denied]", "[dev.paddock.audit.egress-block.v1alpha1]") // what is no secret can be read
+	contains(t, errs[0].Error(), "POST "+address+"/…", "[team-a/", "[denied]", "[dev.paddock.audit.egress-block.v1alpha1]") // what is no secret can be read
 }

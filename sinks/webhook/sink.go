@@ -37,8 +37,8 @@ type Sink struct {
 }
 
 // New returns a Sink that posts to the receiver at address, such as
-// "https://receiver.example/audit". The address may have a query, which no error shows. New
-// connects to nothing: ask Check. The error names every option that is wrong, and says when
+// "https://receiver.example/audit". The address may have a query, and a secret in its path: errors
+// show neither, but "https://receiver.example/…". New connects to nothing: ask Check. The error names every option that is wrong, and says when
 // Options.SecretsFile cannot be used.
 func New(address string, opts Options) (*Sink, error) {
 	invalid := opts.complete()

@@ -118,7 +118,7 @@ func TestNoAnswerHoldsAReaderUpOrGetsSecrets(t *testing.T) {
 		"HTML":       {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }, "cannot be read"},
 		"other JSON": {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"status":"success"}`) }, "cannot be read"},
 		"half":       {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"status":`) }, "cannot be read"},
-		"echo":       {func(w http.ResponseWriter, r *http.Request) { http.Error(w, fmt.Sprint(r.Header), http.StatusTeapot) }, "418"},
+		"echo":       {func(w http.ResponseWriter, r *http.Request) { http.Error(w, fmt.Sprint(r.URL, r.Header), http.StatusTeapot) }, "418"},
 		"wrong token": {func(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, r.Header.Get("Authorization"), http.StatusUnauthorized)
 		}, "check the tenant and the credentials"},
@@ -126,7 +126,7 @@ func TestNoAnswerHoldsAReaderUpOrGetsSecrets(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for _, s := range both(t, fake(t, c.handle)) {
+			for _, s := range both(t, fake(t, c.handle)+"/hunter2-path") {
 				err := failure(t, s)
 				text := err.Error()
 				if !strings.Contains(text, c.want) || strings.Contains(text, "hunter2") || strings.Contains(text, "b3BzOmh1bnRlcjI") || len(text) > 20_000 {

@@ -35,7 +35,7 @@ func (s *Source) ask(ctx context.Context, q *reading.Query, p Page) ([]Entry, er
 	path, parameters := s.dialect.Request(q, p)
 	req := *s.request
 	req.URL = req.URL.JoinPath(path)
-	where := "GET " + req.URL.String() // without the parameters, which are long
+	where := s.client.Named(&req)
 	req.URL.RawQuery = parameters.Encode()
 	resp, err := s.client.Ask(ctx, &req, nil)
 	if err != nil {

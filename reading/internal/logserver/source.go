@@ -49,7 +49,7 @@ func New(c Config, d Dialect) (*Source, error) {
 		return nil, err
 	}
 	client, err := httpclient.New(context.Background(), base, httpclient.Options{
-		Name: c.Client, HTTP: c.HTTP, Tenant: c.Tenant, TokenTimeout: c.Timeout,
+		Name: c.Client, HTTP: c.HTTP, Tenant: c.Tenant, TokenTimeout: c.Timeout, Public: []string{c.Path},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("HTTP: %w", err)

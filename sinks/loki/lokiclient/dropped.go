@@ -3,6 +3,7 @@ package lokiclient
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
+	"github.com/paddock-dev/audit/internal/secrets"
 	"github.com/paddock-dev/audit/internal/texts"
 )
 
@@ -71,7 +73,8 @@ func (h *handler) unconfirmed() string {
 // said is the client's logger. It keeps the last that the client said about
 // entries it gave up, for which there is no other way to learn why.
 type said struct {
-	next log.Logger
+	next   log.Logger
+	hidden *secrets.Secrets // the path of the address
 
 	mu   sync.Mutex
 	text string
@@ -79,8 +82,12 @@ type said struct {
 
 // Log is called by the client.
 func (s *said) Log(keyvals ...any) error {
+	keyvals = slices.Clone(keyvals)
 	values := map[string]string{}
 	for i := 0; i+1 < len(keyvals); i += 2 {
+		if err, ok := keyvals[i+1].(error); ok { // which quotes the address
+			keyvals[i+1] = s.hidden.Hidden(err)
+		}
 		values[fmt.Sprint(keyvals[i])] = fmt.Sprint(keyvals[i+1])
 	}
 	if values["level"] == "error" && strings.Contains(values["msg"], "batch") {

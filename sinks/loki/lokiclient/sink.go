@@ -12,6 +12,8 @@ import (
 
 	"github.com/paddock-dev/audit/auditing"
 	"github.com/paddock-dev/audit/driver"
+	"github.com/paddock-dev/audit/internal/httpclient"
+	"github.com/paddock-dev/audit/internal/secrets"
 )
 
 const sinkName = "lokiclient"
@@ -36,7 +38,8 @@ var errClosed = errors.New("the sink is closed")
 type Sink struct{ driver.Sink }
 
 // New returns a Sink with a client of its own, which sends to the Loki at
-// address, such as "http://loki:3100". It connects to nothing. Close it: the
+// address, such as "http://loki:3100". What stands before the path of the push API may
+// hold a secret, which neither errors nor Options.Logger show. It connects to nothing. Close it: the
 // client has a goroutine.
 func New(address string, opts Options) (*Sink, error) {
 	config, err := opts.config(address)
@@ -46,12 +49,13 @@ func New(address string, opts Options) (*Sink, error) {
 	h := &handler{
 		component:   opts.Component,
 		serviceName: cmp.Or(opts.ServiceName, defaultServiceName),
-		said:        &said{next: opts.Logger},
+		said:        &said{next: opts.Logger, hidden: &secrets.Secrets{}},
 		host:        config.URL.Host,
 		turn:        make(chan struct{}, 1),
 		closing:     make(chan struct{}),
 		stopped:     make(chan struct{}),
 	}
+	httpclient.Keep(h.said.hidden, config.URL.URL, []string{pushPath})
 	if h.client, err = loki.NewWithLogger(config, h.said); err != nil {
 		return nil, fmt.Errorf("lokiclient: making the client: %w", err)
 	}

@@ -195,3 +195,24 @@ func TestCloseEscapesServersControlCharacters(t *testing.T) {
 		t.Errorf("Close returned %q", err)
 	}
 }
+
+func TestNeitherCloseNorLoggerShowsThePathOfTheAddress(t *testing.T) {
+	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, "no page "+r.URL.Path, http.StatusNotFound)
+	}))
+	t.Cleanup(refusing.Close)
+	for _, address := range []string{refusing.URL, "http://127.0.0.1:1"} { // nobody listens on port 1
+		var lines strings.Builder
+		opts := quick
+		opts.Logger = log.NewLogfmtLogger(log.NewSyncWriter(&lines))
+		sink := newSink(t, address+"/hunter2-path", opts)
+		mustWrite(t, sink, event(namespace(), time.Time{}))
+		err := closeWithin(sink, patience)
+		if err == nil || !strings.Contains(err.Error(), "dropped 1 entries") || lines.Len() == 0 {
+			t.Fatalf("Close returned %v, and the client logged %q", err, &lines)
+		}
+		if text := err.Error() + lines.String(); strings.Contains(text, "hunter2") || !strings.Contains(text, "/loki/api/v1/push") {
+			t.Error(text)
+		}
+	}
+}
