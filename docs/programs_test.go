@@ -143,7 +143,7 @@ func wrongTest(t *testing.T, folder string, args []string) error {
 	return nil
 }
 
-var flagWord = regexp.MustCompile(`^--?([a-z][a-z-]*)$`)
+var flagWord = regexp.MustCompile(`^--?[a-z][a-z-]*$`)
 
 // wrongFlags returns which of the flags there is not in the source of a program.
 func wrongFlags(program string, args []string) error {
@@ -151,8 +151,8 @@ func wrongFlags(program string, args []string) error {
 		return errors.New("there is no such program")
 	}
 	for _, word := range args {
-		if flag := flagWord.FindStringSubmatch(word); flag != nil && !strings.Contains(program, `"`+flag[1]+`"`) {
-			return fmt.Errorf("it has no flag %s", flag[1])
+		if flag := strings.TrimLeft(word, "-"); flagWord.MatchString(word) && !strings.Contains(program, fmt.Sprintf("%q", flag)) {
+			return fmt.Errorf("it has no flag %s", flag)
 		}
 	}
 	return nil
