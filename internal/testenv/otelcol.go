@@ -50,7 +50,8 @@ func StartOTelCol(config string) (*OTelCol, error) {
 		if err := errors.Join(os.Mkdir(c.DataDir(), 0o700), os.WriteFile(c.config, []byte(text), 0o600)); err != nil {
 			return nil, err
 		}
-		return c, c.start(context.Background())
+		err := c.start(context.Background())
+		return c, err
 	})
 }
 

@@ -38,7 +38,8 @@ func StartVictoriaLogs(opts VictoriaLogsOptions) (*VictoriaLogs, error) {
 	}
 	return startSingle("victorialogs", path, 1, func(one single) (*VictoriaLogs, error) {
 		v := &VictoriaLogs{single: one, URL: "http://" + one.addresses[0], Options: opts}
-		return v, v.start(context.Background())
+		err := v.start(context.Background())
+		return v, err
 	})
 }
 

@@ -118,7 +118,9 @@ func TestNoAnswerHoldsAReaderUpOrGetsSecrets(t *testing.T) {
 		"HTML":       {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }, "cannot be read"},
 		"other JSON": {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"status":"success"}`) }, "cannot be read"},
 		"half":       {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"status":`) }, "cannot be read"},
-		"echo":       {func(w http.ResponseWriter, r *http.Request) { http.Error(w, fmt.Sprint(r.URL, r.Header), http.StatusTeapot) }, "418"},
+		"echo": {func(w http.ResponseWriter, r *http.Request) {
+			http.Error(w, fmt.Sprint(r.URL, r.Header), http.StatusTeapot)
+		}, "418"},
 		"wrong token": {func(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, r.Header.Get("Authorization"), http.StatusUnauthorized)
 		}, "check the tenant and the credentials"},
