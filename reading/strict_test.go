@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"slices"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
