@@ -112,7 +112,7 @@ func TestMakeBuildsWhatChangedWhateverItsTime(t *testing.T) {
 		wantBuilt(t, plan(t, dir), name)
 		put(t, file, string(text))
 	}
-	if err := os.Remove(filepath.Join(dir, "bin/promtool")); err != nil {
+	if err := os.Remove(filepath.Join(dir, "bin", "promtool")); err != nil {
 		t.Fatal(err)
 	}
 	wantBuilt(t, plan(t, dir), "promtool")

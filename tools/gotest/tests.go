@@ -24,7 +24,7 @@ type tests struct {
 
 // test tests packages of one module, and passes on what go test prints.
 func (t *tests) test(ctx context.Context, dir string, pkgs, more []string) error {
-	if len(pkgs) == 0 || ctx.Err() != nil {
+	if len(pkgs) == 0 {
 		return nil
 	}
 	r, w := io.Pipe()
