@@ -47,7 +47,7 @@ func TestServersEndWithACrashedTestBinary(t *testing.T) {
 			}
 			cmd := exec.CommandContext(t.Context(), binary, "-test.run=^TestCrashHere$", "-test.v")
 			if how == "timeout" {
-				cmd.Args = append(cmd.Args, "-test.timeout=5s")
+				cmd.Args = append(cmd.Args, "-test.timeout=15s")
 			}
 			cmd.Env = append(os.Environ(), crashEnv+"="+how, "TMPDIR="+tmp)
 			stdout, err := cmd.StdoutPipe()
