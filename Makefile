@@ -7,8 +7,9 @@ MAKEFLAGS += --no-builtin-rules
 FUZZTIME ?= 30s
 COUNT ?= 1
 TESTFLAGS ?=
-# More flags of go test in make test, for the packages that start servers.
-SERVERFLAGS ?=
+# More flags of go test in make test, for the packages that start servers: one at a time, for they hold servers to
+# deadlines, which two at once on two cores can miss.
+SERVERFLAGS ?= -p 1
 
 # Modules with tests of their own: all but the pinned tools and the comparison with other libraries. The licence gate,
 # the release and gotest are no pinned tools but this project's own programs.
