@@ -241,8 +241,8 @@ func TestOnlyTheOldNamesBringTheAPIServersSink(t *testing.T) {
 // Who tries the demo first compiles all that it links. So it links the log and nothing
 // beyond: no server that it might start, and no metrics endpoint.
 func TestTheDemoLinksNoMoreThanTheShortestProgram(t *testing.T) {
-	shortest := dependencies(t, "./examples/quickstart")
-	for path, p := range dependencies(t, "./examples/egressproxy/demo") {
+	shortest := dependencies(t, module+"/examples/quickstart")
+	for path, p := range dependencies(t, egress+"/demo") {
 		if _, ok := shortest[path]; !ok && !p.Standard && !below(path, []string{egress}) {
 			t.Errorf("examples/egressproxy/demo links %s, and examples/quickstart does not", path)
 		}
