@@ -32,7 +32,7 @@ func words(c pages.Command) []string {
 // makes returns why make cannot run a command. With -n it prints what it would run, and fails where it knows no target.
 func makes(t *testing.T, c pages.Command) error {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "make", append([]string{"-n"}, words(c)...)...)
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", strings.Replace(c.Text, "make ", "make -n ", 1))
 	cmd.Dir = root
 	// Without what a make that runs this test tells its children.
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "MAKE") || strings.HasPrefix(v, "MFLAGS") })
@@ -86,6 +86,11 @@ func wrongGo(t *testing.T, c pages.Command) error {
 		return wrongTest(t, folder, args)
 	case "run", "install":
 		return wrongFlags(source(t, filepath.Join(folder, "*.go")), args)
+	case "env":
+		if out, err := exec.CommandContext(t.Context(), "go", args...).Output(); err != nil || strings.TrimSpace(string(out)) == "" {
+			return fmt.Errorf("it prints %q: %v", out, err)
+		}
+		return nil
 	case "get":
 		return wrongModule(folder, args[1:])
 	case "mod", "tool":
@@ -108,16 +113,33 @@ func named(dir string, args []string) string {
 	return "benchmarks/logfile" // where the page goes first
 }
 
-// wrongModule returns why a folder does not have the module that is wanted.
+// wrongModule returns why a folder does not have the module that is wanted. Modules of others are required by this one, and
+// wanted in a version that make test-newest takes.
 func wrongModule(folder string, wanted []string) error {
 	if len(wanted) == 0 {
 		return nil
+	}
+	if path, version, found := strings.Cut(wanted[0], "@"); found && !strings.HasPrefix(path, modulePath) {
+		return wrongRequirement(path, version, wanted[1:])
 	}
 	text, err := os.ReadFile(filepath.Join(root, folder, "go.mod"))
 	if err == nil && !strings.Contains("\n"+string(text), "\nmodule "+wanted[0]+"\n") {
 		err = fmt.Errorf("%s is another module", folder)
 	}
 	return err
+}
+
+func wrongRequirement(path, version string, more []string) error {
+	for file, want := range map[string]string{"go.mod": "\t" + path + " v", "Makefile": " = " + version + "\n"} {
+		text, err := os.ReadFile(filepath.Join(root, file))
+		if err == nil && !strings.Contains(string(text), want) {
+			err = fmt.Errorf("%s has no %q", file, strings.TrimSpace(want))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return wrongModule("", more)
 }
 
 // wrongTest returns which tests or benchmarks of a go test there are not.
@@ -173,6 +195,7 @@ func TestCommandsThatNameNothingAreFound(t *testing.T) {
 	for _, text := range []string{
 		"go test ./docs -run TestOfNothing", "go test ./sinks/kube -bench 'OfNothing/a'", "go test ./nowhere", "go run ./nowhere", "go doc ./nowhere",
 		"go run ./cmd/audit-reaper -no-such-flag", "go get " + modulePath + "/sinks/kube", "go get " + modulePath + "/nowhere", "go frobnicate",
+		"go get k8s.io/client-go@v0.1.0", "go get k8s.io/client-go@v0.37.2 k8s.io/nothing@v0.37.2", "go env NOTHING",
 	} {
 		if err := wrongGo(t, pages.Command{Text: text}); err == nil {
 			t.Errorf("%s is not found", text)
