@@ -146,6 +146,10 @@ canonical: $(SERVERS) ## Compare the canonical form of 20,000 events as written 
 crash-reaper: $(SERVERS) ## Kill a reaper ten times while it deletes 100,000 expired events
 	AUDIT_REAPER_EXPIRED=100000 go test -count 1 -v -timeout 60m -run HoweverOftenTheReaperIsKilled ./retention
 
+.PHONY: flood
+flood: ## Collapse a million denied attempts into summaries, and add their counts up
+	AUDIT_FLOOD_ATTEMPTS=1000000 go test -count 1 -v -timeout 30m -run FloodOfDenials ./sinks/flood
+
 .PHONY: read-scale
 read-scale: $(SERVERS) ## Compare 100,000 events in four places, and follow three while each server is killed 20 times
 	AUDIT_READ_EVENTS=100000 AUDIT_READ_KILLS=20 go test -count 1 -v -timeout 120m -run 'DiffNamesExactlyWhatWasChanged|LogsFollowPrintsEachEventOnce' ./cmd/auditctl
