@@ -90,6 +90,7 @@ var changes = [][2]string{
 	{`"count":3`, `"count":null`},
 	{`"reason":"why"`, `"reason":"\ud83d\ude00 \u00e9 \ufffd \ud800 \udc00x \u2028"`},
 	{`"reason":"why"`, `"reason":"e\u0301"`},
+	{`"reason":"why"`, `"reason":"\u007f \u0080 \u07ff \u0800 \ud7ff \ue000 \uffff \ud800\udc00 \udbff\udfff"`},
 	{`"reason":"why"`, `"reason":"` + strings.Repeat("x", 127) + `"`},
 	{`"reason":"why"`, `"reason":"` + strings.Repeat("x", 128) + `"`},
 	{`"detail":{"a":"1","note":"n","z":""}`, `"detail":{}`},
@@ -186,7 +187,8 @@ func writeVectors(t *testing.T, path string, vectors []vector) {
 }
 
 // The implementation in JavaScript was written from docs/canonical.md. Beside the vectors it gets
-// events that are others each time.
+// events that are others each time. Only Node hands it half a surrogate pair: the JSON.parse of the
+// interpreter here makes U+FFFD of it before the script can.
 func TestJavaScriptFindsTheSameForms(t *testing.T) {
 	seed := rand.Uint64()
 	fresh := filepath.Join(t.TempDir(), "fresh.json")
