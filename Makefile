@@ -1,4 +1,4 @@
-# Every target works in a fresh clone with Go, git, make, a C compiler (for the race detector) and Python 3 (for the tests).
+# Every target works in a fresh clone with Go, git, make and a C compiler (for the race detector).
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
