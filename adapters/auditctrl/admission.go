@@ -23,9 +23,10 @@ import (
 // name of the webhook. Annotations of next stay, one of this key included. next may write
 // from several goroutines. The handler is safe for concurrent use where next is.
 //
-// The context of a request ends when the manager stops, and when the API server waits no
-// longer. A write that has to outlive that is detached: by detach: true in a
-// configuration, or by context.WithoutCancel, which keeps the facts.
+// The context of a request ends when the API server waits no longer and, with newer
+// versions of controller-runtime, when the manager stops. A write that has to outlive that
+// is detached: by detach: true in a configuration, or by context.WithoutCancel, which keeps
+// the facts.
 func Admission(next admission.Handler) admission.Handler {
 	return admission.HandlerFunc(func(ctx context.Context, req admission.Request) admission.Response {
 		var stored names

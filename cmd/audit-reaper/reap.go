@@ -10,6 +10,7 @@ import (
 	"github.com/go-logr/logr"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
@@ -33,6 +34,7 @@ func (p program) do(ctx context.Context, o options) (err error) {
 	logger := slog.New(slog.NewJSONHandler(p.errOut, nil))
 	slog.SetDefault(logger) // for the report of a panic, which has no other logger
 	ctrl.SetLogger(logr.FromSlogHandler(logger.Handler()))
+	klog.SetSlogLogger(logger)           // in which client-go speaks of the leader's election
 	ctx = logr.NewContext(ctx, ctrl.Log) // client-go takes its logger from there
 
 	var policy retention.Policy

@@ -84,7 +84,7 @@ func TestABlockedWriteEndsWithItsContextAndWithTheSink(t *testing.T) {
 	opts.WhenFull = spool.BlockWhenFull
 	s := open(t, t.TempDir(), r, opts)
 	fill(t, s)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
 	mustFail(t, s.Write(ctx, large("late")), auditing.ClassFull, context.DeadlineExceeded)
 	waited := make(chan error, 1)
