@@ -158,12 +158,14 @@ func (b *Board) patch(ctx context.Context, change map[string]any) (data map[stri
 		return nil, fmt.Errorf("kubeseal: %w", err)
 	}
 	var board unstructured.Unstructured
-	err = retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+	// Older versions of client-go return nil where the context has ended: the error of the last attempt counts.
+	_ = retry.RetryOnConflict(retry.DefaultBackoff, func() error {
 		board = unstructured.Unstructured{}
 		board.SetGroupVersionKind(schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"})
 		board.SetNamespace(b.name.Namespace)
 		board.SetName(b.name.Name)
-		return b.client.Patch(ctx, &board, client.RawPatch(types.MergePatchType, text))
+		err = b.client.Patch(ctx, &board, client.RawPatch(types.MergePatchType, text))
+		return err
 	})
 	switch {
 	case apierrors.IsNotFound(err):
