@@ -88,7 +88,8 @@ func TestTestedVersionsAreThePinnedOnes(t *testing.T) {
 	}
 }
 
-// make test-newest would test with the modules of go.mod where those were newer. It raises every one that go.mod requires.
+// make test-newest replaces the versions that go.mod requires by those in the Makefile. If one in the Makefile were older, the
+// target would not test the newest modules.
 func TestNewestKubernetesModulesAreNotOlder(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(filepath.Join(root, "go.mod"))

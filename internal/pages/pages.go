@@ -52,7 +52,7 @@ func (c Command) Program() string {
 	return program
 }
 
-// All returns the commands of every page below the root of the repository, but for those in bin.
+// All returns the commands of all pages of the repository whose root this is. It leaves out the folder bin.
 func All(root string) (all []Command, err error) {
 	err = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		switch {
