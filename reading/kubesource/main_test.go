@@ -155,8 +155,8 @@ func follow(tb testing.TB, s reading.Follower, q *reading.Query) *follower {
 		cancel()
 		select {
 		case <-done:
-		case <-time.After(5 * time.Second):
-			tb.Error("Follow goes on 5 s after its context has ended")
+		case <-time.After(30 * time.Second):
+			tb.Error("Follow goes on 30 s after its context has ended")
 		}
 	})
 	return f
@@ -165,7 +165,7 @@ func follow(tb testing.TB, s reading.Follower, q *reading.Query) *follower {
 // gets fails unless the next events are these, each once, in any order.
 func (f *follower) gets(tb testing.TB, want []string) {
 	tb.Helper()
-	timeout := time.After(40 * time.Second)
+	timeout := time.After(2 * time.Minute)
 	var got []string
 	for len(got) < len(want) {
 		select {

@@ -3,8 +3,9 @@
 //
 //	gotest [-root ROOT] -modules "DIR…" [-server-flags "FLAG…"] -- FLAG…
 //
-// The flags behind -- are for go test. It fails when a test fails, when the servers cannot be built, and when a package
-// was not tested exactly once. An interrupt ends all that it has started.
+// The flags behind -- are for go test. What it says itself, and make, are lines that are not JSON. It fails when a test
+// fails, when the servers cannot be built, and when a package was not tested exactly once. An interrupt ends all that it
+// has started.
 package main
 
 import (
@@ -64,9 +65,9 @@ func (s suite) run(ctx context.Context) error {
 	var built error
 	building.Go(func() {
 		// The tests have deadlines, and the build has none: so it yields to them.
-		built = s.command(ctx, ".", os.Stderr, "nice", "make", "--no-print-directory", "tools")
+		built = s.command(ctx, ".", os.Stdout, "nice", "make", "--no-print-directory", "tools")
 		if built == nil {
-			fmt.Fprintf(os.Stderr, "gotest: the servers were there after %.0f s\n", time.Since(began).Seconds())
+			fmt.Printf("gotest: the servers were there after %.0f s\n", time.Since(began).Seconds())
 		}
 	})
 	t := &tests{suite: s, ended: map[string]int{}}
@@ -74,7 +75,7 @@ func (s suite) run(ctx context.Context) error {
 	for _, m := range mods {
 		errs = append(errs, t.test(ctx, m.dir, m.plain, nil))
 	}
-	fmt.Fprintf(os.Stderr, "gotest: the tests without a server ended after %.0f s\n", time.Since(began).Seconds())
+	fmt.Printf("gotest: the tests without a server ended after %.0f s\n", time.Since(began).Seconds())
 	building.Wait()
 	if built != nil {
 		errs = append(errs, fmt.Errorf("the servers could not be built, so the packages that start them are not tested: make tools: %w", built))

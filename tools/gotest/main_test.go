@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -86,7 +87,7 @@ func TestMissedFindsWhatWasNotTestedOnce(t *testing.T) {
 a line that is not JSON
 {"Action":"skip","Package":"c"}
 {"Action":"fail","Package":"c"}
-`)); err != nil {
+`), io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	if err := counted.missed([]module{{all: []string{"a"}}}); err != nil {

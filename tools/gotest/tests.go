@@ -30,7 +30,7 @@ func (t *tests) test(ctx context.Context, dir string, pkgs, more []string) error
 	r, w := io.Pipe()
 	counted := make(chan error, 1)
 	go func() {
-		err := t.count(io.TeeReader(r, os.Stdout))
+		err := t.count(r, os.Stdout)
 		counted <- err
 		_ = r.CloseWithError(err) // go test gets it, rather than waiting for a reader
 	}()
@@ -43,10 +43,13 @@ func (t *tests) test(ctx context.Context, dir string, pkgs, more []string) error
 	return errors.Join(err, <-counted)
 }
 
-// count reads what go test -json prints.
-func (t *tests) count(r io.Reader) error {
+// count reads what go test -json prints, and passes it on by whole lines, between which others may write.
+func (t *tests) count(r io.Reader, to io.Writer) error {
 	for lines := bufio.NewReader(r); ; {
 		line, err := lines.ReadBytes('\n')
+		if _, err := to.Write(line); err != nil {
+			return fmt.Errorf("pass on what go test prints: %w", err)
+		}
 		var event struct{ Action, Package, Test string }
 		// The go command also prints lines that are not JSON. gotestsum shows them.
 		if json.Unmarshal(line, &event) == nil && event.Test == "" {
