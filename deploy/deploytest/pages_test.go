@@ -107,7 +107,6 @@ func newShell(t *testing.T) *shell {
 	must(t, os.Symlink(kubectl, filepath.Join(programs, "kubectl")))
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", programs, "./cmd/auditctl")
 	build.Dir = "../.."
-	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as the Makefile builds, so that both share a cache
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

@@ -110,9 +110,7 @@ func reaperCommand(t *testing.T, args ...string) *exec.Cmd {
 	must(t, client.IgnoreNotFound(admin.Delete(t.Context(), lease)))
 	dir := t.TempDir()
 	binary, kubeconfig := filepath.Join(dir, "audit-reaper"), filepath.Join(dir, "kubeconfig")
-	build := exec.Command("go", "-C", "../..", "build", "-o", binary, "./cmd/audit-reaper")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as the Makefile builds, so that both share a cache
-	if out, err := build.CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "-C", "../..", "build", "-o", binary, "./cmd/audit-reaper").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	config := reaperConfig(t)

@@ -225,8 +225,7 @@ func javaScript(t *testing.T, path string) (string, error) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // the first run compiles the interpreter
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "go", "-C", "../../tools/js", "run", ".", script, path)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // as the Makefile builds, so that both share a cache
-	cmd.WaitDelay = 10 * time.Second                // the program that go run has started may outlive it
+	cmd.WaitDelay = 10 * time.Second // the program that go run has started may outlive it
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }

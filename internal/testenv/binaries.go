@@ -77,7 +77,6 @@ var standinBinary = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(dir, name)
 	build := exec.Command("go", "build", "-o", path, "./internal/lokitest/"+name)
 	build.Dir = root
-	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as the Makefile builds, so that both share a cache
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("testenv: build %s in %s: %w:\n%s", name, root, err, out)
 	}
