@@ -105,8 +105,8 @@ func TestCopyOfAModuleInTheRepositoryIsJudged(t *testing.T) {
 func TestOwnModulesAreNotJudged(t *testing.T) {
 	serve(t, map[string]files{"example.com/a@v1.0.0": {"LICENSE": sample(t, "MIT")}})
 	res := judgeRepo(t, "", files{
-		"go.mod":   "module example.com/root\n\ngo 1.26.0\n\nrequire example.com/a v1.0.0\n",
-		"x/go.mod": "module example.com/root/x\n\ngo 1.26.0\n\nrequire example.com/root v0.0.0\n\nrequire example.com/a v1.0.0 // indirect\n\nreplace example.com/root => ..\n",
+		"go.mod":   "module example.com/own\n\ngo 1.26.0\n\nrequire example.com/a v1.0.0\n",
+		"x/go.mod": "module example.com/own/x\n\ngo 1.26.0\n\nrequire example.com/own v0.0.0\n\nrequire example.com/a v1.0.0 // indirect\n\nreplace example.com/own => ..\n",
 	})
 	wantAccepted(t, res, map[string]int{"MIT": 1})
 }
